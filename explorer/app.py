@@ -1,0 +1,30 @@
+"""The ASGI application: Streamlit, and our own routes beside it in one process.
+
+Served by `python -m explorer`, `streamlit run explorer/app.py` or `uvicorn explorer.app:app`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+# `streamlit run` puts only this folder on the path.
+sys.path.insert(0, str(HERE.parent))
+
+import streamlit as st  # noqa: E402
+
+from explorer.serving.routes import routes  # noqa: E402
+from explorer.serving.warm import warm_up  # noqa: E402
+
+
+@contextlib.asynccontextmanager
+async def lifespan(_: st.App) -> AsyncIterator[None]:
+    """Everything slow happens before the first request is answered."""
+    warm_up()
+    yield
+
+
+app = st.App(HERE / "navigation.py", routes=routes(), lifespan=lifespan)

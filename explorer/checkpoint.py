@@ -1,0 +1,149 @@
+"""A model on disk: config.json, model.safetensors, README.md and a gallery of test images.
+
+Nothing here unpickles. Weights are stored as float16 and computed with in float32: the
+numbers on a model card are those of the rounded weights, so a download is half the size
+and loses nothing that was promised.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from .config import Config, ConfigError
+from .models import VAE, build
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+CARD_FILE = "README.md"
+
+# A config.json is a page of text, and a safetensors header names each tensor once.
+MAX_CONFIG_BYTES = 1 << 20
+MAX_HEADER_BYTES = 1 << 22
+_DTYPES = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32}
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be opened; the message names the file and the fault."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model in evaluation mode, with the configuration it was rebuilt from."""
+
+    model: VAE
+    config: Config
+    folder: Path
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all: a reader never sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def save_checkpoint(folder: Path, model: VAE, config: Config, *, dtype: torch.dtype = torch.float16) -> None:
+    """Writes weights and configuration; the model itself is not changed.
+
+    Raises:
+        CheckpointError: a weight is not finite, also after rounding to `dtype`.
+    """
+    state = {name: value.detach().cpu().to(dtype).contiguous() for name, value in model.state_dict().items()}
+    for name, value in state.items():
+        if not torch.isfinite(value).all():
+            raise CheckpointError(f"{folder / WEIGHTS_FILE} was not written: {name} holds values that are not finite.")
+    write_file(folder / WEIGHTS_FILE, save(state, metadata={"format": "pt"}))
+    write_file(folder / CONFIG_FILE, config.to_json().encode())
+
+
+def load_checkpoint(folder: Path | str, *, device: torch.device | str = "cpu") -> Checkpoint:
+    """Opens a checkpoint, strictly: every tensor must be there, once, with the right shape.
+
+    The configuration and the weight file's header are checked against each other before
+    any tensor is read, so an absurd file is refused before memory is taken.
+
+    Raises:
+        CheckpointError: a file is missing, truncated or does not fit the architecture.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder} is not a folder: a checkpoint is a folder with {CONFIG_FILE} and {WEIGHTS_FILE}.")
+    config = _read_config(folder / CONFIG_FILE)
+    weights = folder / WEIGHTS_FILE
+    try:
+        with torch.device("meta"):
+            expected = build(config.model).state_dict()
+        _check_header(weights, expected)
+        state = load_file(weights)
+        for name, value in state.items():
+            if not torch.isfinite(value).all():
+                raise CheckpointError(f"{weights}: {name} holds values that are not finite (NaN or infinity).")
+        model = build(config.model)
+    except ConfigError as error:
+        raise CheckpointError(f"{folder / CONFIG_FILE}: {error}") from None
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{weights} could not be read: {error}.") from None
+    model.load_state_dict({name: value.float() for name, value in state.items()}, strict=True)
+    return Checkpoint(model.to(device).eval().requires_grad_(False), config, folder)
+
+
+def _read_config(path: Path) -> Config:
+    try:
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise CheckpointError(f"{path} is too large to be a configuration ({path.stat().st_size:,} bytes).")
+        return Config.from_json(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} is missing.") from None
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{path} could not be read: {error}.") from None
+
+
+def _check_header(path: Path, expected: dict[str, torch.Tensor]) -> None:
+    """The header of a safetensors file against the tensors the architecture needs."""
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing.")
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > min(MAX_HEADER_BYTES, size - 8):
+            raise CheckpointError(f"{path} is truncated or not a safetensors file.")
+        try:
+            header = json.loads(file.read(length))
+        except (ValueError, RecursionError):
+            raise CheckpointError(f"{path} is not a safetensors file: its header is not JSON.") from None
+    if not isinstance(header, dict):
+        raise CheckpointError(f"{path} is not a safetensors file: its header is not an object.")
+    header.pop("__metadata__", None)
+    missing, extra = sorted(expected.keys() - header.keys()), sorted(header.keys() - expected.keys())
+    if missing or extra:
+        fault = f"lacks {', '.join(missing[:3])}" if missing else f"has unknown tensors: {', '.join(extra[:3])}"
+        raise CheckpointError(f"{path} does not fit {CONFIG_FILE}: it {fault}.")
+    total = 0
+    for name, tensor in expected.items():
+        entry = header[name]
+        if not isinstance(entry, dict) or entry.get("dtype") not in _DTYPES:
+            raise CheckpointError(f"{path}: {name} has the type {entry!r:.60}; weights are F16, BF16 or F32.")
+        if entry.get("shape") != list(tensor.shape):
+            raise CheckpointError(
+                f"{path}: {name} has the shape {entry.get('shape')}, but {CONFIG_FILE} asks for {list(tensor.shape)}."
+            )
+        total += tensor.numel() * _DTYPES[entry["dtype"]].itemsize
+    if size != 8 + length + total:
+        raise CheckpointError(f"{path} is truncated or padded: {size:,} bytes where {8 + length + total:,} are due.")

@@ -1,0 +1,201 @@
+"""What a model is and how it was trained, as frozen dataclasses with JSON both ways.
+
+A configuration rebuilds a network before any weight is read, so every bound is
+checked here, when an object is made: an absurd size is refused with a sentence
+instead of being allocated.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+FORMAT = 1
+MAX_PARAMETERS = 200_000_000
+
+NETWORKS = ("mlp", "conv")
+LIKELIHOODS = ("bernoulli",)
+ACTIVATIONS = ("relu", "silu", "gelu", "tanh")
+BINARISATIONS = ("dynamic", "fixed", "threshold")
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the message says which value and why."""
+
+
+def _whole(name: str, value: Any, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigError(f"{name} must be a whole number, not {value!r}.")
+    if not low <= value <= high:
+        raise ConfigError(f"{name} must lie between {low} and {high}, not {value}.")
+
+
+def _real(name: str, value: Any, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ConfigError(f"{name} must be a finite number, not {value!r}.")
+    if not low <= value <= high:
+        raise ConfigError(f"{name} must lie between {low:g} and {high:g}, not {value:g}.")
+
+
+def _choice(name: str, value: Any, options: tuple[str, ...]) -> None:
+    if value not in options:
+        raise ConfigError(f"{name} must be one of {', '.join(options)}, not {value!r}.")
+
+
+def _whole_tuple(name: str, value: Any, length: tuple[int, int], low: int, high: int) -> tuple[int, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise ConfigError(f"{name} must be a list of whole numbers, not {value!r}.")
+    if not length[0] <= len(value) <= length[1]:
+        raise ConfigError(f"{name} must have {length[0]} to {length[1]} entries, not {len(value)}.")
+    for entry in value:
+        _whole(f"each entry of {name}", entry, low, high)
+    return tuple(value)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A variational autoencoder's architecture.
+
+    Attributes:
+        image_shape: (channels, height, width) of one image.
+        latent: d, the number of latent dimensions.
+        network: "mlp", or "conv" (two strided convolutions before one dense layer).
+        hidden: widths of the encoder's hidden layers ("mlp"), or the two channel
+            counts and the dense width ("conv"); the decoder mirrors them.
+        activation: the non-linearity between layers.
+        likelihood: the family of p(x|z).
+    """
+
+    image_shape: tuple[int, int, int] = (1, 28, 28)
+    latent: int = 2
+    network: str = "mlp"
+    hidden: tuple[int, ...] = (512, 256)
+    activation: str = "relu"
+    likelihood: str = "bernoulli"
+
+    def __post_init__(self) -> None:
+        shape = _whole_tuple("image_shape", self.image_shape, (3, 3), 1, 256)
+        if shape[0] not in (1, 3):
+            raise ConfigError(f"image_shape must have 1 or 3 channels, not {shape[0]}.")
+        object.__setattr__(self, "image_shape", shape)
+        _whole("latent", self.latent, 1, 512)
+        _choice("network", self.network, NETWORKS)
+        object.__setattr__(self, "hidden", _whole_tuple("hidden", self.hidden, (1, 8), 1, 8192))
+        if self.network == "conv":
+            if len(self.hidden) != 3:
+                raise ConfigError("hidden must have three entries for a conv network: two channel counts and a width.")
+            if shape[1] % 4 or shape[2] % 4:
+                raise ConfigError("a conv network needs an image height and width divisible by 4.")
+        _choice("activation", self.activation, ACTIVATIONS)
+        _choice("likelihood", self.likelihood, LIKELIHOODS)
+
+    @property
+    def pixels(self) -> int:
+        """D, the number of observed values in one image."""
+        return math.prod(self.image_shape)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a model is trained: a pure description, with no path and no machine in it.
+
+    Attributes:
+        dataset: name of the data set.
+        epochs: passes over the training set; 0 when the budget is in seconds.
+        seconds: wall-clock budget; 0 when the budget is in epochs.
+        batch_size: images a step.
+        learning_rate: the peak of the one-cycle schedule.
+        weight_decay: AdamW's decoupled weight decay.
+        beta: weight of the KL in the loss; the loss is an ELBO only where it is 1.
+        binarisation: how grey values become the binary pixels of a Bernoulli.
+        seed: of the initial weights, the shuffling, the binarisation and the noise.
+    """
+
+    dataset: str = "mnist"
+    epochs: int = 0
+    seconds: float = 60.0
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.0
+    beta: float = 1.0
+    binarisation: str = "dynamic"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.dataset, str) or not self.dataset:
+            raise ConfigError("dataset must be a name.")
+        _whole("epochs", self.epochs, 0, 1_000_000)
+        _real("seconds", self.seconds, 0.0, 30 * 86_400.0)
+        if (self.epochs > 0) == (self.seconds > 0):
+            raise ConfigError("a budget is either a number of epochs or a number of seconds: set one, and 0 for the other.")
+        _whole("batch_size", self.batch_size, 1, 65_536)
+        _real("learning_rate", self.learning_rate, 1e-8, 1.0)
+        _real("weight_decay", self.weight_decay, 0.0, 10.0)
+        _real("beta", self.beta, 0.0, 1_000.0)
+        _choice("binarisation", self.binarisation, BINARISATIONS)
+        _whole("seed", self.seed, 0, 2**31 - 1)
+
+
+@dataclass(frozen=True)
+class Config:
+    """All that a checkpoint's config.json holds.
+
+    Attributes:
+        model: the architecture.
+        training: how the weights were found.
+        provenance: facts recorded by a run (data hash, steps, device, versions);
+            informative only, never interpreted when a model is opened.
+    """
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The configuration as JSON text, stable under a round trip."""
+        body = {"format": FORMAT, "family": "vae", **dataclasses.asdict(self)}
+        return json.dumps(body, indent=2, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Config:
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ConfigError: not JSON, an unknown format, family or key, a value out of bounds.
+        """
+        try:
+            body = json.loads(text)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ConfigError(f"it is not JSON ({error}).") from None
+        if not isinstance(body, dict):
+            raise ConfigError("it must hold one JSON object.")
+        body = dict(body)
+        if body.pop("format", None) != FORMAT:
+            raise ConfigError(f"its format is not {FORMAT}, the one this version reads.")
+        family = body.pop("family", None)
+        if family != "vae":
+            raise ConfigError(f"its model family {family!r} is unknown; this version knows: vae.")
+        provenance = body.pop("provenance", {})
+        if not isinstance(provenance, dict):
+            raise ConfigError("provenance must be an object.")
+        config = cls(
+            model=_read(ModelConfig, "model", body.pop("model", None)),
+            training=_read(TrainingConfig, "training", body.pop("training", None)),
+            provenance=provenance,
+        )
+        if body:
+            raise ConfigError(f"it has unknown keys: {', '.join(sorted(body))}.")
+        return config
+
+
+def _read(kind: type, name: str, values: Any) -> Any:
+    if not isinstance(values, dict):
+        raise ConfigError(f"{name} is missing or not an object.")
+    known = {entry.name for entry in dataclasses.fields(kind)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ConfigError(f"{name} has unknown keys: {', '.join(map(str, unknown))}.")
+    return kind(**values)

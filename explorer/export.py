@@ -1,0 +1,119 @@
+"""A model's decoder as ONNX, for the browser.
+
+One graph gives what the live map needs: the expected image of each latent, and how
+probable an image x is under it. Weights stay float16 in the file, exactly as in the
+checkpoint, and are widened to float32 when the file is opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from .checkpoint import write_file
+from .models import VAE
+from .models.likelihoods import TRACED
+
+DECODER_FILE = "decoder.onnx"
+OPSET = 20
+MAX_LATENTS = 4_096
+
+
+def fingerprint(model: VAE) -> str:
+    """SHA-256 of a decoder's weights, written into decoder.onnx to say whose it is."""
+    total = hashlib.sha256()
+    for name, value in model.decoder.state_dict().items():
+        total.update(name.encode())
+        total.update(value.cpu().float().contiguous().numpy().tobytes())
+    return total.hexdigest()
+
+
+class LiveDecoder(nn.Module):
+    """What is drawn and measured while a person drags.
+
+    Inputs: z (k, d), latents; x (1, D), the anchor's pixels.
+    Outputs: mean (k, D), E[x|z]; log_likelihood (k,), log p(x|z) in nats.
+    """
+
+    def __init__(self, model: VAE) -> None:
+        super().__init__()
+        self.network = model.decoder.network
+        self.traced = TRACED[model.config.likelihood]
+
+    def forward(self, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.traced(self.network(z).flatten(1), x)
+
+
+def export_decoder(model: VAE, folder: Path) -> Path:
+    """Writes decoder.onnx into `folder` and gives its path. Needs the package onnxscript.
+
+    Args:
+        model: on the CPU, in evaluation mode.
+    """
+    latents = torch.export.Dim("k", min=1, max=MAX_LATENTS)
+    arguments = (torch.zeros(5, model.config.latent), torch.zeros(1, model.config.pixels))
+    with _quiet():
+        program = torch.onnx.export(
+            LiveDecoder(model).eval(),
+            arguments,
+            dynamo=True,
+            dynamic_shapes={"z": {0: latents}, "x": None},
+            input_names=["z", "x"],
+            output_names=["mean", "log_likelihood"],
+            opset_version=OPSET,
+            external_data=False,
+            verbose=False,
+        )
+        proto = _halve(program.model_proto)
+    proto.metadata_props.add(key="decoder_sha256", value=fingerprint(model))
+    path = folder / DECODER_FILE
+    write_file(path, proto.SerializeToString())
+    return path
+
+
+def _halve(proto):  # type: (onnx.ModelProto) -> onnx.ModelProto
+    """Stores each weight that float16 holds exactly as float16, with a Cast back to float32."""
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for tensor in proto.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT:
+            continue
+        values = numpy_helper.to_array(tensor)
+        half = values.astype(np.float16)
+        if values.size < 64 or not np.array_equal(half.astype(np.float32), values):
+            continue
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(half, f"{name}.half"))
+        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], name=f"{name}.cast", to=TensorProto.FLOAT))
+    # Nodes must stand in topological order: the casts depend on nothing.
+    nodes = [*casts, *proto.graph.node]
+    del proto.graph.node[:]
+    proto.graph.node.extend(nodes)
+    del proto.graph.value_info[:]
+    for node in proto.graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]  # the exporter's stack traces carry this machine's paths
+    del proto.metadata_props[:], proto.graph.metadata_props[:]
+    return proto
+
+
+@contextlib.contextmanager
+def _quiet():  # type: () -> Iterator[None]
+    """The exporter narrates its steps; only its errors matter here."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

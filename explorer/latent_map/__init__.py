@@ -1,0 +1,32 @@
+"""The live map as a Streamlit component: plain values and addresses in, nothing of `explorer` besides."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from .files import STATIC
+
+
+@lru_cache(maxsize=1)
+def _component() -> Any:
+    import streamlit as st
+
+    return st.components.v2.component(
+        "latent_map",
+        html='<div class="lx-root"></div>',
+        js=(STATIC / "streamlit.mjs").read_text("utf-8"),
+        # plotly's own styles do not reach a shadow root; ours are scoped under .lx.
+        isolate_styles=False,
+    )
+
+
+def latent_map(manifest: dict[str, Any], state: dict[str, Any], *, key: str) -> None:
+    """Mounts the map.
+
+    Args:
+        manifest: addresses and small facts of the model that is shown.
+        state: where to start: image, mode, u, sigma, layers, hidden, engine.
+        key: keeps one instance while the manifest changes.
+    """
+    _component()(data={"manifest": manifest, "state": state}, key=key)

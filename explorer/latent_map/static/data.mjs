@@ -1,0 +1,79 @@
+// Binary files from the server, read with typed arrays. All are little-endian, as every
+// browser's machine is.
+
+async function bytes(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(await response.text() || `${url} could not be loaded (${response.status}).`);
+  return response.arrayBuffer();
+}
+
+/** Codes on the map: u float32 (n, 2) and labels uint8 (n). */
+export async function loadPoints(manifest) {
+  const buffer = await bytes(manifest.points);
+  return {
+    u: new Float32Array(buffer, 0, 2 * manifest.count),
+    labels: new Uint8Array(buffer, 8 * manifest.count, manifest.count),
+  };
+}
+
+/** Nodes of an expectation: nodes float64 (k, d), weights float64 (k). */
+export async function loadRule(entry, dimensions) {
+  const buffer = await bytes(entry.url);
+  return {
+    count: entry.nodes,
+    replicates: entry.replicates,
+    nodes: new Float64Array(buffer, 0, entry.nodes * dimensions),
+    weights: new Float64Array(buffer, 8 * entry.nodes * dimensions, entry.nodes),
+  };
+}
+
+/** Images and posteriors in sheets of a few hundred, fetched when one of them is needed. */
+export class Sheets {
+  constructor(manifest) {
+    this.manifest = manifest;
+    this.pixels = manifest.imageShape.reduce((a, b) => a * b);
+    this.images = new Map();
+    this.latents = new Map();
+  }
+
+  rows(sheet) {
+    return Math.min(this.manifest.sheet.size, this.manifest.count - sheet * this.manifest.sheet.size);
+  }
+
+  once(cache, sheet, url) {
+    if (!cache.has(sheet)) {
+      const loading = bytes(url);
+      loading.catch(() => cache.delete(sheet)); // a lost connection is tried again next time
+      cache.set(sheet, loading);
+    }
+    return cache.get(sheet);
+  }
+
+  /** Grey values uint8 (D) and the fixed binary draw float32 (D) of one image. */
+  async image(index) {
+    const { size, images } = this.manifest.sheet;
+    const sheet = Math.floor(index / size);
+    const row = index % size;
+    const rows = this.rows(sheet);
+    const buffer = await this.once(this.images, sheet, `${images}${sheet}.bin`);
+    const D = this.pixels;
+    const stride = Math.ceil(D / 8);
+    const bits = new Uint8Array(buffer, rows * D + row * stride, stride);
+    const x = Float32Array.from({ length: D }, (_, i) => (bits[i >> 3] >> (7 - (i & 7))) & 1);
+    return { grey: new Uint8Array(buffer, row * D, D), x };
+  }
+
+  /** Mean and scales of q(z|x), float32 (d) each. */
+  async posterior(index) {
+    const { size, latents } = this.manifest.sheet;
+    const sheet = Math.floor(index / size);
+    const row = index % size;
+    const rows = this.rows(sheet);
+    const buffer = await this.once(this.latents, sheet, `${latents}${sheet}.bin`);
+    const d = this.manifest.latent;
+    return {
+      loc: new Float32Array(buffer, 4 * row * d, d),
+      scale: new Float32Array(buffer, 4 * (rows + row) * d, d),
+    };
+  }
+}

@@ -1,0 +1,57 @@
+// Small helpers to build elements; text goes in as text, never as markup.
+
+/** An element with attributes, then children (elements or strings). `class` and `on…` are understood. */
+export function h(tag, attributes = {}, ...children) {
+  const node = tag.startsWith('svg:')
+    ? document.createElementNS('http://www.w3.org/2000/svg', tag.slice(4))
+    : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith('on')) node.addEventListener(name.slice(2), value);
+    else if (value === true) node.setAttribute(name, '');
+    else if (value !== false && value != null) node.setAttribute(name, value);
+  }
+  node.append(...children.filter((child) => child != null));
+  return node;
+}
+
+const formats = new Map();
+
+/** A number as people read it: a true minus sign, fixed decimals. */
+export function nats(value, decimals = 2) {
+  if (!Number.isFinite(value)) return value < 0 ? '−∞' : '∞';
+  if (!formats.has(decimals)) {
+    formats.set(
+      decimals,
+      new Intl.NumberFormat('en', { minimumFractionDigits: decimals, maximumFractionDigits: decimals, useGrouping: false }),
+    );
+  }
+  return formats.get(decimals).format(value).replace('-', '−');
+}
+
+/** A script tag's promise; a script is loaded once a page. */
+const scripts = new Map();
+export function script(url) {
+  if (!scripts.has(url)) {
+    const loading = new Promise((resolve, reject) => {
+      const node = h('script', { src: url, onload: resolve, onerror: () => reject(new Error(`${url} could not be loaded.`)) });
+      document.head.append(node);
+    });
+    loading.catch(() => scripts.delete(url));
+    scripts.set(url, loading);
+  }
+  return scripts.get(url);
+}
+
+/** A style sheet's promise. */
+const styles = new Map();
+export function style(url) {
+  if (!styles.has(url)) {
+    styles.set(
+      url,
+      new Promise((resolve) => {
+        document.head.append(h('link', { rel: 'stylesheet', href: url, onload: resolve, onerror: resolve }));
+      }),
+    );
+  }
+  return styles.get(url);
+}

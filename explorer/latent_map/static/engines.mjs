@@ -1,0 +1,140 @@
+// Two engines behind one interface:
+//
+//   await engine.ready
+//   await engine.evaluate({ z, k, x, images })  ->  { mean, logLikelihood }
+//
+// z float32 (k, d); x float32 (D), the anchor; images: how many of the first latents' mean
+// images are wanted. mean float32 (images, D); logLikelihood float32 (k), nats.
+
+const absolute = (url) => new URL(url, document.baseURI).href;
+
+/** onnxruntime-web in a worker of this page. */
+export class BrowserEngine {
+  kind = 'browser';
+
+  constructor(manifest) {
+    this.waiting = new Map();
+    this.next = 0;
+    this.worker = new Worker(new URL('./decoder.worker.mjs', import.meta.url), { type: 'module' });
+    this.worker.onmessage = ({ data: { id, result, error } }) => {
+      const { resolve, reject } = this.waiting.get(id);
+      this.waiting.delete(id);
+      error === undefined ? resolve(result) : reject(new Error(error));
+    };
+    this.worker.onerror = (event) => this.fail(new Error(event.message || 'The decoder could not be started.'));
+    const runtime = Object.fromEntries(Object.entries(manifest.runtime).map(([name, url]) => [name, absolute(url)]));
+    this.ready = this.call('load', { runtime, decoder: absolute(manifest.decoder) });
+  }
+
+  call(call, args) {
+    return new Promise((resolve, reject) => {
+      const id = this.next++;
+      this.waiting.set(id, { resolve, reject });
+      this.worker.postMessage({ id, call, args });
+    });
+  }
+
+  fail(error) {
+    for (const { reject } of this.waiting.values()) reject(error);
+    this.waiting.clear();
+  }
+
+  evaluate(args) {
+    return this.call('evaluate', args);
+  }
+
+  close() {
+    this.worker.terminate();
+    this.fail(new Error('closed'));
+  }
+}
+
+/** The server's device over a binary WebSocket; the protocol is in explorer/serving/engine.py. */
+export class ServerEngine {
+  kind = 'server';
+
+  constructor(manifest) {
+    this.manifest = manifest;
+    this.waiting = new Map();
+    this.next = 1;
+    this.ready = this.connect();
+  }
+
+  connect() {
+    const url = new URL(this.manifest.socket, document.baseURI);
+    url.protocol = url.protocol.replace('http', 'ws');
+    this.socket = new WebSocket(url);
+    this.socket.binaryType = 'arraybuffer';
+    this.socket.onmessage = ({ data }) => this.receive(data);
+    this.socket.onclose = () => this.fail(new Error('The connection to the server was lost.'));
+    return new Promise((resolve, reject) => {
+      this.socket.onopen = () => resolve();
+      this.socket.onerror = () => reject(new Error('The server’s decoder cannot be reached.'));
+    });
+  }
+
+  receive(data) {
+    if (typeof data === 'string') return this.fail(new Error(data));
+    const [id, k, D, images] = new Uint32Array(data, 0, 4);
+    const job = this.waiting.get(id);
+    this.waiting.delete(id);
+    job?.resolve({
+      mean: new Float32Array(data, 16, images * D),
+      logLikelihood: new Float32Array(data, 16 + 4 * images * D, k),
+    });
+  }
+
+  fail(error) {
+    for (const { reject } of this.waiting.values()) reject(error);
+    this.waiting.clear();
+  }
+
+  async evaluate({ z, k, x, images }) {
+    if (this.socket.readyState > WebSocket.OPEN) this.ready = this.connect(); // after a lost connection
+    await this.ready;
+    const id = this.next++;
+    const message = new ArrayBuffer(20 + 4 * (z.length + x.length));
+    new Uint32Array(message, 0, 5).set([id, k, z.length / k, x.length, images]);
+    new Float32Array(message, 20).set(z);
+    new Float32Array(message, 20 + 4 * z.length).set(x);
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.socket.send(message);
+    });
+  }
+
+  close() {
+    this.socket.onclose = null;
+    this.socket.close();
+    this.fail(new Error('closed'));
+  }
+}
+
+/** The engine a manifest names, or the one the person asked for. */
+export function openEngine(manifest, wanted) {
+  return (wanted ?? manifest.engine) === 'server' ? new ServerEngine(manifest) : new BrowserEngine(manifest);
+}
+
+/** At most one evaluation under way and one waiting; the newest request replaces the waiting one. */
+export class Latest {
+  constructor(run) {
+    this.run = run;
+    this.busy = false;
+    this.pending = undefined;
+  }
+
+  push(request) {
+    this.pending = request;
+    if (!this.busy) this.drain();
+  }
+
+  async drain() {
+    this.busy = true;
+    while (this.pending !== undefined) {
+      const request = this.pending;
+      this.pending = undefined;
+      await this.run(request);
+    }
+    this.busy = false;
+  }
+}

@@ -1,0 +1,268 @@
+// The live map: a host gives a manifest and a state, this draws them and lets a person drag.
+//
+// Pointer move -> latents -> engine -> pixels and terms, all in this page. The server hears
+// of a place only when it is let go, to give torch's numbers for it.
+
+import { isDark } from './colours.mjs';
+import { loadPoints, loadRule, Sheets } from './data.mjs';
+import { nats, script, style } from './dom.mjs';
+import { Latest, openEngine } from './engines.mjs';
+import { mapCovariance, Plane } from './gaussian.mjs';
+import { manifoldImage, priorShapes } from './layers.mjs';
+import { LatentPlot } from './map.mjs';
+import { Overlay } from './overlay.mjs';
+import { askTorch, evaluate, largestDifference } from './terms.mjs';
+import { writeUrl } from './url.mjs';
+import { View } from './view.mjs';
+import { words } from './words.mjs';
+
+const TOLERANCE = 1e-3; // nats, browser against torch
+const KEYS_MS = 150; // arrow keys are at rest this long after the last of them
+
+export class Explore {
+  /**
+   * @param {HTMLElement} root
+   * @param {object} manifest see explorer/serving/manifest.py
+   * @param {object} state { image, mode, u, sigma, layers, hidden, engine }; u and sigma may be null
+   */
+  constructor(root, manifest, state) {
+    this.root = root;
+    this.manifest = manifest;
+    this.state = { ...state, layers: new Set(state.layers), hidden: new Set(state.hidden) };
+    this.plane = new Plane(manifest.plane.basis);
+    this.sheets = new Sheets(manifest);
+    this.live = new Latest((request) => this.decode(request));
+    this.started = this.start().catch((error) => this.view?.fail(words.broken(error.message)));
+  }
+
+  async start() {
+    const { manifest } = this;
+    const styled = style(manifest.style);
+    this.engine = openEngine(manifest, this.state.engine);
+    const loading = [
+      script(manifest.plotly), loadPoints(manifest),
+      loadRule(manifest.rules.live, manifest.latent), loadRule(manifest.rules.rest, manifest.latent),
+      this.anchorOf(this.state.image), this.engine.ready,
+    ];
+    loading.forEach((promise) => promise.catch(() => {})); // each is awaited below
+    await styled;
+    if (this.gone) return;
+    this.view = new View(this.root, manifest, this.state, this);
+    const [, points, live, rest, anchor] = await Promise.all(loading);
+    if (this.gone) return;
+    this.rules = { live, rest };
+    this.plot = new LatentPlot(this.view.plot, manifest, points, this.state.hidden, {
+      hover: (index, event) => this.hover(index, event),
+      unhover: () => this.view.hideThumbnail(),
+      click: (index) => this.choose(index),
+      moved: () => this.place(),
+    });
+    this.overlay = new Overlay(this.plot, { move: (change, event) => this.move(change, event), release: (byKey) => this.rest(byKey ? KEYS_MS : 0) });
+    this.setAnchor(anchor);
+    if (!this.state.u) this.state.u = this.encoderAt().u;
+    if (!this.state.sigma) this.state.sigma = this.encoderAt().sigma;
+    await this.plot.draw(this.range());
+    this.view.overlay(this.overlay.element);
+    this.place();
+    this.drawLayers();
+    await Promise.all([this.decode(this.request('rest')), this.measureEncoder()]);
+    this.view.ready(this.engine.kind);
+    this.verify();
+  }
+
+  /** The opening view, wide enough to hold the handle too. */
+  range() {
+    const [x0, x1, y0, y1] = this.manifest.plane.range;
+    const [u, v] = this.state.u;
+    return [Math.min(x0, u - 0.5), Math.max(x1, u + 0.5), Math.min(y0, v - 0.5), Math.max(y1, v + 0.5)];
+  }
+
+  async anchorOf(index) {
+    const [image, posterior] = await Promise.all([this.sheets.image(index), this.sheets.posterior(index)]);
+    return { index, ...image, ...posterior };
+  }
+
+  setAnchor(anchor) {
+    this.anchor = anchor;
+    this.state.image = anchor.index;
+    this.view.panel.forget();
+    this.view.showAnchor(anchor, this.labelOf(anchor.index));
+  }
+
+  labelOf(index) {
+    return this.manifest.classes[this.plot.points.labels[index]];
+  }
+
+  /** The encoder's own q on the map. */
+  encoderAt() {
+    return { u: this.plane.project(this.anchor.loc), sigma: this.plane.deviations(this.anchor.scale) };
+  }
+
+  place() {
+    if (!this.plot.element._fullLayout) return;
+    this.overlay.place({
+      ...this.state,
+      own: mapCovariance(this.plane, this.anchor.scale, this.state.sigma),
+      encoder: { u: this.encoderAt().u, covariance: this.plane.covariance(this.anchor.scale) },
+    });
+  }
+
+  request(rule, event) {
+    const { image, mode, u, sigma } = this.state;
+    return { image, mode, u: [...u], sigma: [...sigma], rule, anchor: this.anchor, began: event?.timeStamp };
+  }
+
+  /** Something was dragged. */
+  move(change, event) {
+    Object.assign(this.state, change);
+    this.asking?.abort();
+    this.place();
+    this.view.moving();
+    this.live.push(this.request('live', event));
+  }
+
+  async decode(request) {
+    try {
+      const result = await evaluate(this.engine, this.plane, request.anchor, request, this.rules[request.rule]);
+      if (this.gone || request.anchor !== this.anchor || request.mode !== this.state.mode) return;
+      this.view.panel.showImage(result.mean);
+      this.view.panel.showTerms(result.terms, { error: result.error, rule: request.rule });
+      this.view.calm();
+      if (request.rule === 'rest') this.settled = { request, terms: result.terms };
+      if (request.began !== undefined) {
+        this.root.dispatchEvent(new CustomEvent('latent-map-painted', { detail: { began: request.began, painted: performance.now() } }));
+      }
+    } catch (error) {
+      if (!this.gone) this.view.fail(words.hiccup(error.message));
+    }
+  }
+
+  /** It was let go: numbers with the finer rule, torch's beside them, and the address. */
+  rest(wait = 0) {
+    clearTimeout(this.resting);
+    if (wait) {
+      this.resting = setTimeout(() => this.rest(), wait);
+      return;
+    }
+    writeUrl(this.manifest, this.state);
+    this.live.push(this.request('rest'));
+    this.verify();
+  }
+
+  async verify() {
+    this.asking?.abort();
+    const asking = (this.asking = new AbortController());
+    const request = this.request('rest');
+    this.view.panel.showTorch(words.torch.waiting, 'waiting');
+    try {
+      const torch = await askTorch(this.manifest, request, asking.signal);
+      while (!asking.signal.aborted && !same(this.settled?.request, request)) {
+        await new Promise((resolve) => setTimeout(resolve, 8)); // the browser's own rest numbers come first
+      }
+      if (asking.signal.aborted || this.gone) return;
+      const difference = largestDifference(this.settled.terms, torch);
+      const shown = difference.toExponential(0).replace('e-', '·10⁻').replace('e+', '·10');
+      const agrees = difference <= TOLERANCE;
+      this.view.panel.showTorch(agrees ? words.torch.agrees(exponent(shown)) : words.torch.differs(nats(difference, 4)), agrees ? 'agrees' : 'differs');
+      this.view.panel.torch.dataset.value = JSON.stringify(torch);
+    } catch (error) {
+      if (!asking.signal.aborted && !this.gone) this.view.panel.showTorch(words.torch.silent(error.message), 'silent');
+    }
+  }
+
+  /** The encoder's own terms for this anchor, with the fine rule. */
+  async measureEncoder() {
+    const { anchor } = this;
+    const state = { ...this.encoderAt(), mode: this.state.mode };
+    const { terms } = await evaluate(this.engine, this.plane, anchor, state, this.rules.rest);
+    if (anchor === this.anchor && state.mode === this.state.mode && !this.gone) this.view.panel.showEncoder(terms);
+  }
+
+  /** Another anchor: the handle goes to its posterior. */
+  async choose(index) {
+    const wanted = (this.wanted = Math.min(Math.max(Math.round(index) || 0, 0), this.manifest.count - 1));
+    try {
+      const anchor = await this.anchorOf(wanted);
+      if (this.gone || wanted !== this.wanted) return;
+      this.setAnchor(anchor);
+      this.returnToEncoder();
+      await this.measureEncoder();
+      if (this.manifest.latent > 2 && this.state.layers.has('manifold')) this.drawLayers();
+    } catch (error) {
+      if (!this.gone) this.view.fail(words.hiccup(error.message));
+    }
+  }
+
+  returnToEncoder() {
+    Object.assign(this.state, this.encoderAt());
+    this.place();
+    this.rest();
+  }
+
+  setMode(mode) {
+    this.state.mode = mode;
+    this.view.setMode(mode);
+    this.place();
+    this.measureEncoder();
+    this.rest();
+  }
+
+  toggleLayer(name) {
+    toggle(this.state.layers, name);
+    writeUrl(this.manifest, this.state);
+    return this.drawLayers();
+  }
+
+  toggleClass(label) {
+    toggle(this.state.hidden, label);
+    writeUrl(this.manifest, this.state);
+    this.plot.setHidden(this.state.hidden);
+  }
+
+  async drawLayers() {
+    const { layers } = this.state;
+    const shapes = layers.has('prior') ? priorShapes(isDark(this.root) ? '#c9d2de' : '#4a5563') : [];
+    const images = layers.has('manifold')
+      ? [await manifoldImage(this.engine, this.plane, this.anchor, this.plot.view(), this.manifest.imageShape)]
+      : [];
+    if (!this.gone) await this.plot.setLayers({ images, shapes });
+  }
+
+  async hover(index, event) {
+    this.hovered = index;
+    const image = await this.sheets.image(index).catch(() => null);
+    if (image && this.hovered === index && !this.gone) this.view.showThumbnail(index, this.labelOf(index), image.grey, event);
+  }
+
+  /** The host's theme changed. */
+  async restyle() {
+    await this.started;
+    if (this.gone || !this.overlay) return;
+    await this.plot.restyle();
+    await this.drawLayers();
+    this.place();
+  }
+
+  destroy() {
+    this.gone = true;
+    this.asking?.abort();
+    clearTimeout(this.resting);
+    this.engine?.close();
+    this.plot?.destroy();
+    this.root.replaceChildren();
+  }
+}
+
+function same(a, b) {
+  return a && a.image === b.image && a.mode === b.mode && `${a.u}` === `${b.u}` && `${a.sigma}` === `${b.sigma}`;
+}
+
+function toggle(set, value) {
+  if (!set.delete(value)) set.add(value);
+}
+
+const RAISED = { 0: '⁰', 1: '¹', 2: '²', 3: '³', 4: '⁴', 5: '⁵', 6: '⁶', 7: '⁷', 8: '⁸', 9: '⁹' };
+
+function exponent(text) {
+  return text.replace(/⁻(\d+)$/, (_, digits) => '⁻' + [...digits].map((digit) => RAISED[digit]).join(''));
+}

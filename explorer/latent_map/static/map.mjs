@@ -1,0 +1,171 @@
+// The scatter of codes, drawn once by plotly; it is never called while something is dragged.
+
+import { classColour, isDark } from './colours.mjs';
+import { words } from './words.mjs';
+
+export class LatentPlot {
+  /** @param {{hover(index, at), unhover(), click(index), moved()}} events */
+  constructor(element, manifest, points, hidden, events) {
+    this.element = element;
+    this.manifest = manifest;
+    this.points = points;
+    this.hidden = hidden;
+    this.events = events;
+    this.members = manifest.classes.map(() => []);
+    points.labels.forEach((label, index) => this.members[label].push(index));
+    this.centres = this.members.map((indices) => median(indices, points.u));
+  }
+
+  async draw(range) {
+    this.range = range;
+    await globalThis.Plotly.newPlot(this.element, this.traces(), this.layout(), {
+      displayModeBar: false,
+      scrollZoom: true,
+      doubleClick: 'reset',
+      responsive: false,
+    });
+    this.element.on('plotly_hover', ({ points: [point], event }) => {
+      this.events.hover(this.members[point.curveNumber][point.pointIndex], event);
+    });
+    this.element.on('plotly_unhover', () => this.events.unhover());
+    this.element.on('plotly_click', ({ points: [point] }) => {
+      this.events.click(this.members[point.curveNumber][point.pointIndex]);
+    });
+    this.element.on('plotly_relayouting', () => this.events.moved());
+    this.element.on('plotly_relayout', () => this.events.moved());
+    this.watcher = new ResizeObserver(() => this.resize());
+    this.watcher.observe(this.element.parentElement);
+  }
+
+  traces() {
+    const dark = isDark(this.element);
+    const many = this.manifest.count > 20_000;
+    return this.members.map((indices, label) => ({
+      type: 'scattergl',
+      mode: 'markers',
+      name: this.manifest.classes[label],
+      x: Float32Array.from(indices, (i) => this.points.u[2 * i]),
+      y: Float32Array.from(indices, (i) => this.points.u[2 * i + 1]),
+      visible: !this.hidden.has(label),
+      hoverinfo: 'none',
+      marker: { size: many ? 2.5 : this.manifest.count < 2_000 ? 6 : 4, color: classColour(label, dark), opacity: many ? 0.5 : 0.7 },
+    }));
+  }
+
+  layout() {
+    const styles = getComputedStyle(this.element);
+    const colour = (name, otherwise) => styles.getPropertyValue(name).trim() || otherwise;
+    const text = colour('--st-text-color', '#222');
+    const grid = colour('--st-border-color', '#ddd');
+    const [x0, x1, y0, y1] = this.range;
+    const names = words.axes[this.manifest.plane.kind];
+    const axis = (title, range) => ({
+      title: { text: title, standoff: 4, font: { size: 12 } },
+      range,
+      zeroline: false,
+      gridcolor: grid,
+      griddash: 'dot',
+      linecolor: grid,
+      tickfont: { size: 10 },
+      fixedrange: false,
+    });
+    return {
+      showlegend: false,
+      dragmode: 'pan',
+      hovermode: 'closest',
+      hoverdistance: 12,
+      margin: { l: 38, r: 6, t: 6, b: 34 },
+      paper_bgcolor: 'rgba(0,0,0,0)',
+      plot_bgcolor: 'rgba(0,0,0,0)',
+      font: { color: text, family: colour('--st-font', 'sans-serif') },
+      xaxis: { ...axis(names[0], [x0, x1]) },
+      // One unit is as long up as across, so that a circle is a circle.
+      yaxis: { ...axis(names[1], [y0, y1]), scaleanchor: 'x', scaleratio: 1 },
+      images: this.images ?? [],
+      shapes: this.shapes ?? [],
+      annotations: this.labels(text),
+    };
+  }
+
+  labels(text) {
+    if (this.manifest.count > 100_000) return [];
+    const halo = isDark(this.element) ? 'rgba(18,22,28,0.72)' : 'rgba(255,255,255,0.78)';
+    return this.centres.flatMap((centre, label) =>
+      centre && !this.hidden.has(label)
+        ? [{ x: centre[0], y: centre[1], text: this.manifest.classes[label].replaceAll('<', ''), showarrow: false, captureevents: false,
+            font: { size: 12, color: text }, bgcolor: halo, borderpad: 1 }]
+        : [],
+    );
+  }
+
+  /** Layers behind or around the points: images in map units, and shapes. */
+  setLayers({ images = [], shapes = [] }) {
+    this.images = images;
+    this.shapes = shapes;
+    return globalThis.Plotly.relayout(this.element, { images, shapes });
+  }
+
+  setHidden(hidden) {
+    this.hidden = hidden;
+    globalThis.Plotly.update(
+      this.element,
+      { visible: this.members.map((_, label) => !hidden.has(label)) },
+      { annotations: this.labels(getComputedStyle(this.element).getPropertyValue('--st-text-color').trim() || '#222') },
+    );
+  }
+
+  restyle() {
+    this.range = this.view();
+    return globalThis.Plotly.react(this.element, this.traces(), this.layout());
+  }
+
+  resize() {
+    const box = this.element.parentElement.getBoundingClientRect();
+    if (!box.width || !this.element._fullLayout) return;
+    globalThis.Plotly.relayout(this.element, { width: box.width, height: box.height }).then(() => this.events.moved());
+  }
+
+  axes() {
+    const { xaxis, yaxis } = this.element._fullLayout;
+    return [xaxis, yaxis];
+  }
+
+  /** Map units to pixels within the element. */
+  toPixels(u) {
+    const [x, y] = this.axes();
+    return [x._offset + x.d2p(u[0]), y._offset + y.d2p(u[1])];
+  }
+
+  /** Pixels within the element to map units, kept inside the plot's frame. */
+  toMap([px, py]) {
+    const [x, y] = this.axes();
+    const inside = (value, length) => Math.min(Math.max(value, 0), length);
+    return [x.p2d(inside(px - x._offset, x._length)), y.p2d(inside(py - y._offset, y._length))];
+  }
+
+  /** Pixels a map unit. */
+  unit() {
+    const [x] = this.axes();
+    return x._length / Math.abs(x.range[1] - x.range[0]);
+  }
+
+  /** What is in view: [x0, x1, y0, y1]. */
+  view() {
+    const [x, y] = this.axes();
+    return [...x.range, ...y.range];
+  }
+
+  destroy() {
+    this.watcher?.disconnect();
+    globalThis.Plotly?.purge(this.element);
+  }
+}
+
+function median(indices, u) {
+  if (!indices.length) return null;
+  const middle = (offset) => {
+    const values = Float32Array.from(indices, (i) => u[2 * i + offset]).sort();
+    return values[values.length >> 1];
+  };
+  return [middle(0), middle(1)];
+}

@@ -1,0 +1,132 @@
+// What is dragged: the mean of q (or the point z) and the two scales, as elements over the
+// plot that are moved by a transform, with the ellipses of the encoder's q and of one's own.
+
+import { h } from './dom.mjs';
+import { words } from './words.mjs';
+
+// A scale's handle sits this far outside two standard deviations, so that a narrow q's
+// three handles do not lie on one another.
+const CLEARANCE = 24;
+const MIN_SIGMA = 1e-3;
+const MAX_SIGMA = 20;
+
+export class Overlay {
+  /** @param {{move({u?, sigma?}, event), release(byKey)}} events */
+  constructor(plot, events) {
+    this.plot = plot;
+    this.events = events;
+    const ellipse = (name) => h('svg:ellipse', { class: `lx-ellipse lx-${name}` });
+    this.encoder = [ellipse('encoder'), ellipse('encoder')];
+    this.own = [ellipse('own'), ellipse('own')];
+    this.arms = [h('svg:line', { class: 'lx-arm' }), h('svg:line', { class: 'lx-arm' })];
+    this.ring = h('svg:circle', { class: 'lx-ring', r: 6 });
+    this.svg = h('svg:svg', { class: 'lx-shapes', 'aria-hidden': 'true' },
+      ...this.encoder, ...this.own, ...this.arms, this.ring);
+    this.mean = h('button', { class: 'lx-handle lx-mean', type: 'button', 'data-testid': 'latent-handle' });
+    this.scales = [0, 1].map((j) =>
+      h('button', { class: `lx-handle lx-scale lx-scale-${j}`, type: 'button', 'data-testid': `latent-scale-${j}` }));
+    this.element = h('div', { class: 'lx-overlay' }, this.svg, ...this.scales, this.mean);
+    this.grab(this.mean, (from, by) => ({ u: this.plot.toMap([from[0] + by[0], from[1] + by[1]]) }));
+    this.scales.forEach((handle, j) => this.grab(handle, (from, by) => ({ sigma: this.sigmaAt(j, from, by) })));
+    this.mean.addEventListener('keydown', (event) => this.moveByKey(event));
+    this.scales.forEach((handle, j) => handle.addEventListener('keydown', (event) => this.scaleByKey(event, j)));
+  }
+
+  /** Draws a state: { u, sigma, mode, own: [xx, xy, yy], encoder: { u, covariance } }. */
+  place(state) {
+    this.state = state;
+    const at = this.plot.toPixels(state.u);
+    move(this.mean, at);
+    this.mean.setAttribute('aria-label', words.handle(state.u));
+    const gaussian = state.mode === 'gaussian';
+    const centre = this.plot.toPixels(state.encoder.u);
+    this.ring.setAttribute('cx', centre[0]);
+    this.ring.setAttribute('cy', centre[1]);
+    this.encoder.forEach((node, i) => this.shape(node, centre, state.encoder.covariance, i + 1));
+    const unit = this.plot.unit();
+    [0, 1].forEach((j) => {
+      this.own[j].style.display = this.arms[j].style.display = this.scales[j].style.display = gaussian ? '' : 'none';
+      if (!gaussian) return;
+      this.shape(this.own[j], at, state.own, j + 1);
+      const reach = 2 * state.sigma[j] * unit + CLEARANCE;
+      const end = j === 0 ? [at[0] + reach, at[1]] : [at[0], at[1] - reach];
+      move(this.scales[j], end);
+      this.scales[j].setAttribute('aria-label', words.scale(words.axes[this.plot.manifest.plane.kind][j], state.sigma[j]));
+      const [x1, y1, x2, y2] = [...at, ...end];
+      for (const [name, value] of Object.entries({ x1, y1, x2, y2 })) this.arms[j].setAttribute(name, value);
+    });
+  }
+
+  shape(node, at, [xx, xy, yy], deviations) {
+    const unit = this.plot.unit();
+    const middle = (xx + yy) / 2;
+    const spread = Math.hypot((xx - yy) / 2, xy);
+    node.setAttribute('rx', deviations * unit * Math.sqrt(Math.max(middle + spread, 0)));
+    node.setAttribute('ry', deviations * unit * Math.sqrt(Math.max(middle - spread, 0)));
+    // The screen's y points down, hence the minus.
+    const angle = (-Math.atan2(2 * xy, xx - yy) / 2) * (180 / Math.PI);
+    node.setAttribute('transform', `translate(${at[0]} ${at[1]}) rotate(${angle})`);
+  }
+
+  sigmaAt(j, from, by) {
+    const at = this.plot.toPixels(this.state.u);
+    const reach = j === 0 ? from[0] + by[0] - at[0] : at[1] - (from[1] + by[1]);
+    const sigma = [...this.state.sigma];
+    sigma[j] = clamp((reach - CLEARANCE) / (2 * this.plot.unit()));
+    return sigma;
+  }
+
+  /** Lets a handle be dragged by mouse, pen or finger; the grip stays where it was taken. */
+  grab(handle, change) {
+    let start = null;
+    handle.addEventListener('pointerdown', (event) => {
+      if (event.button !== 0) return;
+      handle.setPointerCapture(event.pointerId);
+      handle.focus({ preventScroll: true });
+      start = { pointer: [event.clientX, event.clientY], from: handle.at };
+      handle.classList.add('lx-held');
+      event.preventDefault();
+    });
+    handle.addEventListener('pointermove', (event) => {
+      if (!start) return;
+      const by = [event.clientX - start.pointer[0], event.clientY - start.pointer[1]];
+      this.events.move(change(start.from, by), event);
+    });
+    const end = () => {
+      if (!start) return;
+      start = null;
+      handle.classList.remove('lx-held');
+      this.events.release();
+    };
+    handle.addEventListener('pointerup', end);
+    handle.addEventListener('pointercancel', end);
+  }
+
+  moveByKey(event) {
+    const step = (event.shiftKey ? 12 : 2) / this.plot.unit();
+    const by = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    this.events.move({ u: [this.state.u[0] + by[0], this.state.u[1] + by[1]] }, event);
+    this.events.release(true);
+  }
+
+  scaleByKey(event, j) {
+    const grow = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+    if (!grow) return;
+    event.preventDefault();
+    const sigma = [...this.state.sigma];
+    sigma[j] = clamp(sigma[j] * (event.shiftKey ? 1.25 : 1.04) ** grow);
+    this.events.move({ sigma }, event);
+    this.events.release(true);
+  }
+}
+
+function move(handle, at) {
+  handle.at = at;
+  handle.style.transform = `translate(${at[0]}px, ${at[1]}px)`;
+}
+
+function clamp(sigma) {
+  return Math.min(Math.max(sigma, MIN_SIGMA), MAX_SIGMA);
+}

@@ -1,0 +1,153 @@
+// The right-hand side: pictures of the anchor, its decoding and their difference, and the terms.
+
+import { h, nats } from './dom.mjs';
+import { Bars } from './bars.mjs';
+import { paint } from './layers.mjs';
+import { words } from './words.mjs';
+
+const TERMS = {
+  gaussian: ['reconstruction', 'kl', 'elbo'],
+  point: ['log-likelihood', 'log-prior', 'log-posterior', 'log-weight'],
+};
+// Full colour of the difference picture is reached at this many nats lost in one pixel.
+const DEEP = 4;
+
+export class Panel {
+  constructor(manifest) {
+    [this.channels, this.height, this.width] = manifest.imageShape;
+    this.tile = new ImageData(this.width, this.height);
+    this.anchor = this.picture('anchor-image');
+    this.decoded = this.picture('decoded-image');
+    this.difference = this.picture('difference-image');
+    this.caption(this.anchor, words.pictures.anchor);
+    this.caption(this.difference, words.pictures.difference);
+    this.rows = {};
+    this.heads = [h('span'), h('span', { class: 'lx-head' }), h('span', { class: 'lx-head' })];
+    this.table = h('div', { class: 'lx-terms', role: 'group', 'aria-label': 'Terms in nats' });
+    this.bars = new Bars();
+    this.verdict = h('p', { class: 'lx-verdict', 'data-testid': 'verdict' });
+    this.torch = h('p', { class: 'lx-torch', 'data-testid': 'torch-check', role: 'status' });
+    this.element = h('div', { class: 'lx-numbers' },
+      h('div', { class: 'lx-pictures' }, ...[this.anchor, this.decoded, this.difference].map((p) => p.figure)),
+      this.table, this.bars.element, this.verdict, this.torch);
+    this.setMode('gaussian');
+  }
+
+  picture(name) {
+    const canvas = h('canvas', { width: this.width, height: this.height, 'data-testid': name, role: 'img' });
+    const text = h('figcaption');
+    return { figure: h('figure', {}, canvas, text), canvas, text, context: canvas.getContext('2d') };
+  }
+
+  caption(picture, [label, tip]) {
+    picture.text.textContent = label;
+    picture.figure.title = tip;
+    picture.canvas.setAttribute('aria-label', `${label}: ${tip}`);
+  }
+
+  setMode(mode) {
+    this.mode = mode;
+    this.caption(this.decoded, words.pictures.decoded[mode]);
+    this.heads[0].textContent = '';
+    this.heads[1].textContent = words.yours[mode];
+    this.heads[2].textContent = words.encoder[mode];
+    this.rows = Object.fromEntries(TERMS[mode].map((name) => [name, this.row(name)]));
+    const unit = h('span', { class: 'lx-unit' }, 'nats');
+    this.heads[0].append(unit);
+    this.table.replaceChildren(...this.heads, ...Object.values(this.rows).flatMap((row) => row.cells));
+    this.verdict.textContent = '';
+  }
+
+  row(name) {
+    const [label, tip] = words.terms[name];
+    const value = h('output', { class: `lx-value lx-${name}`, 'data-testid': `term-${name}` }, '–');
+    const own = h('span', { class: 'lx-own', 'data-testid': `encoder-${name}` }, '–');
+    return { value, own, cells: [h('span', { class: `lx-term lx-${name}`, title: tip, tabindex: 0 }, label), value, own] };
+  }
+
+  /** The anchor's binary pixels, float32 (D). */
+  showAnchor(x, words_) {
+    this.x = x;
+    this.draw(this.anchor, x);
+    this.anchor.text.textContent = words_;
+  }
+
+  /** E[x|z] and the pixels' log-likelihoods. */
+  showImage(mean) {
+    this.draw(this.decoded, mean);
+    const { data } = this.tile;
+    const count = this.width * this.height;
+    for (let i = 0; i < count; i++) {
+      let lost = 0, ink = 0;
+      for (let c = 0; c < this.channels; c++) {
+        const x = this.x[c * count + i];
+        const p = mean[c * count + i];
+        lost -= Math.log(Math.max(x > 0.5 ? p : 1 - p, 1e-12));
+        ink += x;
+      }
+      const t = Math.min(lost / DEEP, 1);
+      const missing = 2 * ink >= this.channels;
+      // From black to orange where ink is missing, to blue where there is too much.
+      data[4 * i] = t * (missing ? 255 : 70);
+      data[4 * i + 1] = t * (missing ? 150 : 160);
+      data[4 * i + 2] = t * (missing ? 20 : 255);
+      data[4 * i + 3] = 255;
+    }
+    this.difference.context.putImageData(this.tile, 0, 0);
+  }
+
+  draw(picture, values) {
+    paint(this.tile.data, values, this.channels);
+    picture.context.putImageData(this.tile, 0, 0);
+  }
+
+  /** The dragged state's terms, by name, in nats; `error` is the reconstruction's standard error. */
+  showTerms(terms, { error = null, rule = 'live' } = {}) {
+    for (const [name, { value }] of Object.entries(this.rows)) {
+      value.textContent = nats(terms[name]);
+      value.setAttribute('data-value', terms[name]);
+      value.setAttribute('data-rule', rule);
+    }
+    const noisy = this.mode === 'gaussian' && error;
+    for (const name of ['reconstruction', 'elbo']) {
+      if (this.rows[name]) this.rows[name].value.title = noisy ? `± ${nats(error, 3)} (standard error)` : '';
+    }
+    if (noisy && rule === 'rest') this.rows.reconstruction.value.textContent += ` ±${nats(error, 2)}`;
+    this.terms = terms;
+    this.compare();
+  }
+
+  /** The encoder's own values, beside. */
+  showEncoder(terms) {
+    this.encoder = terms;
+    for (const [name, { own }] of Object.entries(this.rows)) {
+      own.textContent = nats(terms[name]);
+      own.setAttribute('data-value', terms[name]);
+    }
+    this.compare();
+  }
+
+  compare() {
+    if (!this.terms || !this.encoder) return;
+    if (this.mode === 'point') {
+      this.bars.showPoint(this.terms, this.encoder);
+      return;
+    }
+    if (this.terms.elbo === undefined || this.encoder.elbo === undefined) return;
+    this.bars.showGaussian(this.terms, this.encoder);
+    const better = this.terms.elbo - this.encoder.elbo;
+    const size = nats(Math.abs(better));
+    this.verdict.textContent = size === '0.00' ? words.same : better > 0 ? words.better(size) : words.worse(size);
+    this.verdict.dataset.sign = size === '0.00' ? 'same' : better > 0 ? 'better' : 'worse';
+  }
+
+  forget() {
+    this.terms = this.encoder = undefined;
+  }
+
+  /** What torch said of the same state. */
+  showTorch(text, kind) {
+    this.torch.textContent = text;
+    this.torch.dataset.kind = kind;
+  }
+}

@@ -1,0 +1,54 @@
+// From a state on the map to its terms, by way of an engine. No drawing here.
+
+import { expectation, gaussianKl, latentsOf, logNormal, logPrior } from './gaussian.mjs';
+
+/** Terms of q = N(m, F Fᵀ) or of a point z for the anchor, in nats, with the expected image. */
+export async function evaluate(engine, plane, anchor, state, rule) {
+  const at = plane.lift(state.u, anchor.loc);
+  if (state.mode === 'point') {
+    const z = Float32Array.from(at);
+    const { mean, logLikelihood } = await engine.evaluate({ z, k: 1, x: anchor.x, images: 1 });
+    const [likelihood, prior, posterior] = [logLikelihood[0], logPrior(z), logNormal(z, anchor.loc, anchor.scale)];
+    return {
+      mean,
+      error: null,
+      terms: {
+        'log-likelihood': likelihood,
+        'log-prior': prior,
+        'log-posterior': posterior,
+        'log-weight': likelihood + prior - posterior,
+      },
+    };
+  }
+  const z = latentsOf(plane, at, anchor.scale, state.sigma, rule);
+  const { mean, logLikelihood } = await engine.evaluate({ z, k: 1 + rule.count, x: anchor.x, images: 1 });
+  const { value: reconstruction, standardError } = expectation(rule, logLikelihood);
+  const kl = gaussianKl(plane, at, anchor.scale, state.sigma);
+  return { mean, error: standardError, terms: { reconstruction, kl, elbo: reconstruction - kl } };
+}
+
+// The server's names for the same terms.
+const NAMES = {
+  reconstruction: 'reconstruction', kl: 'kl', elbo: 'elbo',
+  'log-likelihood': 'log_likelihood', 'log-prior': 'log_prior',
+  'log-posterior': 'log_posterior', 'log-weight': 'log_weight',
+};
+
+/** The largest difference between two sets of terms, in nats. */
+export function largestDifference(terms, torch) {
+  return Math.max(...Object.keys(terms).map((name) => Math.abs(terms[name] - torch[NAMES[name]])));
+}
+
+/** Torch's terms for the same state, from the server. */
+export async function askTorch(manifest, state, signal) {
+  const { image, mode, u, sigma } = state;
+  const response = await fetch(manifest.terms, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ image, mode, u, sigma }),
+    signal,
+  });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.error);
+  return answer;
+}

@@ -1,0 +1,153 @@
+// The frame around map and panel: buttons, legend, image chooser, hover card, messages.
+
+import { classColour, isDark } from './colours.mjs';
+import { h } from './dom.mjs';
+import { paint } from './layers.mjs';
+import { Panel } from './panel.mjs';
+import { words } from './words.mjs';
+
+export class View {
+  /** @param actions what the buttons do: setMode, toggleLayer, toggleClass, choose, returnToEncoder */
+  constructor(root, manifest, state, actions) {
+    this.root = root;
+    this.manifest = manifest;
+    this.actions = actions;
+    this.state = state;
+    this.panel = new Panel(manifest);
+    this.plot = h('div', { class: 'lx-plot' });
+    this.stage = h('div', { class: 'lx-stage' }, this.plot, this.card());
+    this.message = h('p', { class: 'lx-message', role: 'status' }, words.loading);
+    this.help = h('p', { class: 'lx-help' });
+    this.note = h('p', { class: 'lx-note' }, this.describe());
+    this.engineNote = h('span', { class: 'lx-engine' });
+    this.map = h('section', { class: 'lx-map', 'data-testid': 'latent-map', 'data-ready': 'false', 'aria-label': words.map },
+      this.toolbar(), this.stage, this.legend(), this.message);
+    this.side = h('section', { class: 'lx-panel' }, this.chooser(), this.panel.element);
+    root.replaceChildren(
+      h('div', { class: 'lx' }, this.map, this.side, h('footer', { class: 'lx-foot' }, this.help, this.note, this.engineNote)));
+    this.setMode(state.mode);
+  }
+
+  describe() {
+    const { plane, complete, count } = this.manifest;
+    const shown = plane.kind === 'identity' ? words.plane : words.residual((100 * plane.explained).toFixed(0));
+    return complete ? shown : `${shown} · ${words.gallery(count)}`;
+  }
+
+  button([label, tip], attributes, click) {
+    return h('button', { type: 'button', class: 'lx-button', title: tip, onclick: click, ...attributes }, label);
+  }
+
+  toolbar() {
+    this.modes = Object.fromEntries(['gaussian', 'point'].map((mode) => [mode,
+      this.button(words.modes[mode], { 'data-testid': `mode-${mode}` }, () => this.actions.setMode(mode))]));
+    const layers = ['manifold', 'prior'].map((name) => {
+      const node = this.button(words.layers[name], { 'data-testid': `layer-${name}`, 'aria-pressed': this.state.layers.has(name) }, () => {
+        this.actions.toggleLayer(name);
+        node.setAttribute('aria-pressed', this.state.layers.has(name));
+      });
+      return node;
+    });
+    return h('div', { class: 'lx-toolbar' },
+      h('div', { class: 'lx-segments', role: 'group', 'aria-label': 'What is dragged' }, ...Object.values(this.modes)),
+      h('div', { class: 'lx-group', role: 'group', 'aria-label': 'Layers' }, ...layers),
+      this.button(words.return, { 'data-testid': 'return-to-encoder' }, () => this.actions.returnToEncoder()));
+  }
+
+  legend() {
+    const chips = this.manifest.classes.map((name, label) => {
+      const node = h('button', { type: 'button', class: 'lx-chip', 'aria-pressed': !this.state.hidden.has(label), 'data-testid': `class-${label}`,
+        onclick: () => {
+          this.actions.toggleClass(label);
+          node.setAttribute('aria-pressed', !this.state.hidden.has(label));
+        } }, h('i'), name);
+      return node;
+    });
+    this.chips = chips;
+    this.colourChips();
+    return h('div', { class: 'lx-legend', role: 'group', 'aria-label': words.classes }, ...chips);
+  }
+
+  colourChips() {
+    const dark = isDark(this.root);
+    this.chips.forEach((chip, label) => { chip.firstChild.style.background = classColour(label, dark); });
+  }
+
+  chooser() {
+    this.number = h('input', { type: 'number', min: 0, max: this.manifest.count - 1, step: 1, class: 'lx-number', 'aria-label': words.image,
+      'data-testid': 'image-number', onchange: () => this.actions.choose(Number(this.number.value)) });
+    this.label = h('strong', { class: 'lx-label', 'data-testid': 'image-label' });
+    const step = (by) => () => this.actions.choose(this.state.image + by);
+    return h('div', { class: 'lx-chooser' },
+      h('span', {}, 'image'), this.button(['‹', words.previous], { 'aria-label': words.previous }, step(-1)), this.number,
+      this.button(['›', words.next], { 'aria-label': words.next }, step(1)), this.label,
+      this.button(words.another, {}, () => this.actions.choose(Math.floor(Math.random() * this.manifest.count))));
+  }
+
+  card() {
+    const [, height, width] = this.manifest.imageShape;
+    this.thumbnail = h('canvas', { width, height });
+    this.cardText = h('span');
+    this.hoverCard = h('div', { class: 'lx-card', hidden: true, 'data-testid': 'hover-card' }, this.thumbnail, this.cardText);
+    return this.hoverCard;
+  }
+
+  overlay(element) {
+    this.stage.append(element);
+    this.stage.append(this.hoverCard); // above the handles
+  }
+
+  showAnchor(anchor, label) {
+    this.number.value = anchor.index;
+    this.label.textContent = label;
+    this.panel.showAnchor(anchor.x, `x: ${label}`);
+  }
+
+  setMode(mode) {
+    for (const [name, node] of Object.entries(this.modes)) node.setAttribute('aria-pressed', name === mode);
+    this.help.textContent = words.help[mode];
+    this.panel.setMode(mode);
+  }
+
+  showThumbnail(index, label, grey, event) {
+    const context = this.thumbnail.getContext('2d');
+    const tile = context.createImageData(this.thumbnail.width, this.thumbnail.height);
+    paint(tile.data, Float32Array.from(grey, (value) => value / 255), this.manifest.imageShape[0]);
+    context.putImageData(tile, 0, 0);
+    this.cardText.textContent = `${label} · no. ${index}`;
+    const box = this.stage.getBoundingClientRect();
+    const x = event.clientX - box.left;
+    const y = event.clientY - box.top;
+    this.hoverCard.hidden = false;
+    const left = x + 96 > box.width ? x - 96 : x + 14;
+    const top = y + 110 > box.height ? y - 110 : y + 14;
+    this.hoverCard.style.transform = `translate(${left}px, ${top}px)`;
+  }
+
+  hideThumbnail() {
+    this.hoverCard.hidden = true;
+  }
+
+  ready(kind) {
+    this.map.dataset.engine = kind;
+    this.map.dataset.ready = 'true';
+    this.engineNote.textContent = words.engines[kind][0];
+    this.engineNote.title = words.engines[kind][1];
+    this.calm();
+  }
+
+  moving() {
+    if (this.hoverCard.hidden === false) this.hideThumbnail();
+    if (this.panel.torch.dataset.kind !== 'moving') this.panel.showTorch(words.torch.moving, 'moving');
+  }
+
+  fail(sentence) {
+    this.message.textContent = sentence;
+    this.message.hidden = false;
+    this.message.classList.add('lx-fault');
+  }
+
+  calm() {
+    if (!this.message.hidden) this.message.hidden = true;
+  }
+}

@@ -1,0 +1,67 @@
+// Every word the map says to a person, apart from the logic, so that another language is one file.
+
+export const words = {
+  help: {
+    gaussian:
+      'Drag the round handle: it is the mean of q. Drag the two small ones: they are its scales. ' +
+      'Click a point to choose its image. Arrow keys work too.',
+    point: 'Drag the handle through latent space and watch it decode. Click a point to choose its image. Arrow keys work too.',
+  },
+  modes: {
+    gaussian: ['Gaussian q', 'Drag a whole Gaussian q = N(m, s²): variational inference by hand.'],
+    point: ['Point z', 'Drag a single latent z.'],
+  },
+  layers: {
+    manifold: ['Manifold', 'The decoded image at each place of a grid over the map.'],
+    prior: ['Prior', 'The prior N(0, I) at one, two and three standard deviations.'],
+  },
+  pictures: {
+    anchor: ['x', 'The image whose terms are shown: its fixed binary draw, which is what the likelihood sees.'],
+    decoded: { gaussian: ['E[x|z = m]', 'The expected image at the mean of q.'], point: ['E[x|z]', 'The expected image at z.'] },
+    difference: [
+      'log p(xᵢ|z)',
+      'Log-likelihood of each pixel. Orange: ink in x that the decoder did not expect. Blue: ink expected where x has none.',
+    ],
+  },
+  terms: {
+    reconstruction: ['Reconstruction', 'E_q[log p(x|z)]: how probable x is when z is drawn from q.'],
+    kl: ['KL(q ‖ p)', 'KL divergence of q from the prior p(z): the price of q in nats. Subtracted.'],
+    elbo: ['ELBO', 'Reconstruction − KL: a lower bound on log p(x), whatever q you choose.'],
+    'log-likelihood': ['log p(x|z)', 'How probable x is at this z.'],
+    'log-prior': ['log p(z)', 'Log-density of z under the prior.'],
+    'log-posterior': ['log q(z|x)', 'Log-density of z under the encoder’s posterior for x.'],
+    'log-weight': ['log p(x,z) − log q(z|x)', 'Its average over z drawn from q is the ELBO.'],
+  },
+  yours: { gaussian: 'your q', point: 'your z' },
+  encoder: { gaussian: 'encoder’s q', point: 'encoder’s mean' },
+  return: ['Return to encoder', 'Put q (or z) back where the encoder puts it for this image.'],
+  image: 'Image number',
+  previous: 'Previous image',
+  next: 'Next image',
+  another: ['Random', 'Another image, by chance.'],
+  better: (nats) => `${nats} nats better than the encoder’s q`,
+  worse: (nats) => `${nats} nats below the encoder’s q`,
+  same: 'the encoder’s own q',
+  engines: {
+    browser: ['decoded in this browser', 'The decoder runs on this computer, by onnxruntime-web. Nothing is sent while you drag.'],
+    server: ['decoded on the server', 'The decoder runs on the server’s device, over a WebSocket.'],
+  },
+  torch: {
+    waiting: 'torch: asking …',
+    moving: 'torch: on release',
+    agrees: (nats) => `torch agrees to ${nats} nats`,
+    differs: (nats) => `torch differs by ${nats} nats: trust torch’s number`,
+    silent: (why) => `torch could not answer: ${why}`,
+  },
+  residual: (share) => `map: first two principal components, ${share} % of the codes’ variance; the other coordinates stay as the image’s own`,
+  plane: 'map: latent space itself',
+  gallery: (count) => `The data set is not on this machine: ${count} images kept with the model are shown.`,
+  broken: (why) => `The map could not start: ${why}`,
+  hiccup: (why) => `Not decoded: ${why}`,
+  loading: 'Getting the decoder and the points …',
+  handle: (u) => `Position on the map: ${u[0].toFixed(2)}, ${u[1].toFixed(2)}. Arrow keys move it, with Shift further.`,
+  scale: (axis, value) => `Scale of q along ${axis}: ${value.toPrecision(3)}. Arrow keys change it.`,
+  axes: { identity: ['z₁', 'z₂'], pca: ['first principal component', 'second principal component'] },
+  map: 'Map of latent space',
+  classes: 'Classes: press to hide or show',
+};

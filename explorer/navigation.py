@@ -1,0 +1,11 @@
+"""The script Streamlit runs for every visitor: which pages there are."""
+
+from pathlib import Path
+
+import streamlit as st
+
+HERE = Path(__file__).resolve().parent
+
+# A file of ours: named icons would be fetched from another host.
+st.set_page_config(page_title="Latent Explorer", page_icon=str(HERE / "latent_map/static/icon.svg"), layout="wide")
+st.navigation([st.Page(HERE.parent / "pages/explore.py", title="Explore", default=True)], position="top").run()

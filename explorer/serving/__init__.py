@@ -1,0 +1,1 @@
+"""What the browser asks for over HTTP and WebSocket: assets, torch's terms, the server's engine."""

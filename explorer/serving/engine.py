@@ -1,0 +1,77 @@
+"""The server's engine: latents in, images and log-likelihoods out, over a binary WebSocket.
+
+A message asks: uint32 (id, k, d, D, images), then z float32 (k, d), then x float32 (D,).
+The answer: uint32 (id, k, D, images), then mean float32 (images, D), then
+log p(x|z) float32 (k,). A message that cannot be answered is answered by a text message
+with a sentence, and the socket stays open.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import numpy as np
+import torch
+from starlette.concurrency import run_in_threadpool
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from ..models.likelihoods import TRACED
+from .space import SPACES, Space
+
+MAX_LATENTS = 4_096
+_ASK, _ANSWER = struct.Struct("<5I"), struct.Struct("<4I")
+
+
+def same_origin(headers: Mapping[str, str]) -> bool:
+    """Whether a browser's request comes from our own pages; programs send no Origin."""
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == headers.get("host")
+
+
+@torch.inference_mode()
+def answer(space: Space, message: bytes) -> bytes:
+    """Computes one answer.
+
+    Raises:
+        ValueError: the message is not of the form above, or its numbers are not usable.
+    """
+    model = space.checkpoint.model
+    if len(message) < _ASK.size:
+        raise ValueError("The message is shorter than its header.")
+    number, k, d, pixels, images = _ASK.unpack_from(message)
+    if d != model.config.latent or pixels != model.config.pixels:
+        raise ValueError(f"The model has {model.config.latent} latent dimensions and {model.config.pixels} pixels.")
+    if not (1 <= k <= MAX_LATENTS and images <= k):
+        raise ValueError(f"Between 1 and {MAX_LATENTS} latents can be asked for at once.")
+    if len(message) != _ASK.size + 4 * (k * d + pixels):
+        raise ValueError("The message is not as long as its header says.")
+    values = np.frombuffer(message, "<f4", offset=_ASK.size)
+    if not np.isfinite(values).all():
+        raise ValueError("Latents and pixels must be finite numbers.")
+    device = next(model.parameters()).device
+    z = torch.from_numpy(values[: k * d].reshape(k, d).copy()).to(device)
+    x = torch.from_numpy(values[k * d :].copy())[None].to(device)
+    mean, log_likelihood = TRACED[model.config.likelihood](model.decoder.network(z).float().flatten(1), x)
+    parts = mean[:images].cpu().numpy().astype("<f4"), log_likelihood.cpu().numpy().astype("<f4")
+    return _ANSWER.pack(number, k, pixels, images) + parts[0].tobytes() + parts[1].tobytes()
+
+
+async def engine_socket(socket: WebSocket) -> None:
+    """Serves one page until it goes away."""
+    space = SPACES.by_key(socket.path_params["key"])
+    if space is None or not same_origin(socket.headers):
+        await socket.close(code=4404 if space is None else 4403)
+        return
+    await socket.accept()
+    try:
+        while True:
+            message = await socket.receive_bytes()
+            try:
+                await socket.send_bytes(await run_in_threadpool(answer, space, message))
+            except ValueError as error:
+                await socket.send_text(str(error))
+    except (WebSocketDisconnect, KeyError):
+        # KeyError: the page sent text, which is not of this protocol.
+        return

@@ -1,0 +1,52 @@
+"""What the map is told when it starts: small values, and the addresses of everything else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..latent_map.files import static_key
+from .pack import SHEET, map_range
+from .space import Space
+
+PREFIX = "/explorer"
+
+
+def describe(space: Space) -> dict[str, Any]:
+    """What the map needs to know to start: small values and addresses, as JSON."""
+    model, training = space.checkpoint.config.model, space.checkpoint.config.training
+    base = f"{PREFIX}/model/{space.key}"
+    files = f"{PREFIX}/static/{static_key()}"
+    return {
+        "name": space.name,
+        "dataset": training.dataset,
+        "latent": space.latent,
+        "imageShape": list(model.image_shape),
+        "classes": list(space.latents.classes),
+        "count": len(space.latents),
+        "complete": space.complete,
+        "testElbo": space.evaluation.get("elbo"),
+        "plane": {
+            "kind": space.plane.kind,
+            "basis": space.plane.basis.tolist(),
+            "explained": space.plane.explained,
+            "range": map_range(space),
+        },
+        "points": f"{base}/points.bin",
+        "sheet": {"size": SHEET, "latents": f"{base}/latents-", "images": f"{PREFIX}/images/{space.data_key}/"},
+        "decoder": f"{base}/decoder.onnx",
+        "rules": {
+            name: {"url": f"{base}/rule-{name}.bin", "nodes": len(rule), "replicates": rule.replicates}
+            for name, rule in (("live", space.live_rule), ("rest", space.rest_rule))
+        },
+        "terms": f"{PREFIX}/terms/{space.key}",
+        "socket": f"{PREFIX}/engine/{space.key}",
+        "engine": space.engine,
+        "runtime": {
+            "ort": f"{files}/vendor/onnxruntime-web/ort.wasm.min.mjs",
+            "mjs": f"{files}/vendor/onnxruntime-web/ort-wasm-simd-threaded.mjs",
+            "wasm": f"{files}/vendor/onnxruntime-web/ort-wasm-simd-threaded.wasm",
+        },
+        "plotly": f"{files}/vendor/plotly.min.js",
+        "style": f"{files}/style.css",
+        "entry": f"{files}/explore.mjs",
+    }

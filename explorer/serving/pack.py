@@ -1,0 +1,54 @@
+"""Arrays as the little-endian bytes that the map's modules read with typed arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..inference import Rule
+from .space import Space
+
+SHEET = 256
+
+
+def _bytes(tensor: Tensor, dtype: str) -> bytes:
+    return tensor.contiguous().numpy().astype(dtype, copy=False).tobytes()
+
+
+def pack_points(space: Space) -> bytes:
+    """Every code on the map: float32 (n, 2), then uint8 labels (n,)."""
+    return _bytes(space.codes, "<f4") + _bytes(space.latents.labels, "u1")
+
+
+def pack_rule(rule: Rule) -> bytes:
+    """Nodes float64 (k, d), then weights float64 (k,)."""
+    return _bytes(rule.nodes, "<f8") + _bytes(rule.weights, "<f8")
+
+
+def sheets(space: Space) -> int:
+    """How many sheets of SHEET images there are."""
+    return -(-len(space.latents) // SHEET)
+
+
+def pack_images(space: Space, sheet: int) -> bytes:
+    """Grey images uint8 (m, D), then the binary draws, bits packed from the highest (m, ceil(D / 8))."""
+    rows = slice(sheet * SHEET, (sheet + 1) * SHEET)
+    bits = np.packbits(space.latents.x[rows].flatten(1).numpy(), axis=1)
+    return _bytes(space.latents.images[rows], "u1") + bits.tobytes()
+
+
+def pack_latents(space: Space, sheet: int) -> bytes:
+    """q(z|x) of a sheet's images: means float32 (m, d), then scales float32 (m, d)."""
+    rows = slice(sheet * SHEET, (sheet + 1) * SHEET)
+    return _bytes(space.latents.loc[rows], "<f4") + _bytes(space.latents.scale[rows], "<f4")
+
+
+def map_range(space: Space) -> list[float]:
+    """[x0, x1, y0, y1]: the codes but for the outermost 1 in 1,000, with a margin, and the prior's bulk."""
+    u = space.codes
+    low, high = torch.quantile(u[:20_000], torch.tensor([0.0005, 0.9995], dtype=u.dtype), dim=0)
+    low, high = torch.minimum(low, torch.tensor(-2.5)), torch.maximum(high, torch.tensor(2.5))
+    margin = 0.06 * (high - low)
+    low, high = low - margin, high + margin
+    return [low[0].item(), high[0].item(), low[1].item(), high[1].item()]

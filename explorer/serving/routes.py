@@ -1,0 +1,104 @@
+"""The routes beside Streamlit's own: assets that never change, and torch's terms."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from ..latent_map.files import static_files, static_key
+from .blobs import Blob, make_blob
+from .engine import engine_socket, same_origin
+from .manifest import PREFIX
+from .pack import pack_images, pack_latents, pack_points, pack_rule, sheets
+from .space import SPACES, Space
+from .terms import BadState, evaluate_state
+
+MAX_STATE_BYTES = 4_096
+
+
+async def static(request: Request) -> Response:
+    """A file of the front end. The key is in the path, so a new version has new names."""
+    entry = static_files().get(request.path_params["name"])
+    if entry is None or request.path_params["key"] != static_key():
+        return PlainTextResponse("There is no such file in this version: reload the page.", 404)
+    return Blob(entry[0], entry[1], True).response()
+
+
+@lru_cache(maxsize=2_048)
+def asset(space_key: str, name: str) -> Blob | None:
+    """One file of a space, packed once and kept (a sheet of 256 images is about 50 kB)."""
+    space = SPACES.by_key(space_key)
+    if space is None:
+        return None
+    if name == "decoder.onnx":
+        return make_blob(space.decoder_bytes())
+    if name == "points.bin":
+        return make_blob(pack_points(space))
+    if name == "rule-live.bin":
+        return make_blob(pack_rule(space.live_rule))
+    if name == "rule-rest.bin":
+        return make_blob(pack_rule(space.rest_rule))
+    kind, _, number = name.removesuffix(".bin").partition("-")
+    if kind == "latents" and number.isdigit() and int(number) < sheets(space):
+        return make_blob(pack_latents(space, int(number)))
+    return None
+
+
+@lru_cache(maxsize=1_024)
+def image_sheet(data_key: str, sheet: int) -> Blob | None:
+    """A sheet of images, shared by all the models of a data set."""
+    space = SPACES.by_data_key(data_key)
+    if space is None or not 0 <= sheet < sheets(space):
+        return None
+    return make_blob(pack_images(space, sheet))
+
+
+async def model_file(request: Request) -> Response:
+    blob = await run_in_threadpool(asset, request.path_params["key"], request.path_params["name"])
+    return _found(blob)
+
+
+async def images_file(request: Request) -> Response:
+    blob = await run_in_threadpool(image_sheet, request.path_params["key"], request.path_params["sheet"])
+    return _found(blob)
+
+
+def _found(blob: Blob | None) -> Response:
+    if blob is None:
+        return PlainTextResponse("This server does not hold that model any more: reload the page.", 404)
+    return blob.response()
+
+
+async def terms(request: Request) -> Response:
+    """Torch's terms for a state, as JSON; a state that cannot be evaluated is answered with a sentence."""
+    if not same_origin(request.headers):
+        return JSONResponse({"error": "Requests from other sites are refused."}, 403)
+    space = SPACES.by_key(request.path_params["key"])
+    if space is None:
+        return JSONResponse({"error": "This server does not hold that model any more: reload the page."}, 404)
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_STATE_BYTES:
+            return JSONResponse({"error": "The state is too large."}, 413)
+    try:
+        state = json.loads(body)
+        return JSONResponse(await run_in_threadpool(evaluate_state, space, state))
+    except (BadState, ValueError, RecursionError) as error:
+        return JSONResponse({"error": str(error)}, 400)
+
+
+def routes() -> list[BaseRoute]:
+    """All of ours, under one prefix that is not Streamlit's."""
+    return [
+        Route(f"{PREFIX}/static/{{key}}/{{name:path}}", static),
+        Route(f"{PREFIX}/model/{{key}}/{{name}}", model_file),
+        Route(f"{PREFIX}/images/{{key}}/{{sheet:int}}.bin", images_file),
+        Route(f"{PREFIX}/terms/{{key}}", terms, methods=["POST"]),
+        WebSocketRoute(f"{PREFIX}/engine/{{key}}", engine_socket),
+    ]

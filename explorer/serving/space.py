@@ -1,0 +1,178 @@
+"""A model opened for exploring: its data encoded, its plane, its rules, all read-only.
+
+A `Space` is made once a model and shared by everybody; `key` names its content, so that
+whatever is served from it can be cached for ever.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from torch import Tensor
+
+from ..card import EVALUATION_FILE
+from ..checkpoint import WEIGHTS_FILE, Checkpoint
+from ..datasets import DatasetError, load_dataset
+from ..export import DECODER_FILE, export_decoder, fingerprint
+from ..gallery import load_gallery
+from ..inference import Rule, gaussian_rule
+from ..latents import Latents, encode
+from ..models import count_parameters
+from ..projection import Plane, fit_plane
+from ..registry import open_model
+from .blobs import digest
+
+# Multiply-adds a frame that the browser gets through in a few milliseconds (about 15 GMAC/s
+# measured); a decoder of more weights than BROWSER_WEIGHTS is run on the server instead.
+BROWSER_WEIGHTS = 6_000_000
+LIVE_NODES = {1: 32, 2: 64}
+REST_NODES = {1: 256, 2: 576}
+LIVE_NODES_MORE, REST_NODES_MORE, REPLICATES = 64, 512, 8
+
+# Raised whenever what is served under a key would change for the same weights.
+LAYOUT = b"1"
+
+
+@dataclass(frozen=True)
+class Space:
+    """Everything that is derived from a checkpoint and its images.
+
+    Attributes:
+        name: as in the URL.
+        points: "test" or "all" (the test set, then the training set).
+        complete: False where only the gallery kept beside the model could be shown.
+    """
+
+    name: str
+    checkpoint: Checkpoint
+    points: str
+    latents: Latents
+    plane: Plane
+    complete: bool
+
+    @cached_property
+    def key(self) -> str:
+        """Names the content: weights, images, and how they are laid out."""
+        weights = (self.checkpoint.folder / WEIGHTS_FILE).read_bytes()
+        return digest(LAYOUT, weights, self.data_key.encode())
+
+    @cached_property
+    def data_key(self) -> str:
+        """Names the images and their binary draws, whatever the model."""
+        return digest(LAYOUT, self.latents.images.numpy().tobytes(), self.latents.x[:64].numpy().tobytes())
+
+    @property
+    def latent(self) -> int:
+        return self.checkpoint.config.model.latent
+
+    @property
+    def decoder_weights(self) -> int:
+        return count_parameters(self.checkpoint.model.decoder)
+
+    @property
+    def engine(self) -> str:
+        """Where this decoder runs unless the person asks otherwise: "browser" or "server"."""
+        return "browser" if self.decoder_weights <= BROWSER_WEIGHTS else "server"
+
+    @cached_property
+    def codes(self) -> Tensor:
+        """The posterior means on the map, float64 (n, 2)."""
+        return self.plane.project(self.latents.loc)
+
+    @cached_property
+    def live_rule(self) -> Rule:
+        """Nodes for a frame."""
+        return gaussian_rule(self.latent, LIVE_NODES.get(self.latent, LIVE_NODES_MORE), replicates=1)
+
+    @cached_property
+    def rest_rule(self) -> Rule:
+        """Nodes for the numbers at rest, in the browser and in torch alike."""
+        nodes = REST_NODES.get(self.latent, REST_NODES_MORE)
+        return gaussian_rule(self.latent, nodes, replicates=REPLICATES)
+
+    @cached_property
+    def evaluation(self) -> dict[str, float]:
+        """The model card's test numbers; empty where a model has none."""
+        try:
+            facts = json.loads((self.checkpoint.folder / EVALUATION_FILE).read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return facts if isinstance(facts, dict) else {}
+
+    def decoder_bytes(self) -> bytes:
+        """decoder.onnx: the checkpoint's own where it is of these very weights, else made anew."""
+        path = self.checkpoint.folder / DECODER_FILE
+        if path.is_file():
+            content = path.read_bytes()
+            if fingerprint(self.checkpoint.model).encode() in content:
+                return content
+        with tempfile.TemporaryDirectory() as folder:
+            return export_decoder(self.checkpoint.model, Path(folder)).read_bytes()
+
+
+def open_space(checkpoint: Checkpoint, name: str, points: str = "test") -> Space:
+    """Encodes the images a model is shown with.
+
+    The data set's test split where it can be had, and the training split after it for
+    `points` "all"; otherwise the gallery kept beside the model, whose images are the
+    first of the test set, so that an image's index means the same in both.
+
+    Raises:
+        DatasetError: neither the data set nor a gallery can be had.
+    """
+    config = checkpoint.config
+    splits = ("test", "train") if points == "all" else ("test",)
+    try:
+        parts = [load_dataset(config.training.dataset, split) for split in splits]
+        sets, classes, complete = [(part.images, part.labels) for part in parts], parts[0].classes, True
+    except DatasetError:
+        gallery = load_gallery(checkpoint.folder, config.model.image_shape)
+        if gallery is None:
+            raise
+        sets, classes, complete = [(gallery.images, gallery.labels)], gallery.classes, False
+    latents = encode(checkpoint.model, sets, classes)
+    return Space(name, checkpoint, points if complete else "test", latents, fit_plane(latents.loc), complete)
+
+
+class Spaces:
+    """The spaces that are open, at most `limit` of them; the least recently used goes first."""
+
+    def __init__(self, limit: int = 16) -> None:
+        self.limit = limit
+        self._lock = threading.Lock()
+        self._by_name: dict[tuple[str, str], Space] = {}
+        self._by_key: dict[str, Space] = {}
+
+    def get(self, name: str, points: str = "test") -> Space:
+        """The space of a pretrained model or a checkpoint's folder, opened where it is not yet.
+
+        Raises:
+            CheckpointError, DatasetError: it cannot be opened; the message says why.
+        """
+        with self._lock:
+            space = self._by_name.pop((name, points), None)
+            if space is None:
+                space = open_space(open_model(name), name, points)
+                self._by_key[space.key] = space
+            self._by_name[name, points] = space
+            while len(self._by_name) > self.limit:
+                oldest = next(iter(self._by_name))
+                self._by_key.pop(self._by_name.pop(oldest).key, None)
+            return space
+
+    def by_key(self, key: str) -> Space | None:
+        """The space whose content has this name, if it is open."""
+        return self._by_key.get(key)
+
+    def by_data_key(self, key: str) -> Space | None:
+        """Any open space that shows the images of this name."""
+        return next((space for space in list(self._by_key.values()) if space.data_key == key), None)
+
+
+SPACES = Spaces()
+

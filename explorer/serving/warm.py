@@ -1,0 +1,39 @@
+"""What a first visitor would wait for, done before there is one."""
+
+from __future__ import annotations
+
+import gc
+import logging
+
+import torch
+
+from ..checkpoint import CheckpointError
+from ..datasets import DatasetError
+from ..latent_map.files import static_key
+from ..registry import pretrained
+from .manifest import describe
+from .routes import asset
+from .space import SPACES
+from .terms import evaluate_state
+
+
+def warm_up() -> None:
+    """Opens the pretrained models, packs what they serve, and takes it all out of the collector's sight."""
+    torch.distributions.Distribution.set_default_validate_args(False)
+    torch.set_num_threads(1)  # many small requests at once do better with one thread each
+    static_key()
+    for name in pretrained():
+        try:
+            space = SPACES.get(name)
+        except (CheckpointError, DatasetError) as error:
+            logging.getLogger("explorer").warning("%s is left out: %s", name, error)
+            continue
+        describe(space)
+        for file in ("decoder.onnx", "points.bin", "rule-live.bin", "rule-rest.bin", "latents-0.bin"):
+            asset(space.key, file)
+        u = space.codes[0].tolist()
+        evaluate_state(space, {"image": 0, "mode": "gaussian", "u": u, "sigma": [0.1, 0.1]})
+    # Streamlit collects garbage after every run, and torch's objects made each of those
+    # collections cost 110 ms; frozen objects are not looked at again.
+    gc.collect()
+    gc.freeze()

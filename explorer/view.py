@@ -1,0 +1,118 @@
+"""What is on screen, as the address says it: read with care, since anybody can type an address."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+MODES = ("gaussian", "point")
+ENGINES = ("browser", "server")
+LAYERS = ("manifold", "prior")
+# Beyond this many times the opening view, a place is taken for a mistake.
+FAR = 4.0
+MIN_SIGMA, MAX_SIGMA = 1e-4, 100.0
+
+
+@dataclass(frozen=True)
+class View:
+    """A state of the Explore page; None means the encoder's own.
+
+    `notices` has a sentence for each part of the address that could not be used.
+    """
+
+    image: int = 0
+    mode: str = "gaussian"
+    u: tuple[float, float] | None = None
+    sigma: tuple[float, float] | None = None
+    layers: tuple[str, ...] = ()
+    hidden: tuple[int, ...] = ()
+    engine: str | None = None
+    notices: tuple[str, ...] = field(default=(), compare=False)
+
+    def state(self) -> dict[str, object]:
+        """The values the map starts from."""
+        return {
+            "image": self.image,
+            "mode": self.mode,
+            "u": self.u,
+            "sigma": self.sigma,
+            "layers": list(self.layers),
+            "hidden": list(self.hidden),
+            "engine": self.engine,
+        }
+
+
+def choose_model(wanted: str | None, known: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The model to show, and a notice where the one asked for does not exist."""
+    if wanted is None or wanted in known:
+        return wanted or known[0], ()
+    return known[0], (f"There is no model “{wanted[:60]}” here, so {known[0]} is shown.",)
+
+
+def read_view(query: Mapping[str, str], *, count: int, classes: int, map_range: Sequence[float]) -> View:
+    """A view from the query of an address: what cannot be used falls back to its default, with a notice.
+
+    Args:
+        count: images there are; classes: classes there are; map_range: [x0, x1, y0, y1] in view at first.
+    """
+    notices: list[str] = []
+    image = _image(query.get("image"), count, notices)
+    mode = _option(query.get("mode"), MODES, "mode", "gaussian", notices)
+    engine = _option(query.get("engine"), ENGINES, "engine", None, notices)
+    u = _pair(query.get("at"))
+    if query.get("at") and (u is None or not _near(u, map_range)):
+        notices.append("The position in the address is not on the map, so the encoder’s own is shown.")
+        u = None
+    sigma = _pair(query.get("scale"))
+    if query.get("scale") and (sigma is None or not all(MIN_SIGMA <= value <= MAX_SIGMA for value in sigma)):
+        notices.append("The scales in the address are not usable, so the encoder’s own are shown.")
+        sigma = None
+    layers = [name for name in (query.get("layers") or "").split(",") if name]
+    if unknown := [name for name in layers if name not in LAYERS]:
+        notices.append(f"There is no layer “{unknown[0][:40]}”.")
+    labels = {int(text) for text in (query.get("hide") or "").split(",") if text.isdecimal() and len(text) < 6}
+    return View(
+        image,
+        mode or "gaussian",
+        u,
+        sigma,
+        tuple(name for name in LAYERS if name in layers),
+        tuple(sorted(label for label in labels if label < classes)),
+        engine,
+        tuple(notices),
+    )
+
+
+def _image(text: str | None, count: int, notices: list[str]) -> int:
+    if not text:
+        return 0
+    if text.isdecimal() and text.isascii() and len(text) < 10 and int(text) < count:
+        return int(text)
+    notices.append(f"There is no image “{text[:40]}”: numbers go from 0 to {count - 1:,}. Image 0 is shown.")
+    return 0
+
+
+def _option(text: str | None, options: Sequence[str], name: str, default: str | None, notices: list[str]) -> str | None:
+    if not text or text in options:
+        return text or default
+    notices.append(f"There is no {name} “{text[:40]}”: it is {' or '.join(options)}.")
+    return default
+
+
+def _pair(text: str | None) -> tuple[float, float] | None:
+    parts = (text or "")[:200].split(",")
+    if len(parts) != 2:
+        return None
+    try:
+        first, second = float(parts[0]), float(parts[1])
+    except ValueError:
+        return None
+    return (first, second) if math.isfinite(first) and math.isfinite(second) else None
+
+
+def _near(u: tuple[float, float], map_range: Sequence[float]) -> bool:
+    for value, low, high in zip(u, map_range[::2], map_range[1::2], strict=True):
+        if abs(value - (low + high) / 2) > FAR * (high - low) / 2:
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""Commands that print measured figures; none of them runs with the tests."""

@@ -1,0 +1,227 @@
+"""How many images a second training takes in, beside a loop of the common kind.
+
+    python -m tests.benchmarks.training_throughput [--seconds 5] [--rounds 3] [--json]
+
+The same network (784-400-20-400-784, ReLU) learns the same MNIST images in both loops, on
+the CPU, in turns within one run:
+    ours    explorer.training.train, with the threads and precision that the command picks;
+    common  the loop of the VAE in pytorch/examples: a Dataset that makes a PIL image of each
+            item, ToTensor, a shuffling DataLoader, BCE + KLD, Adam at 1e-3 and `.item()` at
+            each step, in float32, with the number of threads that suits it best.
+Images a CPU-second divides by the processor time of all threads: beside other busy
+processes it is the steadier figure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from explorer.config import ModelConfig, TrainingConfig
+from explorer.datasets import load_dataset
+from explorer.models import build, count_parameters
+from explorer.training import choose_speed, start, train
+
+HIDDEN, LATENT = 400, 20
+BATCHES = (128, 512)
+TRIAL_SECONDS = 1.0
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Images a second of wall-clock time, and a second of processor time."""
+
+    wall: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Medians over the rounds at one batch size."""
+
+    batch: int
+    ours: Rate
+    common: Rate
+    ratio: float
+    ratio_cpu: float
+    ours_speed: str
+    common_threads: int
+
+
+class CommonVAE(nn.Module):
+    """The network of pytorch/examples/vae: two heads, and pixels through a sigmoid."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(784, HIDDEN)
+        self.fc21 = nn.Linear(HIDDEN, LATENT)
+        self.fc22 = nn.Linear(HIDDEN, LATENT)
+        self.fc3 = nn.Linear(LATENT, HIDDEN)
+        self.fc4 = nn.Linear(HIDDEN, 784)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        hidden = F.relu(self.fc1(x.view(-1, 784)))
+        mean, log_variance = self.fc21(hidden), self.fc22(hidden)
+        z = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
+        return torch.sigmoid(self.fc4(F.relu(self.fc3(z)))), mean, log_variance
+
+
+class PillowDataset(torch.utils.data.Dataset):
+    """Items as torchvision's MNIST makes them: array to PIL image to float tensor."""
+
+    def __init__(self, images: Tensor, labels: Tensor) -> None:
+        from torchvision.transforms import ToTensor
+
+        self.images, self.labels, self.transform = images[:, 0], labels, ToTensor()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        image = Image.fromarray(self.images[index].numpy())
+        return self.transform(image), int(self.labels[index])
+
+
+def clocked(batches: Callable[[], Iterator[int]]) -> Rate:
+    """Drains an iterator that gives the number of images of each piece of work."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    images = sum(batches())
+    return Rate(images / (time.perf_counter() - wall), images / (time.process_time() - cpu))
+
+
+class Ours:
+    """A run of our loop that goes on from turn to turn."""
+
+    def __init__(self, images: Tensor, batch: int) -> None:
+        self.images, self.batch = images, batch
+        self.model = build(ModelConfig(hidden=(HIDDEN,), latent=LATENT), seed=0)
+        self.speed = choose_speed(self.model, images, batch)
+
+    def turn(self, seconds: float) -> Rate:
+        config = TrainingConfig(seconds=seconds, batch_size=self.batch)
+        state = start(self.model, config, CPU)
+
+        def batches() -> Iterator[int]:
+            before = 0
+            for progress in train(self.model, config, self.images, state, self.speed):
+                yield (progress.step - before) * self.batch
+                before = progress.step
+
+        return clocked(batches)
+
+
+class Common:
+    """A run of the common loop that goes on from turn to turn."""
+
+    def __init__(self, images: Tensor, labels: Tensor, batch: int) -> None:
+        self.batch = batch
+        self.model = CommonVAE()
+        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=1e-3)
+        data = PillowDataset(images, labels)
+        self.loader = torch.utils.data.DataLoader(data, batch_size=batch, shuffle=True)
+        every = torch.get_num_threads()
+        self.threads = max(sorted({1, every}), key=lambda threads: self.turn(TRIAL_SECONDS, threads).wall)
+
+    def turn(self, seconds: float, threads: int | None = None) -> Rate:
+        torch.set_num_threads(threads or self.threads)
+        return clocked(lambda: self._batches(seconds))
+
+    def _batches(self, seconds: float) -> Iterator[int]:
+        until = time.perf_counter() + seconds
+        self.model.train()
+        while True:
+            for x, _ in self.loader:
+                self.optimiser.zero_grad()
+                pixels, mean, log_variance = self.model(x)
+                bce = F.binary_cross_entropy(pixels, x.view(-1, 784), reduction="sum")
+                kld = -0.5 * torch.sum(1 + log_variance - mean.pow(2) - log_variance.exp())
+                loss = bce + kld
+                loss.backward()
+                loss.item()
+                self.optimiser.step()
+                yield len(x)
+                if time.perf_counter() > until:
+                    return
+
+
+def compare(batch: int, seconds: float, rounds: int) -> Comparison:
+    """Turns of `seconds` each, ours and the common loop by turns; the order changes every round."""
+    data = load_dataset("mnist")
+    every = torch.get_num_threads()
+    ours = Ours(data.images, batch)
+    common = Common(data.images, data.labels, batch)
+    assert count_parameters(ours.model) == count_parameters(common.model)
+    ours.turn(TRIAL_SECONDS)
+    rates: dict[str, list[Rate]] = {"ours": [], "common": []}
+    for index in range(rounds):
+        turns = [("ours", ours.turn), ("common", common.turn)]
+        for name, turn in turns if index % 2 == 0 else turns[::-1]:
+            rates[name].append(turn(seconds))
+    torch.set_num_threads(every)
+    a, b = _median(rates["ours"]), _median(rates["common"])
+    return Comparison(batch, a, b, a.wall / b.wall, a.cpu / b.cpu, ours.speed.reason, common.threads)
+
+
+def _median(rates: list[Rate]) -> Rate:
+    return Rate(statistics.median(r.wall for r in rates), statistics.median(r.cpu for r in rates))
+
+
+def machine() -> dict[str, object]:
+    """What was measured on, and how busy it was."""
+    names = [
+        line.partition(":")[2].strip()
+        for line in (Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else "").splitlines()
+        if line.startswith("model name")
+    ]
+    return {
+        "cpu": names[0] if names else platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+    }
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser("training_throughput", description=__doc__.partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of a turn")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each loop at each batch size")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    args = parser.parse_args(argv)
+    # As the command does.
+    torch.distributions.Distribution.set_default_validate_args(False)
+    facts = machine()
+    if not args.json:
+        print("  ".join(f"{name} {value}" for name, value in facts.items()))
+        print(f"{args.rounds} turns of {args.seconds:g} s each, medians, images a second (a CPU-second)")
+    found = []
+    for batch in BATCHES:
+        found.append(c := compare(batch, args.seconds, args.rounds))
+        if not args.json:
+            print(
+                f"batch {batch:3}: ours {c.ours.wall:,.0f} ({c.ours.cpu:,.0f})  "
+                f"common {c.common.wall:,.0f} ({c.common.cpu:,.0f})  "
+                f"ratio {c.ratio:.2f} ({c.ratio_cpu:.2f})  "
+                f"[ours: {c.ours_speed}; common: {c.common_threads} thread{'s' * (c.common_threads > 1)}]"
+            )
+    if args.json:
+        print(json.dumps({"machine": facts, "results": [asdict(c) for c in found]}))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

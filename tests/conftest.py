@@ -1,0 +1,33 @@
+"""Fixtures that many tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from explorer.models import VAE
+
+from .oracle import binary_images, tiny_model
+
+
+@pytest.fixture
+def model() -> VAE:
+    return tiny_model()
+
+
+@pytest.fixture
+def x() -> Tensor:
+    """One binary image (1, 1, 4, 4)."""
+    return binary_images(1)
+
+
+@pytest.fixture(autouse=True)
+def settings() -> Iterator[None]:
+    """Commands and the loop set torch's threads and checks for the whole process; a test gives them back."""
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+    torch.distributions.Distribution.set_default_validate_args(True)
