@@ -22,6 +22,9 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         return modules[args.command].run(args)
+    except KeyboardInterrupt:
+        print("explorer: stopped.", file=sys.stderr)
+        return 130  # as a shell reports a process that Ctrl-C ended
     except (ValueError, RuntimeError, OSError) as error:
         # Our own errors are sentences; anything else is a fault of ours and keeps its traceback.
         if isinstance(error, OSError) or type(error).__module__.startswith("explorer") or type(error) is ValueError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -31,7 +30,7 @@ def write_card(folder: Path, name: str, config: Config, evaluation: Evaluation, 
         command: the line that made the model, with no path of one machine in it.
     """
     facts = {
-        **dataclasses.asdict(evaluation),
+        **evaluation.facts(),
         "units": "nats",
         "binarisation": describe_binarisation(config.training.binarisation),
     }

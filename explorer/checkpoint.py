@@ -93,7 +93,7 @@ def load_checkpoint(folder: Path | str, *, device: torch.device | str = "cpu") -
         for name, value in state.items():
             if not torch.isfinite(value).all():
                 raise CheckpointError(f"{weights}: {name} holds values that are not finite (NaN or infinity).")
-        model = build(config.model)
+        model = build(config.model, seed=0)  # a seed, so that opening a model draws nothing from torch's generator
     except ConfigError as error:
         raise CheckpointError(f"{folder / CONFIG_FILE}: {error}") from None
     except (SafetensorError, OSError) as error:
@@ -133,16 +133,16 @@ def _check_header(path: Path, expected: dict[str, torch.Tensor]) -> None:
     header.pop("__metadata__", None)
     missing, extra = sorted(expected.keys() - header.keys()), sorted(header.keys() - expected.keys())
     if missing or extra:
-        fault = f"lacks {', '.join(missing[:3])}" if missing else f"has unknown tensors: {', '.join(extra[:3])}"
+        fault = f"lacks {', '.join(missing[:3])}" if missing else f"has unknown tensors: {', '.join(extra[:3]):.200}"
         raise CheckpointError(f"{path} does not fit {CONFIG_FILE}: it {fault}.")
     total = 0
     for name, tensor in expected.items():
         entry = header[name]
-        if not isinstance(entry, dict) or entry.get("dtype") not in _DTYPES:
+        if not isinstance(entry, dict) or str(entry.get("dtype")) not in _DTYPES:
             raise CheckpointError(f"{path}: {name} has the type {entry!r:.60}; weights are F16, BF16 or F32.")
         if entry.get("shape") != list(tensor.shape):
             raise CheckpointError(
-                f"{path}: {name} has the shape {entry.get('shape')}, but {CONFIG_FILE} asks for {list(tensor.shape)}."
+                f"{path}: {name} has the shape {entry.get('shape')!r:.60}; {CONFIG_FILE} asks for {list(tensor.shape)}."
             )
         total += tensor.numel() * _DTYPES[entry["dtype"]].itemsize
     if size != 8 + length + total:

@@ -28,26 +28,27 @@ class ConfigError(ValueError):
 
 def _whole(name: str, value: Any, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ConfigError(f"{name} must be a whole number, not {value!r}.")
+        raise ConfigError(f"{name} must be a whole number, not {value!r:.80}.")
     if not low <= value <= high:
-        raise ConfigError(f"{name} must lie between {low} and {high}, not {value}.")
+        raise ConfigError(f"{name} must lie between {low} and {high}, not {value!r:.80}.")
 
 
 def _real(name: str, value: Any, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ConfigError(f"{name} must be a finite number, not {value!r}.")
+    # Not math.isfinite: a whole number from JSON may be too large for a float.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value or abs(value) == math.inf:
+        raise ConfigError(f"{name} must be a finite number, not {value!r:.80}.")
     if not low <= value <= high:
-        raise ConfigError(f"{name} must lie between {low:g} and {high:g}, not {value:g}.")
+        raise ConfigError(f"{name} must lie between {low:g} and {high:g}, not {value!r:.80}.")
 
 
 def _choice(name: str, value: Any, options: tuple[str, ...]) -> None:
     if value not in options:
-        raise ConfigError(f"{name} must be one of {', '.join(options)}, not {value!r}.")
+        raise ConfigError(f"{name} must be one of {', '.join(options)}, not {value!r:.80}.")
 
 
 def _whole_tuple(name: str, value: Any, length: tuple[int, int], low: int, high: int) -> tuple[int, ...]:
     if not isinstance(value, (list, tuple)):
-        raise ConfigError(f"{name} must be a list of whole numbers, not {value!r}.")
+        raise ConfigError(f"{name} must be a list of whole numbers, not {value!r:.80}.")
     if not length[0] <= len(value) <= length[1]:
         raise ConfigError(f"{name} must have {length[0]} to {length[1]} entries, not {len(value)}.")
     for entry in value:
@@ -168,7 +169,7 @@ class Config:
         """
         try:
             body = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # ValueError: not JSON, or a number of 5,000 digits
             raise ConfigError(f"it is not JSON ({error}).") from None
         if not isinstance(body, dict):
             raise ConfigError("it must hold one JSON object.")
@@ -177,7 +178,7 @@ class Config:
             raise ConfigError(f"its format is not {FORMAT}, the one this version reads.")
         family = body.pop("family", None)
         if family != "vae":
-            raise ConfigError(f"its model family {family!r} is unknown; this version knows: vae.")
+            raise ConfigError(f"its model family {family!r:.80} is unknown; this version knows: vae.")
         provenance = body.pop("provenance", {})
         if not isinstance(provenance, dict):
             raise ConfigError("provenance must be an object.")
@@ -187,7 +188,7 @@ class Config:
             provenance=provenance,
         )
         if body:
-            raise ConfigError(f"it has unknown keys: {', '.join(sorted(body))}.")
+            raise ConfigError(f"it has unknown keys: {', '.join(sorted(body)):.200}.")
         return config
 
 
@@ -197,5 +198,5 @@ def _read(kind: type, name: str, values: Any) -> Any:
     known = {entry.name for entry in dataclasses.fields(kind)}
     unknown = sorted(set(values) - known)
     if unknown:
-        raise ConfigError(f"{name} has unknown keys: {', '.join(map(str, unknown))}.")
+        raise ConfigError(f"{name} has unknown keys: {', '.join(unknown):.200}.")
     return kind(**values)

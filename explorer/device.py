@@ -30,8 +30,8 @@ def choose_device(wanted: str = "auto") -> Device:
     """
     has_cuda = torch.cuda.is_available()
     has_mps = torch.backends.mps.is_available()
-    kind = wanted.partition(":")[0]
-    if kind not in ("auto", "cpu", "cuda", "mps"):
+    kind, colon, index = wanted.partition(":")
+    if kind not in ("auto", "cpu", "cuda", "mps") or (colon and not (kind == "cuda" and index.isdecimal())):
         raise DeviceError(f"The device {wanted!r} is unknown: choose auto, cpu, cuda or mps.")
     if kind == "cuda" or (kind == "auto" and has_cuda):
         if not has_cuda:

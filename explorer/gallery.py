@@ -70,7 +70,9 @@ def load_gallery(folder: Path, image_shape: tuple[int, int, int]) -> Gallery | N
         labels = torch.tensor(facts["labels"], dtype=torch.int64)
         columns, classes = int(facts["columns"]), tuple(map(str, facts["classes"]))
         shape = tuple(facts["image_shape"])
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, RecursionError) as error:
+    except CheckpointError:
+        raise
+    except (OSError, ValueError, OverflowError, KeyError, TypeError, RuntimeError, RecursionError) as error:
         raise CheckpointError(f"{index} could not be read: {error!r:.120}.") from None
     if shape != tuple(image_shape):
         raise CheckpointError(f"{index} has images of shape {shape}; the model needs {tuple(image_shape)}.")
@@ -95,9 +97,9 @@ def _cut(path: Path, count: int, columns: int, shape: tuple[int, ...]) -> Tensor
                     f"{columns * width}×{rows * height}."
                 )
             pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, CheckpointError):
-            raise
+    except CheckpointError:
+        raise
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise CheckpointError(f"{path} could not be read: {error}.") from None
     tiles = torch.from_numpy(pixels.copy()).view(rows, height, columns, width, channels)
     return tiles.permute(0, 2, 4, 1, 3).reshape(rows * columns, channels, height, width)[:count].contiguous()

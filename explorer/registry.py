@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from .checkpoint import CONFIG_FILE, Checkpoint, CheckpointError, load_checkpoint
+from .card import EVALUATION_FILE
+from .checkpoint import CONFIG_FILE, MAX_CONFIG_BYTES, Checkpoint, CheckpointError, load_checkpoint
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 DEFAULT = "mnist-2d"
@@ -30,6 +34,35 @@ def models() -> dict[str, Path]:
     for path in sorted(own_folder().glob(f"*/{CONFIG_FILE}")):
         found.setdefault(path.parent.name, path.parent)
     return found
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a chooser says of a model, read without opening it; unknown facts are None."""
+
+    name: str
+    dataset: str | None = None
+    latent: int | None = None
+    elbo: float | None = None
+
+
+def summarise(name: str, folder: Path) -> Summary:
+    """A model's data set, latent size and test ELBO, as its files say."""
+    config, numbers = _facts(folder / CONFIG_FILE), _facts(folder / EVALUATION_FILE)
+    model, training = config.get("model", {}), config.get("training", {})
+    elbo = numbers.get("elbo")
+    try:
+        return Summary(name, str(training["dataset"]), int(model["latent"]), None if elbo is None else float(elbo))
+    except (KeyError, TypeError, ValueError):
+        return Summary(name)
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(path.read_text("utf-8")) if path.stat().st_size <= MAX_CONFIG_BYTES else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def open_model(name_or_path: str | Path, *, device: torch.device | str = "cpu") -> Checkpoint:

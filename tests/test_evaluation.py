@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -85,3 +86,5 @@ def test_one_image_has_no_standard_error_and_says_so(model: VAE) -> None:
     result = evaluate(model, binary_images(1), evidence_images=1, evidence_samples=10)
     assert result.elbo_standard_error == math.inf
     assert math.isfinite(result.elbo)
+    facts = json.loads(json.dumps(result.facts(), allow_nan=False))
+    assert facts["elbo_standard_error"] is None and facts["elbo"] == result.elbo

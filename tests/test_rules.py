@@ -31,7 +31,9 @@ def test_gauss_hermite_in_two_dimensions_is_exact_in_each() -> None:
     for a in range(0, 16):
         for b in range(0, 16, 3):
             value = rule.expectation(rule.nodes[:, 0] ** a * rule.nodes[:, 1] ** b).item()
-            assert value == pytest.approx(moment(a) * moment(b), rel=1e-10, abs=1e-10 * moment(a + a % 2) * moment(b + b % 2))
+            assert value == pytest.approx(
+                moment(a) * moment(b), rel=1e-10, abs=1e-10 * moment(a + a % 2) * moment(b + b % 2)
+            )
 
 
 @pytest.mark.parametrize(("dimensions", "count"), [(1, 32), (1, 256), (2, 64), (2, 576), (2, 1024)])
@@ -59,7 +61,9 @@ def test_replicated_rules_have_the_gaussian_s_moments(dimensions: int) -> None:
     assert rule.weights.sum().item() == pytest.approx(1, abs=1e-12)
     assert torch.isfinite(rule.nodes).all()
     # Each node has its mirror image, so odd functions integrate exactly.
-    torch.testing.assert_close((rule.weights[:, None] * rule.nodes).sum(0), torch.zeros(dimensions).double(), atol=1e-12, rtol=0)
+    torch.testing.assert_close(
+        (rule.weights[:, None] * rule.nodes).sum(0), torch.zeros(dimensions).double(), atol=1e-12, rtol=0
+    )
     squares = rule.nodes.square()
     assert rule.expectation(squares.mean(1)).item() == pytest.approx(1, abs=0.02)
     assert (squares.mean(0) - 1).abs().max() < 0.15

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 from pathlib import Path
 
@@ -58,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     )
     line.close()
     facts = {
-        **dataclasses.asdict(result),
+        **result.facts(),
         "units": "nats",
         "bits_per_dimension": -result.elbo / (checkpoint.config.model.pixels * 0.6931471805599453),
         "binarisation": describe_binarisation(training.binarisation),
@@ -67,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         "model": args.model,
     }
     if args.json:
-        print(json.dumps(facts))
+        print(json.dumps(facts, allow_nan=False))
         return 0
     print(f"{args.model} on {result.n:,} test images of {training.dataset}; pixels: {facts['binarisation']}")
     print(f"  reconstruction {result.log_likelihood:9.3f} nats")

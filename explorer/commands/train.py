@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shlex
+import signal
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -14,11 +18,11 @@ from ..config import ACTIVATIONS, BINARISATIONS, NETWORKS, Config, ModelConfig, 
 from ..datasets import Dataset, load_dataset, names
 from ..datasets.binarise import fixed, threshold
 from ..device import choose_device
+from ..export import export_decoder
 from ..gallery import Gallery, save_gallery
 from ..inference.evaluation import evaluate
 from ..training import Run
 from .console import ProgressLine, duration
-from ..export import export_decoder
 
 GALLERY_IMAGES = 1_000
 # What the command takes when neither widths nor a budget are given.
@@ -77,13 +81,14 @@ def _config(args: argparse.Namespace, dataset: Dataset) -> Config:
         except ValueError:
             raise ValueError(f"--hidden takes whole numbers with commas between, not {args.hidden!r}.") from None
     model = ModelConfig(dataset.image_shape, args.latent, args.network, hidden, args.activation)
+    budget_is_epochs = args.epochs is not None
     seconds = SECONDS if args.seconds is None else args.seconds
     return Config(
         model,
         TrainingConfig(
             dataset=args.dataset,
-            epochs=args.epochs or 0,
-            seconds=0.0 if args.epochs else seconds,
+            epochs=args.epochs if budget_is_epochs else 0,
+            seconds=0.0 if budget_is_epochs else seconds,
             batch_size=args.batch_size,
             learning_rate=args.learning_rate,
             weight_decay=args.weight_decay,
@@ -97,19 +102,39 @@ def _config(args: argparse.Namespace, dataset: Dataset) -> Config:
 def _train(training: Run) -> bool:
     """Runs to the end of the budget; False when Ctrl-C came first."""
     line = ProgressLine()
-    reports = iter(training)
-    try:
-        for p in reports:
+    fraction = 0.0
+    with _interruption() as asked:
+        for p in training:
+            fraction = p.fraction
             line.show(
                 p.fraction,
                 f"epoch {p.epoch:.1f}  ELBO {p.elbo:.2f} nats  (reconstruction {p.log_likelihood:.2f}, KL {p.kl:.2f})  "
                 f"{p.images_per_second:,.0f} images/s  {duration(p.remaining)} left",
             )
-    except KeyboardInterrupt:
-        return False
+            if asked.is_set():
+                break
+    line.close()
+    return fraction >= 1.0 or not asked.is_set()
+
+
+@contextlib.contextmanager
+def _interruption() -> Iterator[threading.Event]:
+    """Set by Ctrl-C, to be obeyed at the next report; a second Ctrl-C interrupts at once.
+
+    An exception in the middle of a step would leave weights that no step counted, so that
+    a resumed run would not be the run that was stopped.
+    """
+    asked = threading.Event()
+
+    def ask(signum: int, frame: object) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
     finally:
-        line.close()
-    return True
+        signal.signal(signal.SIGINT, before)
 
 
 def _describe(args: argparse.Namespace, config: Config, model: torch.nn.Module, test: Dataset) -> None:

@@ -22,11 +22,26 @@ def dynamic(images: Tensor, generator: torch.Generator) -> Tensor:
         generator: the source of randomness, on the images' device.
 
     Returns:
-        float32 of the same shape, 0 or 1, with P(1) = grey / 255 exactly:
+        float32 of the same shape, 0 or 1, with P(1) = grey / 255 (to within 2**-32):
         u is uniform on 0..254 and x = [u < grey].
     """
-    u = torch.empty_like(images).random_(0, 255, generator=generator)
-    return (u < images).float()
+    u = _bytes_below_255(images, generator) if images.device.type == "cpu" else _uniform(images, generator)
+    return (u < images).view(torch.uint8).float()  # by way of uint8: bool to float is four times slower
+
+
+def _uniform(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Uniform on 0..254, uint8: one number of the generator a pixel."""
+    return torch.empty_like(like).random_(0, 255, generator=generator)
+
+
+def _bytes_below_255(like: Tensor, generator: torch.Generator) -> Tensor:
+    """The same distribution in half the time on a CPU: eight pixels a number, any 255 drawn anew."""
+    count = like.numel()
+    words = torch.empty(-(-count // 8), dtype=torch.int64).random_(-(2**63), None, generator=generator)
+    u = words.view(torch.uint8)[:count]
+    again = u.eq(torch.full_like(u, 255)).nonzero().squeeze(1)
+    u[again] = torch.empty(len(again), dtype=torch.uint8).random_(0, 255, generator=generator)
+    return u.view(like.shape)
 
 
 def fixed(images: Tensor, seed: int = FIXED_SEED) -> Tensor:
@@ -36,7 +51,8 @@ def fixed(images: Tensor, seed: int = FIXED_SEED) -> Tensor:
     set get the same pixels whatever n is, and a GPU sees what a CPU sees.
     """
     generator = torch.Generator().manual_seed(seed)
-    return dynamic(images.cpu(), generator).to(images.device)
+    grey = images.cpu()
+    return (_uniform(grey, generator) < grey).float().to(images.device)
 
 
 def threshold(images: Tensor) -> Tensor:

@@ -1,10 +1,12 @@
 """What can be said of an image under a model: the ELBO and its terms."""
 
 from .elbo import PointTerms, Terms, elbo, point_terms
+from .evidence import Evidence, log_evidence
 from .gaussian import GaussianTerms, gaussian_kl, gaussian_terms, stretched
 from .rules import Rule, gaussian_rule
 
 __all__ = [
+    "Evidence",
     "GaussianTerms",
     "PointTerms",
     "Rule",
@@ -13,6 +15,7 @@ __all__ = [
     "gaussian_kl",
     "gaussian_rule",
     "gaussian_terms",
+    "log_evidence",
     "point_terms",
     "stretched",
 ]

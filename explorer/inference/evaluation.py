@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,6 +34,10 @@ class Evaluation:
     log_evidence_standard_error: float | None = None
     evidence_images: int = 0
     evidence_samples: int = 0
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON can hold them: the standard error of a single image, which is infinite, is null."""
+        return {name: None if value == math.inf else value for name, value in dataclasses.asdict(self).items()}
 
 
 @torch.inference_mode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -21,12 +22,15 @@ def _component() -> Any:
     )
 
 
-def latent_map(manifest: dict[str, Any], state: dict[str, Any], *, key: str) -> None:
+def latent_map(
+    manifest: dict[str, Any], state: dict[str, Any], *, notices: Sequence[str] = (), key: str
+) -> None:
     """Mounts the map.
 
     Args:
         manifest: addresses and small facts of the model that is shown.
         state: where to start: image, mode, u, sigma, layers, hidden, engine.
+        notices: sentences to show over the map at the start.
         key: keeps one instance while the manifest changes.
     """
-    _component()(data={"manifest": manifest, "state": state}, key=key)
+    _component()(data={"manifest": manifest, "state": state, "notices": list(notices)}, key=key)

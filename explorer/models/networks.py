@@ -4,28 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 _ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": lambda: nn.GELU(approximate="tanh"), "tanh": nn.Tanh}
 
 
-def dense(widths: Sequence[int], activation: str) -> nn.Sequential:
-    """Linear layers through `widths`, with the activation after each but the last."""
+class PreciseLinear(nn.Linear):
+    """A dense layer that stays in float32 when its neighbours run in bfloat16.
+
+    For the layers next to z: a bfloat16 near 2 moves in steps of 1/64, as coarse as a
+    narrow posterior is wide.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not torch.is_autocast_enabled(input.device.type):
+            return super().forward(input)
+        with torch.autocast(input.device.type, enabled=False):
+            return super().forward(input.float())
+
+
+def dense(widths: Sequence[int], activation: str, *, precise: int) -> nn.Sequential:
+    """Linear layers through `widths`, with the activation after each but the last.
+
+    Args:
+        precise: index of the layer that touches z.
+    """
+    steps = list(zip(widths[:-1], widths[1:], strict=True))
     layers: list[nn.Module] = []
-    for inside, outside in zip(widths[:-1], widths[1:], strict=True):
-        layers += [nn.Linear(inside, outside), _ACTIVATIONS[activation]()]
+    for index, (inside, outside) in enumerate(steps):
+        kind = PreciseLinear if index == precise % len(steps) else nn.Linear
+        layers += [kind(inside, outside), _ACTIVATIONS[activation]()]
     return nn.Sequential(*layers[:-1])
 
 
 def mlp_encoder(pixels: int, hidden: Sequence[int], outputs: int, activation: str) -> nn.Module:
     """(batch, channels, height, width) to (batch, outputs) by dense layers."""
-    return nn.Sequential(nn.Flatten(), dense((pixels, *hidden, outputs), activation))
+    return nn.Sequential(nn.Flatten(), dense((pixels, *hidden, outputs), activation, precise=-1))
 
 
 def mlp_decoder(latent: int, hidden: Sequence[int], shape: tuple[int, int, int], activation: str) -> nn.Module:
     """(batch, latent) to (batch, *shape) by the encoder's widths in reverse."""
     pixels = shape[0] * shape[1] * shape[2]
-    return nn.Sequential(dense((latent, *reversed(hidden), pixels), activation), nn.Unflatten(1, shape))
+    return nn.Sequential(dense((latent, *reversed(hidden), pixels), activation, precise=0), nn.Unflatten(1, shape))
 
 
 def conv_encoder(shape: tuple[int, int, int], hidden: Sequence[int], outputs: int, activation: str) -> nn.Module:
@@ -38,7 +59,7 @@ def conv_encoder(shape: tuple[int, int, int], hidden: Sequence[int], outputs: in
         nn.Conv2d(first, second, kernel_size=4, stride=2, padding=1),  # (h/4, w/4)
         act(),
         nn.Flatten(),
-        dense((second * (shape[1] // 4) * (shape[2] // 4), width, outputs), activation),
+        dense((second * (shape[1] // 4) * (shape[2] // 4), width, outputs), activation, precise=-1),
     )
 
 
@@ -48,7 +69,7 @@ def conv_decoder(latent: int, hidden: Sequence[int], shape: tuple[int, int, int]
     act = _ACTIVATIONS[activation]
     low = (second, shape[1] // 4, shape[2] // 4)
     return nn.Sequential(
-        dense((latent, width, low[0] * low[1] * low[2]), activation),
+        dense((latent, width, low[0] * low[1] * low[2]), activation, precise=0),
         act(),
         nn.Unflatten(1, low),
         nn.ConvTranspose2d(second, first, kernel_size=4, stride=2, padding=1),

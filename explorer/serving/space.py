@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -145,25 +146,35 @@ class Spaces:
     def __init__(self, limit: int = 16) -> None:
         self.limit = limit
         self._lock = threading.Lock()
-        self._by_name: dict[tuple[str, str], Space] = {}
+        self._opening: dict[tuple[str, str], threading.Lock] = {}
+        self._by_name: OrderedDict[tuple[str, str], Space] = OrderedDict()
         self._by_key: dict[str, Space] = {}
 
     def get(self, name: str, points: str = "test") -> Space:
-        """The space of a pretrained model or a checkpoint's folder, opened where it is not yet.
+        """The space of a known model or a checkpoint's folder, opened where it is not yet.
+
+        Two visitors who ask for one model wait for one opening; visitors of other models
+        do not wait for it.
 
         Raises:
             CheckpointError, DatasetError: it cannot be opened; the message says why.
         """
+        wanted = (name, points)
         with self._lock:
-            space = self._by_name.pop((name, points), None)
-            if space is None:
-                space = open_space(open_model(name), name, points)
-                self._by_key[space.key] = space
-            self._by_name[name, points] = space
-            while len(self._by_name) > self.limit:
-                oldest = next(iter(self._by_name))
-                self._by_key.pop(self._by_name.pop(oldest).key, None)
-            return space
+            opening = self._opening.setdefault(wanted, threading.Lock())
+        with opening:
+            with self._lock:
+                if wanted in self._by_name:
+                    self._by_name.move_to_end(wanted)
+                    return self._by_name[wanted]
+            space = open_space(open_model(name), name, points)
+            key = space.key
+            with self._lock:
+                self._by_name[wanted] = self._by_key[key] = space
+                while len(self._by_name) > self.limit:
+                    _, oldest = self._by_name.popitem(last=False)
+                    self._by_key.pop(oldest.key, None)
+        return space
 
     def by_key(self, key: str) -> Space | None:
         """The space whose content has this name, if it is open."""

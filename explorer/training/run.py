@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from ..checkpoint import save_checkpoint
+from ..checkpoint import save_checkpoint, write_file
 from ..config import Config
 from ..datasets import Dataset
 from ..models import VAE, build
@@ -64,8 +64,7 @@ class Run:
         )
         self.speed = speed or choose_speed(self.model, self.images, config.training.batch_size)
         folder.mkdir(parents=True, exist_ok=True)
-        if not resume:
-            (folder / METRICS_FILE).unlink(missing_ok=True)
+        _keep_reports(folder / METRICS_FILE, self.state.step)
 
     def __iter__(self) -> Iterator[Progress]:
         saved = time.monotonic()
@@ -106,3 +105,16 @@ class Run:
         else:
             self.save()
         return config
+
+
+def _keep_reports(path: Path, step: int) -> None:
+    """Drops the reports after `step`: a run that was killed had gone on beyond its saved state."""
+    kept = []
+    for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
+        try:
+            if json.loads(line)["step"] > step:
+                break
+        except (ValueError, KeyError, TypeError):
+            break  # half a line
+        kept.append(line + "\n")
+    write_file(path, "".join(kept).encode())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 import time
 from dataclasses import dataclass
 
@@ -13,6 +15,8 @@ from ..inference import elbo
 from ..models import VAE, build
 
 TRIAL_SECONDS = 0.25
+# From glibc's malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,21 @@ class Speed:
     threads: int
     bfloat16: bool
     reason: str
+
+
+def keep_freed_memory() -> None:
+    """Lets this process keep the memory that a step frees, where the C library is glibc.
+
+    By default glibc hands the larger tensors back to the system when they are freed and
+    gets them back as zeroed pages a moment later: a thousand page faults a step at batch
+    512, a fifth of the time. Blocks below 32 MB now stay in the heap (mallopt(3)).
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, 32 << 20)
+        mallopt(_M_TRIM_THRESHOLD, 1 << 30)
 
 
 def choose_speed(model: VAE, images: Tensor, batch_size: int) -> Speed:
@@ -36,6 +55,7 @@ def choose_speed(model: VAE, images: Tensor, batch_size: int) -> Speed:
         return Speed(torch.get_num_threads(), torch.cuda.is_bf16_supported(), "bfloat16 where the GPU has it")
     if device.type != "cpu":
         return Speed(torch.get_num_threads(), False, "float32")
+    keep_freed_memory()
     before = torch.get_num_threads()
     most = int(os.environ.get("OMP_NUM_THREADS", 0)) or before
     trial = build(model.config, seed=0)

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.training_throughput [--seconds 5] [--rounds 3] [--json]
 
 The same network (784-400-20-400-784, ReLU) learns the same MNIST images in both loops, on
-the CPU, in turns within one run:
+the CPU, in turns within one run, each loop in a process of its own:
     ours    explorer.training.train, with the threads and precision that the command picks;
     common  the loop of the VAE in pytorch/examples: a Dataset that makes a PIL image of each
             item, ToTensor, a shuffling DataLoader, BCE + KLD, Adam at 1e-3 and `.item()` at
@@ -16,13 +16,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from PIL import Image
@@ -57,8 +60,8 @@ class Comparison:
     common: Rate
     ratio: float
     ratio_cpu: float
-    ours_speed: str
-    common_threads: int
+    ours_note: str
+    common_note: str
 
 
 class CommonVAE(nn.Module):
@@ -102,13 +105,25 @@ def clocked(batches: Callable[[], Iterator[int]]) -> Rate:
     return Rate(images / (time.perf_counter() - wall), images / (time.process_time() - cpu))
 
 
-class Ours:
-    """A run of our loop that goes on from turn to turn."""
+class Contender(Protocol):
+    """A loop that goes on from turn to turn; `note` says how it runs."""
 
-    def __init__(self, images: Tensor, batch: int) -> None:
-        self.images, self.batch = images, batch
+    weights: int
+    note: str
+
+    def turn(self, seconds: float) -> Rate: ...
+
+
+class Ours:
+    """A run of our loop."""
+
+    def __init__(self, batch: int) -> None:
+        # As the command does.
+        torch.distributions.Distribution.set_default_validate_args(False)
+        self.images, self.batch = load_dataset("mnist").images, batch
         self.model = build(ModelConfig(hidden=(HIDDEN,), latent=LATENT), seed=0)
-        self.speed = choose_speed(self.model, images, batch)
+        self.speed = choose_speed(self.model, self.images, batch)
+        self.weights, self.note = count_parameters(self.model), self.speed.reason
 
     def turn(self, seconds: float) -> Rate:
         config = TrainingConfig(seconds=seconds, batch_size=self.batch)
@@ -124,23 +139,28 @@ class Ours:
 
 
 class Common:
-    """A run of the common loop that goes on from turn to turn."""
+    """A run of the common loop."""
 
-    def __init__(self, images: Tensor, labels: Tensor, batch: int) -> None:
-        self.batch = batch
+    def __init__(self, batch: int) -> None:
+        data = load_dataset("mnist")
         self.model = CommonVAE()
         self.optimiser = torch.optim.Adam(self.model.parameters(), lr=1e-3)
-        data = PillowDataset(images, labels)
-        self.loader = torch.utils.data.DataLoader(data, batch_size=batch, shuffle=True)
-        every = torch.get_num_threads()
-        self.threads = max(sorted({1, every}), key=lambda threads: self.turn(TRIAL_SECONDS, threads).wall)
+        self.loader = torch.utils.data.DataLoader(
+            PillowDataset(data.images, data.labels), batch_size=batch, shuffle=True
+        )
+        speeds = {}
+        for threads in sorted({1, torch.get_num_threads()}):
+            torch.set_num_threads(threads)
+            self.turn(TRIAL_SECONDS / 4)
+            speeds[threads] = self.turn(TRIAL_SECONDS).wall
+        threads = max(speeds, key=speeds.__getitem__)
+        torch.set_num_threads(threads)
+        self.weights, self.note = count_parameters(self.model), f"{threads} thread{'s' * (threads > 1)} in float32"
 
-    def turn(self, seconds: float, threads: int | None = None) -> Rate:
-        torch.set_num_threads(threads or self.threads)
-        return clocked(lambda: self._batches(seconds))
+    def turn(self, seconds: float) -> Rate:
+        return clocked(lambda: self._batches(time.perf_counter() + seconds))
 
-    def _batches(self, seconds: float) -> Iterator[int]:
-        until = time.perf_counter() + seconds
+    def _batches(self, until: float) -> Iterator[int]:
         self.model.train()
         while True:
             for x, _ in self.loader:
@@ -157,22 +177,41 @@ class Common:
                     return
 
 
+CONTENDERS: dict[str, Callable[[int], Contender]] = {"ours": Ours, "common": Common}
+
+
+def serve(name: str, batch: int, pipe: Connection) -> None:
+    """A contender's process: says how it runs, then takes a turn of each length asked for, until None."""
+    contender = CONTENDERS[name](batch)
+    contender.turn(TRIAL_SECONDS)
+    pipe.send((contender.weights, contender.note))
+    while seconds := pipe.recv():
+        pipe.send(contender.turn(seconds))
+
+
 def compare(batch: int, seconds: float, rounds: int) -> Comparison:
-    """Turns of `seconds` each, ours and the common loop by turns; the order changes every round."""
-    data = load_dataset("mnist")
-    every = torch.get_num_threads()
-    ours = Ours(data.images, batch)
-    common = Common(data.images, data.labels, batch)
-    assert count_parameters(ours.model) == count_parameters(common.model)
-    ours.turn(TRIAL_SECONDS)
-    rates: dict[str, list[Rate]] = {"ours": [], "common": []}
+    """Turns of `seconds` each, one loop at a time; who goes first changes every round."""
+    spawn = multiprocessing.get_context("spawn")
+    pipes, processes, notes, weights = {}, [], {}, set()
+    for name in CONTENDERS:
+        pipes[name], theirs = spawn.Pipe()
+        process = spawn.Process(target=serve, args=(name, batch, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        processes.append(process)
+        size, notes[name] = pipes[name].recv()  # nobody else runs while one chooses its threads
+        weights.add(size)
+    assert len(weights) == 1, "the two networks are of different size"
+    rates: dict[str, list[Rate]] = {name: [] for name in CONTENDERS}
     for index in range(rounds):
-        turns = [("ours", ours.turn), ("common", common.turn)]
-        for name, turn in turns if index % 2 == 0 else turns[::-1]:
-            rates[name].append(turn(seconds))
-    torch.set_num_threads(every)
-    a, b = _median(rates["ours"]), _median(rates["common"])
-    return Comparison(batch, a, b, a.wall / b.wall, a.cpu / b.cpu, ours.speed.reason, common.threads)
+        for name in list(CONTENDERS)[:: 1 if index % 2 == 0 else -1]:
+            pipes[name].send(seconds)
+            rates[name].append(pipes[name].recv())
+    for name, process in zip(CONTENDERS, processes, strict=True):
+        pipes[name].send(None)
+        process.join()
+    ours, common = _median(rates["ours"]), _median(rates["common"])
+    return Comparison(batch, ours, common, ours.wall / common.wall, ours.cpu / common.cpu, notes["ours"], notes["common"])
 
 
 def _median(rates: list[Rate]) -> Rate:
@@ -202,8 +241,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=3, help="turns of each loop at each batch size")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args(argv)
-    # As the command does.
-    torch.distributions.Distribution.set_default_validate_args(False)
     facts = machine()
     if not args.json:
         print("  ".join(f"{name} {value}" for name, value in facts.items()))
@@ -216,7 +253,7 @@ def main(argv: list[str] | None = None) -> int:
                 f"batch {batch:3}: ours {c.ours.wall:,.0f} ({c.ours.cpu:,.0f})  "
                 f"common {c.common.wall:,.0f} ({c.common.cpu:,.0f})  "
                 f"ratio {c.ratio:.2f} ({c.ratio_cpu:.2f})  "
-                f"[ours: {c.ours_speed}; common: {c.common_threads} thread{'s' * (c.common_threads > 1)}]"
+                f"[ours: {c.ours_note}; common: {c.common_note}]"
             )
     if args.json:
         print(json.dumps({"machine": facts, "results": [asdict(c) for c in found]}))

@@ -3,7 +3,6 @@
 // Pointer move -> latents -> engine -> pixels and terms, all in this page. The server hears
 // of a place only when it is let go, to give torch's numbers for it.
 
-import { isDark } from './colours.mjs';
 import { loadPoints, loadRule, Sheets } from './data.mjs';
 import { nats, script, style } from './dom.mjs';
 import { Latest, openEngine } from './engines.mjs';
@@ -23,11 +22,13 @@ export class Explore {
   /**
    * @param {HTMLElement} root
    * @param {object} manifest see explorer/serving/manifest.py
+   * @param {string[]} notices sentences to show at the start
    * @param {object} state { image, mode, u, sigma, layers, hidden, engine }; u and sigma may be null
    */
-  constructor(root, manifest, state) {
+  constructor(root, manifest, state, notices) {
     this.root = root;
     this.manifest = manifest;
+    this.notices = notices;
     this.state = { ...state, layers: new Set(state.layers), hidden: new Set(state.hidden) };
     this.plane = new Plane(manifest.plane.basis);
     this.sheets = new Sheets(manifest);
@@ -47,7 +48,7 @@ export class Explore {
     loading.forEach((promise) => promise.catch(() => {})); // each is awaited below
     await styled;
     if (this.gone) return;
-    this.view = new View(this.root, manifest, this.state, this);
+    this.view = new View(this.root, manifest, this.state, this.notices, this);
     const [, points, live, rest, anchor] = await Promise.all(loading);
     if (this.gone) return;
     this.rules = { live, rest };
@@ -221,11 +222,12 @@ export class Explore {
 
   async drawLayers() {
     const { layers } = this.state;
-    const shapes = layers.has('prior') ? priorShapes(isDark(this.root) ? '#c9d2de' : '#4a5563') : [];
+    const shapes = layers.has('prior') ? priorShapes() : [];
     const images = layers.has('manifold')
       ? [await manifoldImage(this.engine, this.plane, this.anchor, this.plot.view(), this.manifest.imageShape)]
       : [];
     if (!this.gone) await this.plot.setLayers({ images, shapes });
+    this.view.colourChips(this.plot.dark);
   }
 
   async hover(index, event) {

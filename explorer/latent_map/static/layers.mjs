@@ -1,12 +1,13 @@
 // Layers behind the points: the decoded manifold over what is in view, and the prior.
 
 const SIDE = 20;
+const PRIOR = '#e0529c'; // seen on white, on black and on a decoded manifold alike
 
 /** Circles of the prior at one, two and three standard deviations; it projects to N(0, I). */
-export function priorShapes(colour) {
+export function priorShapes() {
   return [1, 2, 3].map((r) => ({
-    type: 'circle', x0: -r, x1: r, y0: -r, y1: r, layer: 'below',
-    line: { color: colour, width: 1.2, dash: r === 1 ? 'solid' : r === 2 ? 'dash' : 'dot' },
+    type: 'circle', x0: -r, x1: r, y0: -r, y1: r, layer: 'above',
+    line: { color: PRIOR, width: 1.5, dash: r === 1 ? 'solid' : r === 2 ? 'dash' : 'dot' },
   }));
 }
 
@@ -36,7 +37,7 @@ export async function manifoldImage(engine, plane, anchor, view, shape) {
     }
   }
   return {
-    source: canvas.toDataURL(), xref: 'x', yref: 'y', layer: 'below', sizing: 'stretch', opacity: 0.85,
+    source: canvas.toDataURL(), xref: 'x', yref: 'y', layer: 'below', sizing: 'stretch',
     x: x0, y: y1, sizex: columns * step, sizey: rows * step,
   };
 }

@@ -37,8 +37,13 @@ export class LatentPlot {
     this.watcher.observe(this.element.parentElement);
   }
 
+  /** Whether points stand on dark ground: the theme's, or a decoded manifold. */
+  get dark() {
+    return isDark(this.element) || Boolean(this.images?.length);
+  }
+
   traces() {
-    const dark = isDark(this.element);
+    const { dark } = this;
     const many = this.manifest.count > 20_000;
     return this.members.map((indices, label) => ({
       type: 'scattergl',
@@ -100,9 +105,13 @@ export class LatentPlot {
 
   /** Layers behind or around the points: images in map units, and shapes. */
   setLayers({ images = [], shapes = [] }) {
+    const before = this.dark;
     this.images = images;
     this.shapes = shapes;
-    return globalThis.Plotly.relayout(this.element, { images, shapes });
+    const colours = this.members.map((_, label) => classColour(label, this.dark));
+    return before === this.dark
+      ? globalThis.Plotly.relayout(this.element, { images, shapes })
+      : globalThis.Plotly.update(this.element, { 'marker.color': colours }, { images, shapes });
   }
 
   setHidden(hidden) {

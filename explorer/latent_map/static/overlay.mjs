@@ -6,7 +6,7 @@ import { words } from './words.mjs';
 
 // A scale's handle sits this far outside two standard deviations, so that a narrow q's
 // three handles do not lie on one another.
-const CLEARANCE = 24;
+const CLEARANCE = 32;
 const MIN_SIGMA = 1e-3;
 const MAX_SIGMA = 20;
 
@@ -19,7 +19,7 @@ export class Overlay {
     this.encoder = [ellipse('encoder'), ellipse('encoder')];
     this.own = [ellipse('own'), ellipse('own')];
     this.arms = [h('svg:line', { class: 'lx-arm' }), h('svg:line', { class: 'lx-arm' })];
-    this.ring = h('svg:circle', { class: 'lx-ring', r: 6 });
+    this.ring = h('svg:circle', { class: 'lx-ring', r: 2.5 });
     this.svg = h('svg:svg', { class: 'lx-shapes', 'aria-hidden': 'true' },
       ...this.encoder, ...this.own, ...this.arms, this.ring);
     this.mean = h('button', { class: 'lx-handle lx-mean', type: 'button', 'data-testid': 'latent-handle' });

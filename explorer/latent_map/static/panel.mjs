@@ -62,7 +62,8 @@ export class Panel {
     const [label, tip] = words.terms[name];
     const value = h('output', { class: `lx-value lx-${name}`, 'data-testid': `term-${name}` }, '–');
     const own = h('span', { class: 'lx-own', 'data-testid': `encoder-${name}` }, '–');
-    return { value, own, cells: [h('span', { class: `lx-term lx-${name}`, title: tip, tabindex: 0 }, label), value, own] };
+    const error = h('small', { class: 'lx-error', title: words.error });
+    return { value, own, error, cells: [h('span', { class: `lx-term lx-${name}`, title: tip }, label, error), value, own] };
   }
 
   /** The anchor's binary pixels, float32 (D). */
@@ -108,11 +109,7 @@ export class Panel {
       value.setAttribute('data-value', terms[name]);
       value.setAttribute('data-rule', rule);
     }
-    const noisy = this.mode === 'gaussian' && error;
-    for (const name of ['reconstruction', 'elbo']) {
-      if (this.rows[name]) this.rows[name].value.title = noisy ? `± ${nats(error, 3)} (standard error)` : '';
-    }
-    if (noisy && rule === 'rest') this.rows.reconstruction.value.textContent += ` ±${nats(error, 2)}`;
+    if (this.rows.reconstruction && rule === 'rest') this.rows.reconstruction.error.textContent = error ? `± ${nats(error)}` : '';
     this.terms = terms;
     this.compare();
   }

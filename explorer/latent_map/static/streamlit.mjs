@@ -4,7 +4,7 @@
 const maps = new WeakMap();
 
 export default function ({ parentElement, data }) {
-  const { manifest, state } = data;
+  const { manifest, state, notices } = data;
   // The state is where a map starts; afterwards it lives in the map and in the address.
   const identity = JSON.stringify([manifest.entry, manifest.terms, state.engine]);
   const before = maps.get(parentElement);
@@ -14,7 +14,7 @@ export default function ({ parentElement, data }) {
     before?.map.then((map) => map.destroy());
     const root = parentElement.querySelector('.lx-root');
     const entry = new URL(manifest.entry, document.baseURI).href;
-    const map = import(entry).then(({ Explore }) => new Explore(root, manifest, state));
+    const map = import(entry).then(({ Explore }) => new Explore(root, manifest, state, notices));
     maps.set(parentElement, { identity, map });
   }
   return () => {

@@ -8,20 +8,21 @@ import { words } from './words.mjs';
 
 export class View {
   /** @param actions what the buttons do: setMode, toggleLayer, toggleClass, choose, returnToEncoder */
-  constructor(root, manifest, state, actions) {
+  constructor(root, manifest, state, notices, actions) {
     this.root = root;
     this.manifest = manifest;
     this.actions = actions;
     this.state = state;
     this.panel = new Panel(manifest);
     this.plot = h('div', { class: 'lx-plot' });
+    this.notices = h('div', { class: 'lx-notices' }, ...notices.map((text) => this.notice(text)));
     this.stage = h('div', { class: 'lx-stage' }, this.plot, this.card());
     this.message = h('p', { class: 'lx-message', role: 'status' }, words.loading);
     this.help = h('p', { class: 'lx-help' });
     this.note = h('p', { class: 'lx-note' }, this.describe());
     this.engineNote = h('span', { class: 'lx-engine' });
     this.map = h('section', { class: 'lx-map', 'data-testid': 'latent-map', 'data-ready': 'false', 'aria-label': words.map },
-      this.toolbar(), this.stage, this.legend(), this.message);
+      this.toolbar(), this.stage, this.legend(), this.message, this.notices);
     this.side = h('section', { class: 'lx-panel' }, this.chooser(), this.panel.element);
     root.replaceChildren(
       h('div', { class: 'lx' }, this.map, this.side, h('footer', { class: 'lx-foot' }, this.help, this.note, this.engineNote)));
@@ -32,6 +33,13 @@ export class View {
     const { plane, complete, count } = this.manifest;
     const shown = plane.kind === 'identity' ? words.plane : words.residual((100 * plane.explained).toFixed(0));
     return complete ? shown : `${shown} · ${words.gallery(count)}`;
+  }
+
+  /** A sentence over the map that a person can send away. */
+  notice(text) {
+    const close = this.button(['×', words.dismiss], { 'aria-label': words.dismiss }, () => box.remove());
+    const box = h('p', { class: 'lx-notice', role: 'alert', 'data-testid': 'notice' }, text, close);
+    return box;
   }
 
   button([label, tip], attributes, click) {
@@ -68,8 +76,8 @@ export class View {
     return h('div', { class: 'lx-legend', role: 'group', 'aria-label': words.classes }, ...chips);
   }
 
-  colourChips() {
-    const dark = isDark(this.root);
+  /** The legend's colours, on the ground the points stand on. */
+  colourChips(dark = isDark(this.root)) {
     this.chips.forEach((chip, label) => { chip.firstChild.style.background = classColour(label, dark); });
   }
 

@@ -1,0 +1,110 @@
+"""Dragging, measured with the real mouse: frames, delay from move to painted, share of moves decoded.
+
+    python -m tests.benchmarks.drag [--moves 300] [--model mnist-2d] [--json]
+
+For each of 10,000 and 70,000 points, in point mode, in Gaussian mode, and on a scale's handle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import time
+
+from playwright.sync_api import sync_playwright
+
+from tests.benchmarks.machine import describe_machine
+from tests.browser.harness import CHROMIUM_ARGS, READY, centre, chromium_path, server
+
+WATCH = """() => {
+  const log = (window.dragLog = { painted: [], frames: [], moves: 0 });
+  document.querySelector('.lx-root').addEventListener('latent-map-painted', ({ detail }) => log.painted.push(detail.painted - detail.began));
+  addEventListener('pointermove', (event) => { if (event.buttons) log.moves += 1; }, true);
+  let last = 0;
+  const frame = (now) => { if (last) log.frames.push(now - last); last = now; if (!log.stop) requestAnimationFrame(frame); };
+  requestAnimationFrame(frame);
+}"""
+
+
+def quantile(values: list[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+
+
+def drag(page, handle: str, moves: int, path) -> dict[str, float]:
+    """`moves` real mouse moves, one about every frame."""
+    x, y = centre(page, handle)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.evaluate(WATCH)
+    for i in range(moves):
+        began = time.perf_counter()
+        dx, dy = path(i / moves)
+        page.mouse.move(x + dx, y + dy)
+        time.sleep(max(0.0, 1 / 60 - (time.perf_counter() - began)))
+    log = page.evaluate("() => { window.dragLog.stop = true; return window.dragLog }")
+    page.mouse.up()
+    frames = log["frames"][2:]
+    return {
+        "moves": log["moves"],
+        "fps": 1000 / statistics.mean(frames),
+        "frame_p95_ms": quantile(frames, 0.95),
+        "painted_median_ms": statistics.median(log["painted"]),
+        "painted_p95_ms": quantile(log["painted"], 0.95),
+        "decoded_share": len(log["painted"]) / max(log["moves"], 1),
+    }
+
+
+def circle(radius: float):
+    return lambda t: (radius * math.sin(6 * math.pi * t) * t, radius * (math.cos(6 * math.pi * t) - 1) * t)
+
+
+def line(reach: float):
+    return lambda t: (reach * math.sin(2 * math.pi * t) ** 2, 0.0)
+
+
+CASES = {
+    "point": ("point", "latent-handle", circle(120)),
+    "gaussian, mean": ("gaussian", "latent-handle", circle(120)),
+    "gaussian, scale": ("gaussian", "latent-scale-0", line(90)),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--moves", type=int, default=300)
+    parser.add_argument("--model", default="mnist-2d")
+    parser.add_argument("--points", nargs="*", default=["test", "all"])
+    parser.add_argument("--engine", default="browser")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    results = {}
+    with server() as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGS)
+        for points in args.points:
+            for name, (mode, handle, path) in CASES.items():
+                page = browser.new_page(viewport={"width": 1280, "height": 800})
+                page.goto(f"{address}/?model={args.model}&points={points}&mode={mode}&engine={args.engine}&at=0.5,0.2")
+                page.wait_for_selector(READY, timeout=60_000)
+                count = page.evaluate("() => document.querySelector('[data-testid=image-number]').max")
+                page.wait_for_timeout(1_500)
+                results[f"{int(count) + 1:,} points, {name}"] = drag(page, handle, args.moves, path)
+                page.close()
+        browser.close()
+    if args.json:
+        print(json.dumps({"machine": describe_machine(), "results": results}))
+        return
+    print(describe_machine())
+    print(f"{args.model}, {args.engine} engine, {args.moves} mouse moves each")
+    for name, r in results.items():
+        print(
+            f"  {name:<34} {r['fps']:5.1f} fps   frame p95 {r['frame_p95_ms']:5.1f} ms   "
+            f"move→painted {r['painted_median_ms']:4.1f} ms median, {r['painted_p95_ms']:4.1f} ms p95   "
+            f"{100 * r['decoded_share']:.0f} % of {r['moves']} moves decoded"
+        )
+
+
+if __name__ == "__main__":
+    main()

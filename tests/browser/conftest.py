@@ -1,0 +1,53 @@
+"""One server and one browser for all browser tests; a model of the digits keeps them quick."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.harness import CHROMIUM_ARGS, READY, chromium_path, server
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory) -> Iterator[str]:
+    """The app, served with the pretrained models."""
+    with server(EXPLORER_MODELS=str(tmp_path_factory.mktemp("models"))) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = chromium_path()
+    if path is None:
+        if os.environ.get("EXPLORER_REQUIRE_BROWSER"):
+            pytest.fail("No chromium was found, and EXPLORER_REQUIRE_BROWSER asks for one.")
+        pytest.skip("No chromium was found: install Debian's package chromium to run the browser tests.")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """Opens Explore with a query and waits for the map; fails on any error in the page's console."""
+    contexts, faults = [], []
+
+    def open_(query: str = "", *, ready: bool = True, **options) -> Page:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda message: message.type == "error" and faults.append(message.text))
+        page.goto(f"{address}/?{query}")
+        if ready:
+            page.wait_for_selector(READY, timeout=30_000)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert not faults, faults

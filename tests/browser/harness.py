@@ -1,0 +1,99 @@
+"""A server of our own on a free port, and a real browser, for tests and benchmarks alike."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+READY = "[data-testid=latent-map][data-ready=true]"
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def chromium_path() -> str | None:
+    """Debian's chromium, or another by its usual names."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def server(**environment: str) -> Iterator[str]:
+    """The app as `python -m explorer` serves it; yields its address."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "explorer", "--port", str(port)],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait(address, process)
+        yield address
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        if process.poll() is None:
+            process.kill()
+        process.stdout.close()
+
+
+def _wait(address: str, process: subprocess.Popen) -> None:
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise RuntimeError(f"The server stopped: {process.stdout.read()}")
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{address}/_stcore/health", timeout=2).read()
+            return
+        time.sleep(0.1)
+    raise RuntimeError("The server did not answer within two minutes.")
+
+
+def term(page, name: str) -> float:
+    """A term on screen, in full precision."""
+    return float(page.get_by_test_id(f"term-{name}").get_attribute("data-value"))
+
+
+def settle(page) -> dict[str, float]:
+    """Waits for torch's answer for what is on screen, and gives torch's terms."""
+    page.wait_for_selector("[data-testid=torch-check][data-kind=agrees], [data-testid=torch-check][data-kind=differs]")
+    return json.loads(page.get_by_test_id("torch-check").get_attribute("data-value"))
+
+
+def centre(page, name: str = "latent-handle") -> tuple[float, float]:
+    """Where an element is on the screen."""
+    box = page.get_by_test_id(name).bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def pixels(page, name: str) -> list[int]:
+    """The red channel of a canvas."""
+    return page.get_by_test_id(name).evaluate(
+        "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).filter((_, i) => i % 4 === 0)"
+    )

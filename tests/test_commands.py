@@ -1,0 +1,238 @@
+"""The command line: what it prints, how it fails, and that Ctrl-C loses nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from explorer.__main__ import main
+from explorer.checkpoint import load_checkpoint, save_checkpoint
+from explorer.commands.console import duration
+from explorer.config import Config, ModelConfig, TrainingConfig
+from explorer.datasets import load_dataset
+from explorer.gallery import load_gallery
+from explorer.models import build
+from explorer.training import Run, Speed, start, train
+from explorer.training.state import STATE_FILE
+
+ROOT = Path(__file__).parent.parent
+PLAIN = Speed(1, False, "one thread in float32")
+SMALL = ["--hidden", "16", "--latent", "2", "--device", "cpu"]
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No timing of threads and precisions: the same arithmetic every time."""
+    monkeypatch.setattr("explorer.training.run.choose_speed", lambda *args: PLAIN)
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    config = Config(ModelConfig((1, 8, 8), 2, hidden=(16,)), TrainingConfig(dataset="digits"))
+    save_checkpoint(tmp_path / "model", build(config.model, seed=0), config)
+    return tmp_path / "model"
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors")
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_train_writes_a_whole_checkpoint_and_repeats_itself(
+    tmp_path: Path, plain: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["train", "--dataset", "digits", "--epochs", "4", *SMALL]
+    assert main([*arguments, "--out", str(tmp_path / "a")]) == 0
+    assert "Test ELBO" in capsys.readouterr().out
+    expected = {"config.json", "model.safetensors", "README.md", "evaluation.json"}
+    expected |= {"gallery.png", "gallery.json", "metrics.jsonl", "decoder.onnx"}
+    assert {file.name for file in (tmp_path / "a").iterdir()} == expected
+    card = (tmp_path / "a" / "README.md").read_text()
+    assert "--epochs 4" in card and str(tmp_path) not in card
+    gallery = load_gallery(tmp_path / "a", (1, 8, 8))
+    assert gallery is not None and torch.equal(gallery.images, load_dataset("digits", "test").images)
+
+    # Stopped after the first report, and resumed: the very same weights.
+    monkeypatch.setattr("explorer.training.loop.REPORT_SECONDS", 0.0)
+    run = Run(
+        load_checkpoint(tmp_path / "a").config, load_dataset("digits"), tmp_path / "b", torch.device("cpu"), speed=PLAIN
+    )
+    next(iter(run))
+    run.finish(whole=False)
+    assert not same(weights(tmp_path / "a"), weights(tmp_path / "b"))
+    assert main([*arguments, "--out", str(tmp_path / "b"), "--resume"]) == 0
+    assert same(weights(tmp_path / "a"), weights(tmp_path / "b"))
+    assert load_checkpoint(tmp_path / "b").config.provenance["finished"] is True
+
+
+def test_ctrl_c_keeps_what_was_learnt_up_to_a_whole_step(tmp_path: Path) -> None:
+    """A real signal in the middle of a run; then the same steps are taken here, and must give the same bits."""
+    command = [sys.executable, "-m", "explorer", "train", "--dataset", "digits", "--epochs", "100000", *SMALL]
+    process = subprocess.Popen(
+        [*command, "--out", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background job ignores Ctrl-C, and its children with it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    try:
+        metrics, deadline = tmp_path / "metrics.jsonl", time.monotonic() + 60
+        while not (metrics.is_file() and metrics.read_text().count("\n") >= 2):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.037)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0, errors
+    assert "--resume goes on" in output and "Traceback" not in errors
+
+    opened = load_checkpoint(tmp_path)
+    steps = opened.config.provenance["steps"]
+    assert opened.config.provenance["finished"] is False
+    assert json.loads(metrics.read_text().splitlines()[-1])["step"] == steps
+    speed = opened.config.provenance["speed"]
+    model = build(opened.config.model, seed=0)
+    state = start(model, opened.config.training, torch.device("cpu"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("explorer.training.loop.REPORT_SECONDS", 0.0)
+        for progress in train(model, opened.config.training, load_dataset("digits").images, state, Speed(**speed)):
+            if progress.step == steps:
+                break
+    saved = load_file(tmp_path / STATE_FILE)
+    assert all(torch.equal(value, saved[f"model.{name}"]) for name, value in model.state_dict().items())
+
+    resumed = Run(
+        opened.config, load_dataset("digits"), tmp_path, torch.device("cpu"), resume=True, speed=Speed(**speed)
+    )
+    assert next(iter(resumed)).step > steps
+
+
+def test_evaluate_prints_one_json_object(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["evaluate", str(checkpoint), "--json", "--images", "50", "--device", "cpu"]
+    arguments += ["--evidence-images", "5", "--evidence-samples", "50"]
+    assert main(arguments) == 0
+    output = capsys.readouterr().out
+    facts = json.loads(output, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert isinstance(facts, dict) and output.count("\n") == 1
+    assert {"log_likelihood", "kl", "elbo", "log_evidence", "n", "units", "binarisation"} <= facts.keys()
+    assert (facts["n"], facts["units"], facts["evidence_images"]) == (50, "nats", 5)
+    assert facts["elbo"] == pytest.approx(facts["log_likelihood"] - facts["kl"], abs=1e-9)
+    assert facts["log_likelihood"] < 0 < facts["kl"]
+    assert facts["bits_per_dimension"] == pytest.approx(-facts["elbo"] / 64 / math.log(2))
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == output  # the same numbers again
+
+
+def test_evaluating_one_image_is_still_json(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["evaluate", str(checkpoint), "--json", "--images", "1", "--evidence-samples", "5", "--device", "cpu"]
+    assert main(arguments) == 0
+    facts = json.loads(capsys.readouterr().out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert facts["elbo_standard_error"] is None and facts["log_evidence_standard_error"] is None
+
+
+def test_evaluate_says_it_in_words_too(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(checkpoint), "--images", "20", "--evidence-images", "0", "--device", "cpu"]) == 0
+    output = capsys.readouterr().out
+    assert "20 test images of digits" in output and "ELBO" in output and "log p(x)" not in output
+
+
+def test_export_writes_the_decoder_beside_the_checkpoint_or_elsewhere(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(checkpoint)]) == 0
+    assert main(["export", str(checkpoint), "--out", str(tmp_path / "elsewhere")]) == 0
+    assert (checkpoint / "decoder.onnx").read_bytes() == (tmp_path / "elsewhere" / "decoder.onnx").read_bytes()
+    assert f"Written: {checkpoint / 'decoder.onnx'}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["evaluate", "no-such-model"], "no-such-model"),
+        (["evaluate", "{}", "--samples", "0"], "--samples"),
+        (["evaluate", "{}", "--evidence-samples", "-3"], "--evidence-samples"),
+        (["evaluate", "{}", "--images", "-1"], "--images"),
+        (["evaluate", "{}", "--device", "tpu"], "tpu"),
+        (["export", "no-such-model"], "no-such-model"),
+        (["train", "--dataset", "digits", "--out", "{}/new", "--latent", "0"], "latent"),
+        (["train", "--dataset", "digits", "--out", "{}/new", "--hidden", "16,a"], "--hidden"),
+        (["train", "--dataset", "digits", "--out", "{}/new", "--hidden", "1000000000"], "hidden"),
+        (["train", "--dataset", "digits", "--out", "{}/new", "--network", "conv", "--hidden", "8"], "hidden"),
+        (["train", "--dataset", "digits", "--out", "{}/new", "--epochs", "0"], "budget"),
+        (["train", "--dataset", "digits", "--out", "{}/new", "--epochs", "-1"], "epochs"),
+        (["train", "--dataset", "digits", "--out", "{}/new", "--seconds", "0"], "budget"),
+        (["train", "--dataset", "digits", "--out", "{}/new", "--seconds", "nan"], "seconds"),
+        (["train", "--dataset", "digits", "--out", "{}/new", "--beta", "-1"], "beta"),
+        (["train", "--dataset", "digits", "--out", "{}/new", "--resume"], "resume"),
+    ],
+)
+def test_wrong_arguments_get_one_sentence_and_exit_code_2(
+    checkpoint: Path, arguments: list[str], word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([argument.format(checkpoint) for argument in arguments]) == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith("explorer: ") and errors.count("\n") == 1 and errors.endswith(".\n")
+    assert word in errors
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["dance"],
+        ["train"],
+        ["train", "--out", "x", "--dataset", "cats"],
+        ["evaluate"],
+        ["evaluate", "m", "--images", "x"],
+    ]
+    + [["train", "--out", "x", "--epochs", "1", "--seconds", "1"], ["serve", "--port", "here"]],
+)
+def test_argparse_refuses_with_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["serve", "train", "evaluate", "export"])
+def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "--help"])
+    assert stopped.value.code == 0
+    assert "usage:" in capsys.readouterr().out
+
+
+def test_ctrl_c_outside_training_is_no_traceback(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("explorer.commands.evaluate.evaluate", interrupted)
+    assert main(["evaluate", str(checkpoint), "--device", "cpu"]) == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (3_599.7, "1 h 0 min"), (7_500, "2 h 5 min")],
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert duration(seconds) == words

@@ -1,0 +1,141 @@
+"""decoder.onnx against torch, run by ONNX's own reference implementation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx.reference import ReferenceEvaluator
+from torch import Tensor
+
+from explorer.config import ACTIVATIONS, ModelConfig
+from explorer.export import DECODER_FILE, LiveDecoder, export_decoder, fingerprint
+from explorer.models import VAE, build
+from explorer.models.likelihoods import LIKELIHOODS, TRACED
+
+from .oracle import binary_images
+
+CONFIGS = [
+    ModelConfig((1, 8, 8), 2, hidden=(16, 12)),
+    ModelConfig((1, 8, 8), 2, "conv", (4, 6, 16)),
+    ModelConfig((3, 8, 4), 16, "conv", (4, 6, 16), "gelu"),
+]
+
+
+def as_checkpoint(config: ModelConfig, gain: float = 1.0) -> VAE:
+    """A model whose weights float16 holds exactly, as those of an opened checkpoint are."""
+    model = build(config, seed=0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(gain)
+    return model.half().float().eval().requires_grad_(False)
+
+
+def both(model: VAE, folder: Path, z: Tensor, x: Tensor) -> tuple[dict, dict]:
+    """Mean and log-likelihood by the file and by the torch distribution."""
+    session = ReferenceEvaluator(str(export_decoder(model, folder)))
+    mean, log_likelihood = session.run(["mean", "log_likelihood"], {"z": z.numpy(), "x": x.flatten(1).numpy()})
+    likelihood = model.likelihood(z)
+    expected = {"mean": likelihood.mean.flatten(1).numpy(), "log_likelihood": likelihood.log_prob(x).numpy()}
+    return {"mean": mean, "log_likelihood": log_likelihood}, expected
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=["mlp", "conv", "conv-colour"])
+@pytest.mark.parametrize("count", [1, 7])
+def test_the_file_agrees_with_the_distribution(tmp_path: Path, config: ModelConfig, count: int) -> None:
+    z = torch.randn(count, config.latent, generator=torch.Generator().manual_seed(0)) * 2
+    file, expected = both(as_checkpoint(config, 1.5), tmp_path, z, binary_images(1, config.image_shape))
+    assert file["mean"].shape == (count, config.pixels) and file["log_likelihood"].shape == (count,)
+    np.testing.assert_allclose(file["mean"], expected["mean"], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(file["log_likelihood"], expected["log_likelihood"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_survives(tmp_path: Path, activation: str) -> None:
+    config = ModelConfig((1, 4, 4), 2, hidden=(8,), activation=activation)
+    file, expected = both(as_checkpoint(config, 3.0), tmp_path, torch.tensor([[1.5, -2.0]]), binary_images(1))
+    np.testing.assert_allclose(file["mean"], expected["mean"], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(file["log_likelihood"], expected["log_likelihood"], rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:overflow|invalid:RuntimeWarning")  # of onnx's own sigmoid in numpy
+def test_extreme_logits_stay_finite(tmp_path: Path) -> None:
+    """Far outside the prior every pixel saturates: log p is large and negative, never infinite."""
+    config = CONFIGS[0]
+    z = torch.tensor([[0.0, 0.0], [1e2, -1e2], [1e4, 1e4], [-1e6, 1e6]])
+    file, expected = both(as_checkpoint(config, 3.0), tmp_path, z, binary_images(1, config.image_shape))
+    assert np.isfinite(file["log_likelihood"]).all()
+    assert expected["log_likelihood"].min() < -1e6
+    np.testing.assert_allclose(file["mean"], expected["mean"], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(file["log_likelihood"], expected["log_likelihood"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(LIKELIHOODS))
+def test_traced_likelihoods_are_the_distributions(name: str) -> None:
+    logits = torch.linspace(-120, 120, 2_401)
+    rows = torch.stack([logits, logits.flip(0), logits / 10, logits / 1_000])
+    for x in (torch.zeros(2_401), torch.ones(2_401), (logits > 3).float()):
+        mean, log_likelihood = TRACED[name](rows, x[None])
+        images = LIKELIHOODS[name](rows.view(4, 1, 1, -1).double())
+        torch.testing.assert_close(mean, images.mean.flatten(1).float(), rtol=1e-5, atol=1e-7)
+        expected = images.log_prob(x.view(1, 1, 1, -1).double())
+        # Summing x·l and softplus apart cancels where x is certain: the error is of their size.
+        size = rows.double().abs().sum(1)
+        assert ((log_likelihood - expected).abs() < 1e-5 * expected.abs() + 3e-7 * size).all()
+
+
+def test_each_pixel_s_normaliser_is_softplus() -> None:
+    logits = torch.tensor([-1e4, -103.0, -88.0, -17.0, -1e-3, 0.0, 1e-3, 17.0, 88.0, 103.0, 1e4])
+    _, log_likelihood = TRACED["bernoulli"](logits[:, None], torch.zeros(1, 1))
+    expected = -torch.nn.functional.softplus(logits.double())
+    torch.testing.assert_close(log_likelihood.double(), expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("config", CONFIGS[:2], ids=["mlp", "conv"])
+def test_the_file_is_small_sound_and_says_nothing_of_this_machine(tmp_path: Path, config: ModelConfig) -> None:
+    model = as_checkpoint(config)
+    path = export_decoder(model, tmp_path)
+    assert path == tmp_path / DECODER_FILE and [file.name for file in tmp_path.iterdir()] == [DECODER_FILE]
+    content = path.read_bytes()
+    for trace in (b"/work", b"/tmp", b"/home", b"/root", b"site-packages", b"Traceback", b".py", b"File ", b"torch.nn"):
+        assert trace not in content
+    proto = onnx.load(path)
+    onnx.checker.check_model(proto, full_check=True)
+    assert [entry.name for entry in proto.graph.input] == ["z", "x"]
+    assert [entry.name for entry in proto.graph.output] == ["mean", "log_likelihood"]
+    large = [t for t in proto.graph.initializer if np.prod(t.dims) >= 64]
+    assert large and all(t.data_type == onnx.TensorProto.FLOAT16 for t in large)
+    weights = sum(p.numel() for p in model.decoder.parameters())
+    assert len(content) < 2.2 * weights + 8_000
+
+
+def test_weights_float16_cannot_hold_are_kept_in_float32(tmp_path: Path) -> None:
+    config = CONFIGS[0]
+    model = build(config, seed=0).eval().requires_grad_(False)
+    z = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
+    file, expected = both(model, tmp_path, z, binary_images(1, config.image_shape))
+    np.testing.assert_allclose(file["log_likelihood"], expected["log_likelihood"], rtol=1e-6)
+
+
+def test_the_fingerprint_names_the_decoder(tmp_path: Path) -> None:
+    model, other = as_checkpoint(CONFIGS[0]), as_checkpoint(CONFIGS[0])
+    assert fingerprint(model) == fingerprint(other)
+    with torch.no_grad():
+        next(other.encoder.parameters())[0, 0] += 1
+        assert fingerprint(model) == fingerprint(other)
+        next(other.decoder.parameters())[0, 0] += 1
+    assert fingerprint(model) != fingerprint(other)
+    props = {entry.key: entry.value for entry in onnx.load(export_decoder(model, tmp_path)).metadata_props}
+    assert props == {"decoder_sha256": fingerprint(model)}
+
+
+def test_exporting_leaves_the_model_as_it_was(tmp_path: Path) -> None:
+    model = as_checkpoint(CONFIGS[1])
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    export_decoder(model, tmp_path)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    z, x = torch.zeros(2, 2), binary_images(1, CONFIGS[1].image_shape)
+    torch.testing.assert_close(LiveDecoder(model)(z, x.flatten(1))[1], model.likelihood(z).log_prob(x))
