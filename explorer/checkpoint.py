@@ -82,7 +82,7 @@ def load_checkpoint(folder: Path | str, *, device: torch.device | str = "cpu") -
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise CheckpointError(f"{folder} is not a folder: a checkpoint is a folder with {CONFIG_FILE} and {WEIGHTS_FILE}.")
+        raise CheckpointError(f"{folder} is not a folder: a checkpoint is one with {CONFIG_FILE} and {WEIGHTS_FILE}.")
     config = _read_config(folder / CONFIG_FILE)
     weights = folder / WEIGHTS_FILE
     try:

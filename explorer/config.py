@@ -131,7 +131,7 @@ class TrainingConfig:
         _whole("epochs", self.epochs, 0, 1_000_000)
         _real("seconds", self.seconds, 0.0, 30 * 86_400.0)
         if (self.epochs > 0) == (self.seconds > 0):
-            raise ConfigError("a budget is either a number of epochs or a number of seconds: set one, and 0 for the other.")
+            raise ConfigError("a budget is either in epochs or in seconds: set one, and 0 for the other.")
         _whole("batch_size", self.batch_size, 1, 65_536)
         _real("learning_rate", self.learning_rate, 1e-8, 1.0)
         _real("weight_decay", self.weight_decay, 0.0, 10.0)

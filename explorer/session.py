@@ -1,4 +1,9 @@
-"""The only home of Streamlit's session state, caches and query parameters."""
+"""The only home of Streamlit's session state, caches and query parameters.
+
+The address is read once, when a visit begins. From then on the map itself writes what is
+on screen into it, without a message to the server, so Streamlit's own copy of the query
+is out of date and must never be written back.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +18,10 @@ from .serving.manifest import describe
 from .serving.space import SPACES
 from .view import View, choose_model, read_view
 
-POSITION = ("at", "scale", "hide", "points")
 FAULTS = (CheckpointError, DatasetError)
 
 
-def current_model() -> tuple[str, dict[str, Summary], tuple[str, ...]]:
+def first_model() -> tuple[str, dict[str, Summary], tuple[str, ...]]:
     """The model the address names, summaries of all there are, and notices.
 
     Raises:
@@ -30,37 +34,18 @@ def current_model() -> tuple[str, dict[str, Summary], tuple[str, ...]]:
     return name, summaries, notices
 
 
-def switch_model(widget: str) -> None:
-    """Another model was chosen: a place in the old one's space means nothing in the new one's."""
-    _forget_position()
-    st.query_params["model"] = st.session_state[widget]
-
-
-def switch_points(widget: str) -> None:
-    """The training images were asked for, or sent away."""
-    if st.session_state[widget]:
-        st.query_params["points"] = "all"
-    else:
-        st.query_params.pop("points", None)
-
-
-def shows_all_points() -> bool:
+def asked_for_all_points() -> bool:
     """Whether the address asks for the training images too."""
     return st.query_params.get("points") == "all"
 
 
-def _forget_position() -> None:
-    for name in POSITION:
-        st.query_params.pop(name, None)
-
-
-def open_view(name: str) -> tuple[View, dict[str, Any]]:
+def open_view(name: str, *, all_points: bool) -> tuple[View, dict[str, Any]]:
     """The view of a model that the address describes, and the map's manifest.
 
     Raises:
         CheckpointError, DatasetError: the model cannot be opened; the message says why.
     """
-    space = SPACES.get(name, "all" if shows_all_points() else "test")
+    space = SPACES.get(name, "all" if all_points else "test")
     manifest = describe(space)
     view = read_view(
         {name: st.query_params[name] for name in st.query_params},

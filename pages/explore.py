@@ -17,34 +17,28 @@ def describe(model: Summary) -> str:
 
 st.html("<style>.stMainBlockContainer { padding: 4rem 1.6rem 0.4rem; }</style>")
 try:
-    name, models, notices = session.current_model()
+    first, models, notices = session.first_model()
 except session.FAULTS as error:
     st.info(str(error))
     st.stop()
 
 chooser, more = st.columns([3, 1], vertical_alignment="center")
-chooser.selectbox(
+name = chooser.selectbox(
     "Model",
     list(models),
-    index=list(models).index(name),
+    index=list(models).index(first),
     format_func=lambda key: describe(models[key]),
-    key="model",
-    on_change=session.switch_model,
-    args=("model",),
     label_visibility="collapsed",
 )
+all_points = more.toggle(
+    "training images too",
+    value=session.asked_for_all_points(),
+    help="Shows the training set after the test set, where the data set is on this machine: 70,000 points for MNIST.",
+)
 try:
-    view, manifest = session.open_view(name)
+    with st.spinner("Encoding the images …", width="content"):
+        view, manifest = session.open_view(name, all_points=all_points)
 except session.FAULTS as error:
     st.error(f"{name} cannot be opened. {error}", icon=":material/error:")
     st.stop()
-if manifest["complete"]:
-    more.toggle(
-        "training images too",
-        value=session.shows_all_points(),
-        key="points",
-        on_change=session.switch_points,
-        args=("points",),
-        help="Shows the training set's images after the test set's: 70,000 points for MNIST.",
-    )
 latent_map(manifest, view.state(), notices=(*notices, *view.notices), key="explore")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from scipy import integrate
 from torch import Tensor
-from torch.distributions import MultivariateNormal, kl_divergence
+from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
 from explorer.inference import elbo, gaussian_kl, gaussian_rule, gaussian_terms, stretched
 from explorer.models import VAE
@@ -119,6 +121,24 @@ def test_while_q_is_dragged_elbo_and_kl_to_the_posterior_add_up_to_log_p(seed: i
         terms = gaussian_terms(model, x, torch.tensor(loc), factor, rule)
         assert terms.value.item() <= log_p
         assert terms.value.item() + oracle.kl_to_posterior(m, s) == pytest.approx(log_p, abs=1e-3)
+
+
+@pytest.mark.parametrize("d", [2, 5])
+def test_the_factor_is_used_as_it_is_and_not_transposed(d: int) -> None:
+    """For p(x|z) = N(Wz, I) the reconstruction is a quadratic of m and F F^T, which a rule gets right."""
+    generator = torch.Generator().manual_seed(d)
+    w, factor = (torch.randn(3, d, generator=generator), torch.randn(d, d, generator=generator))
+    loc, x = torch.randn(d, generator=generator), torch.randn(1, 1, 1, 3, generator=generator)
+    model = SimpleNamespace(
+        parameters=lambda: iter([w]),
+        likelihood=lambda z: Independent(Normal((z @ w.T).view(-1, 1, 1, 3), 1.0), 3),
+    )
+    terms = gaussian_terms(model, x, loc, factor, gaussian_rule(d, 64 if d == 2 else 16_384, replicates=8))
+    spread = (w @ factor @ factor.T @ w.T).trace()
+    expected = -0.5 * ((x.flatten() - w @ loc).square().sum() + spread) - 1.5 * np.log(2 * np.pi)
+    tolerance = 1e-4 if terms.standard_error is None else 5.4 * terms.standard_error.item()  # t_7's 99.9 %
+    assert abs(terms.log_likelihood.item() - expected.item()) < tolerance
+    assert abs(spread - (w @ factor.T @ factor @ w.T).trace()) > 20 * tolerance  # the other way round is told apart
 
 
 def test_a_slanted_q_in_many_dimensions_against_monte_carlo() -> None:

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from scipy import stats
 
 from explorer.inference import gaussian_rule
 
@@ -103,6 +104,15 @@ def test_the_standard_error_is_honest(dimensions: int) -> None:
         inside += bool(abs(rule.expectation(values) - expected) < 2.365 * error)  # t_7's 97.5 % quantile
     # Binomial(150, 0.95): mean 142.5, standard error 2.7 runs; the tolerance is 4 of them.
     assert abs(inside - 142.5) <= 10.8
+
+
+def test_the_standard_error_is_that_of_the_mean_of_the_replicates() -> None:
+    rule = gaussian_rule(3, 64, replicates=4)
+    values = torch.rand(64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    blocks = values.view(4, 16).mean(1).numpy()
+    error = rule.standard_error(values)
+    assert error is not None and error.item() == pytest.approx(stats.sem(blocks), rel=1e-12)
+    assert rule.expectation(values).item() == pytest.approx(blocks.mean(), rel=1e-12)
 
 
 def test_quasi_random_nodes_beat_random_ones() -> None:

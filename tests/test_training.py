@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -240,6 +241,17 @@ def test_a_budget_in_seconds_is_kept_and_ends_at_one(digits: Dataset) -> None:
     assert reports[-1].fraction == 1.0
     assert 0.7 <= state.elapsed < 1.7
     assert reports[-1].learning_rate < 0.01 * 2e-3  # annealed, as a run of epochs is
+
+
+def test_a_pause_does_not_give_the_time_back(digits: Dataset, tmp_path: Path, every_step: None) -> None:
+    config = config_of(epochs=0, seconds=0.8)
+    stopped = run_of(config, digits, tmp_path)
+    before = next(p for p in stopped if p.elapsed > 0.4)
+    stopped.finish(whole=False)
+    time.sleep(0.3)  # nor does it take any
+    after = next(iter(run_of(config, digits, tmp_path, resume=True)))
+    assert before.elapsed < after.elapsed < before.elapsed + 0.25
+    assert after.fraction == pytest.approx(after.elapsed / 0.8)
 
 
 def test_a_batch_larger_than_the_data_set_is_the_data_set(digits: Dataset, tmp_path: Path) -> None:

@@ -8,26 +8,34 @@ with a sentence, and the socket stays open.
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import numpy as np
 import torch
-from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..models.likelihoods import TRACED
 from .space import SPACES, Space
 
 MAX_LATENTS = 4_096
+MAX_VALUES = 1 << 23  # pixels in one answer
+AT_ONCE = 1 << 20  # pixels decoded at once: what a message takes beside its answer stays under 30 MB
 _ASK, _ANSWER = struct.Struct("<5I"), struct.Struct("<4I")
+# Its own threads and few of them, so that a flood of messages leaves the routes theirs.
+_POOL = ThreadPoolExecutor(4, thread_name_prefix="engine")
 
 
 def same_origin(headers: Mapping[str, str]) -> bool:
     """Whether a browser's request comes from our own pages; programs send no Origin."""
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+    try:
+        return origin is None or urlsplit(origin).netloc == headers.get("host")
+    except ValueError:  # such as http://[
+        return False
 
 
 @torch.inference_mode()
@@ -45,6 +53,8 @@ def answer(space: Space, message: bytes) -> bytes:
         raise ValueError(f"The model has {model.config.latent} latent dimensions and {model.config.pixels} pixels.")
     if not (1 <= k <= MAX_LATENTS and images <= k):
         raise ValueError(f"Between 1 and {MAX_LATENTS} latents can be asked for at once.")
+    if images * pixels > MAX_VALUES:
+        raise ValueError(f"At most {MAX_VALUES // pixels} images can be asked for at once.")
     if len(message) != _ASK.size + 4 * (k * d + pixels):
         raise ValueError("The message is not as long as its header says.")
     values = np.frombuffer(message, "<f4", offset=_ASK.size)
@@ -53,9 +63,13 @@ def answer(space: Space, message: bytes) -> bytes:
     device = next(model.parameters()).device
     z = torch.from_numpy(values[: k * d].reshape(k, d).copy()).to(device)
     x = torch.from_numpy(values[k * d :].copy())[None].to(device)
-    mean, log_likelihood = TRACED[model.config.likelihood](model.decoder.network(z).float().flatten(1), x)
-    parts = mean[:images].cpu().numpy().astype("<f4"), log_likelihood.cpu().numpy().astype("<f4")
-    return _ANSWER.pack(number, k, pixels, images) + parts[0].tobytes() + parts[1].tobytes()
+    means, log_likelihoods, wanted = [], [], images
+    for part in z.split(max(1, AT_ONCE // pixels)):
+        mean, log_likelihood = TRACED[model.config.likelihood](model.decoder.network(part).float().flatten(1), x)
+        means.append(mean[:wanted].cpu().numpy().astype("<f4").tobytes())
+        log_likelihoods.append(log_likelihood.cpu().numpy().astype("<f4").tobytes())
+        wanted = max(0, wanted - len(part))
+    return b"".join([_ANSWER.pack(number, k, pixels, images), *means, *log_likelihoods])
 
 
 async def engine_socket(socket: WebSocket) -> None:
@@ -66,12 +80,15 @@ async def engine_socket(socket: WebSocket) -> None:
         return
     await socket.accept()
     try:
-        while True:
-            message = await socket.receive_bytes()
+        while (frame := await socket.receive())["type"] == "websocket.receive":
             try:
-                await socket.send_bytes(await run_in_threadpool(answer, space, message))
+                message = frame.get("bytes")
+                if message is None:
+                    raise ValueError("A message of this protocol is binary.")
+                reply = await asyncio.get_running_loop().run_in_executor(_POOL, answer, space, message)
             except ValueError as error:
                 await socket.send_text(str(error))
-    except (WebSocketDisconnect, KeyError):
-        # KeyError: the page sent text, which is not of this protocol.
+            else:
+                await socket.send_bytes(reply)
+    except WebSocketDisconnect:  # it went away while it was being answered
         return

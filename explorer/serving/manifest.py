@@ -24,14 +24,15 @@ def describe(space: Space) -> dict[str, Any]:
         "classes": list(space.latents.classes),
         "count": len(space.latents),
         "complete": space.complete,
-        "testElbo": space.evaluation.get("elbo"),
+        "testElbo": space.test_elbo,
         "plane": {
             "kind": space.plane.kind,
             "basis": space.plane.basis.tolist(),
             "explained": space.plane.explained,
             "range": map_range(space),
         },
-        "points": f"{base}/points.bin",
+        "points": space.points,
+        "codes": f"{base}/points.bin",
         "sheet": {"size": SHEET, "latents": f"{base}/latents-", "images": f"{PREFIX}/images/{space.data_key}/"},
         "decoder": f"{base}/decoder.onnx",
         "rules": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+import re
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -11,14 +11,20 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from ..latent_map.files import static_files, static_key
-from .blobs import Blob, make_blob
+from .blobs import Blob, Kept, make_blob
 from .engine import engine_socket, same_origin
 from .manifest import PREFIX
 from .pack import pack_images, pack_latents, pack_points, pack_rule, sheets
-from .space import SPACES, Space
+from .space import SPACES
 from .terms import BadState, evaluate_state
 
 MAX_STATE_BYTES = 4_096
+GONE = "This server does not hold that model any more: reload the page."
+
+# One way of writing each sheet's number, so that a sheet has one name.
+_SHEET = re.compile(r"0|[1-9][0-9]{0,5}")
+_LATENTS = re.compile(rf"latents-({_SHEET.pattern})\.bin")
+_ASSETS, _IMAGES = Kept(2_048), Kept(1_024)
 
 
 async def static(request: Request) -> Response:
@@ -29,9 +35,12 @@ async def static(request: Request) -> Response:
     return Blob(entry[0], entry[1], True).response()
 
 
-@lru_cache(maxsize=2_048)
 def asset(space_key: str, name: str) -> Blob | None:
     """One file of a space, packed once and kept (a sheet of 256 images is about 50 kB)."""
+    return _ASSETS.get((space_key, name), lambda: _pack(space_key, name))
+
+
+def _pack(space_key: str, name: str) -> Blob | None:
     space = SPACES.by_key(space_key)
     if space is None:
         return None
@@ -43,19 +52,22 @@ def asset(space_key: str, name: str) -> Blob | None:
         return make_blob(pack_rule(space.live_rule))
     if name == "rule-rest.bin":
         return make_blob(pack_rule(space.rest_rule))
-    kind, _, number = name.removesuffix(".bin").partition("-")
-    if kind == "latents" and number.isdigit() and int(number) < sheets(space):
-        return make_blob(pack_latents(space, int(number)))
+    sheet = _LATENTS.fullmatch(name)
+    if sheet and int(sheet[1]) < sheets(space):
+        return make_blob(pack_latents(space, int(sheet[1])))
     return None
 
 
-@lru_cache(maxsize=1_024)
-def image_sheet(data_key: str, sheet: int) -> Blob | None:
+def image_sheet(data_key: str, sheet: str) -> Blob | None:
     """A sheet of images, shared by all the models of a data set."""
+    return _IMAGES.get((data_key, sheet), lambda: _pack_images(data_key, sheet))
+
+
+def _pack_images(data_key: str, sheet: str) -> Blob | None:
     space = SPACES.by_data_key(data_key)
-    if space is None or not 0 <= sheet < sheets(space):
+    if space is None or not _SHEET.fullmatch(sheet) or int(sheet) >= sheets(space):
         return None
-    return make_blob(pack_images(space, sheet))
+    return make_blob(pack_images(space, int(sheet)))
 
 
 async def model_file(request: Request) -> Response:
@@ -70,7 +82,7 @@ async def images_file(request: Request) -> Response:
 
 def _found(blob: Blob | None) -> Response:
     if blob is None:
-        return PlainTextResponse("This server does not hold that model any more: reload the page.", 404)
+        return PlainTextResponse(GONE, 404)
     return blob.response()
 
 
@@ -80,7 +92,7 @@ async def terms(request: Request) -> Response:
         return JSONResponse({"error": "Requests from other sites are refused."}, 403)
     space = SPACES.by_key(request.path_params["key"])
     if space is None:
-        return JSONResponse({"error": "This server does not hold that model any more: reload the page."}, 404)
+        return JSONResponse({"error": GONE}, 404)
     body = b""
     async for chunk in request.stream():
         body += chunk
@@ -88,9 +100,18 @@ async def terms(request: Request) -> Response:
             return JSONResponse({"error": "The state is too large."}, 413)
     try:
         state = json.loads(body)
+    except (ValueError, RecursionError):
+        return JSONResponse({"error": "The state is not JSON."}, 400)
+    try:
         return JSONResponse(await run_in_threadpool(evaluate_state, space, state))
-    except (BadState, ValueError, RecursionError) as error:
-        return JSONResponse({"error": str(error)}, 400)
+    except ValueError as error:  # BadState, or an answer that JSON has no number for
+        sentence = str(error) if isinstance(error, BadState) else "There is no finite answer for this state."
+        return JSONResponse({"error": sentence}, 400)
+
+
+async def nothing(_: Request) -> Response:
+    """What is under our prefix and is none of the above: without this, Streamlit would answer with its page."""
+    return PlainTextResponse("There is no such address here.", 404)
 
 
 def routes() -> list[BaseRoute]:
@@ -98,7 +119,8 @@ def routes() -> list[BaseRoute]:
     return [
         Route(f"{PREFIX}/static/{{key}}/{{name:path}}", static),
         Route(f"{PREFIX}/model/{{key}}/{{name}}", model_file),
-        Route(f"{PREFIX}/images/{{key}}/{{sheet:int}}.bin", images_file),
+        Route(f"{PREFIX}/images/{{key}}/{{sheet}}.bin", images_file),
         Route(f"{PREFIX}/terms/{{key}}", terms, methods=["POST"]),
         WebSocketRoute(f"{PREFIX}/engine/{{key}}", engine_socket),
+        Route(f"{PREFIX}/{{rest:path}}", nothing),
     ]

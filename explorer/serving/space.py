@@ -6,7 +6,6 @@ whatever is served from it can be cached for ever.
 
 from __future__ import annotations
 
-import json
 import tempfile
 import threading
 from collections import OrderedDict
@@ -16,8 +15,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..card import EVALUATION_FILE
-from ..checkpoint import WEIGHTS_FILE, Checkpoint
+from ..checkpoint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, CheckpointError
 from ..datasets import DatasetError, load_dataset
 from ..export import DECODER_FILE, export_decoder, fingerprint
 from ..gallery import load_gallery
@@ -25,7 +23,7 @@ from ..inference import Rule, gaussian_rule
 from ..latents import Latents, encode
 from ..models import count_parameters
 from ..projection import Plane, fit_plane
-from ..registry import open_model
+from ..registry import model_folder, open_model, summarise
 from .blobs import digest
 
 # Multiply-adds a frame that the browser gets through in a few milliseconds (about 15 GMAC/s
@@ -58,9 +56,11 @@ class Space:
 
     @cached_property
     def key(self) -> str:
-        """Names the content: weights, images, and how they are laid out."""
-        weights = (self.checkpoint.folder / WEIGHTS_FILE).read_bytes()
-        return digest(LAYOUT, weights, self.data_key.encode())
+        """Names the content: architecture, weights as they were loaded, images, labels, and how they are laid out."""
+        config, state = self.checkpoint.config.model, self.checkpoint.model.state_dict()
+        weights = [value.cpu().numpy().tobytes() for value in state.values()]
+        labels = self.latents.labels.numpy().tobytes(), repr(self.latents.classes).encode()
+        return digest(LAYOUT, repr(config).encode(), *weights, *labels, self.data_key.encode())
 
     @cached_property
     def data_key(self) -> str:
@@ -97,13 +97,9 @@ class Space:
         return gaussian_rule(self.latent, nodes, replicates=REPLICATES)
 
     @cached_property
-    def evaluation(self) -> dict[str, float]:
-        """The model card's test numbers; empty where a model has none."""
-        try:
-            facts = json.loads((self.checkpoint.folder / EVALUATION_FILE).read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return facts if isinstance(facts, dict) else {}
+    def test_elbo(self) -> float | None:
+        """The model card's number, nats; None where a model has none."""
+        return summarise(self.name, self.checkpoint.folder).elbo
 
     def decoder_bytes(self) -> bytes:
         """decoder.onnx: the checkpoint's own where it is of these very weights, else made anew."""
@@ -137,7 +133,9 @@ def open_space(checkpoint: Checkpoint, name: str, points: str = "test") -> Space
             raise
         sets, classes, complete = [(gallery.images, gallery.labels)], gallery.classes, False
     latents = encode(checkpoint.model, sets, classes)
-    return Space(name, checkpoint, points if complete else "test", latents, fit_plane(latents.loc), complete)
+    # Fitted to the test set alone, so that points stay where they are when others are added.
+    plane = fit_plane(latents.loc[: len(sets[0][0])])
+    return Space(name, checkpoint, points if complete else "test", latents, plane, complete)
 
 
 class Spaces:

@@ -17,14 +17,11 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -36,6 +33,7 @@ from explorer.config import ModelConfig, TrainingConfig
 from explorer.datasets import load_dataset
 from explorer.models import build, count_parameters
 from explorer.training import choose_speed, start, train
+from tests.benchmarks.machine import describe_machine
 
 HIDDEN, LATENT = 400, 20
 BATCHES = (128, 512)
@@ -211,28 +209,12 @@ def compare(batch: int, seconds: float, rounds: int) -> Comparison:
         pipes[name].send(None)
         process.join()
     ours, common = _median(rates["ours"]), _median(rates["common"])
-    return Comparison(batch, ours, common, ours.wall / common.wall, ours.cpu / common.cpu, notes["ours"], notes["common"])
+    ratio, ratio_cpu = ours.wall / common.wall, ours.cpu / common.cpu
+    return Comparison(batch, ours, common, ratio, ratio_cpu, notes["ours"], notes["common"])
 
 
 def _median(rates: list[Rate]) -> Rate:
     return Rate(statistics.median(r.wall for r in rates), statistics.median(r.cpu for r in rates))
-
-
-def machine() -> dict[str, object]:
-    """What was measured on, and how busy it was."""
-    names = [
-        line.partition(":")[2].strip()
-        for line in (Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else "").splitlines()
-        if line.startswith("model name")
-    ]
-    return {
-        "cpu": names[0] if names else platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-        "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-    }
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -241,9 +223,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=3, help="turns of each loop at each batch size")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args(argv)
-    facts = machine()
+    machine, threads = describe_machine(), torch.get_num_threads()
     if not args.json:
-        print("  ".join(f"{name} {value}" for name, value in facts.items()))
+        print(f"{machine}, at most {threads} thread{'s' * (threads > 1)}")
         print(f"{args.rounds} turns of {args.seconds:g} s each, medians, images a second (a CPU-second)")
     found = []
     for batch in BATCHES:
@@ -256,7 +238,7 @@ def main(argv: list[str] | None = None) -> int:
                 f"[ours: {c.ours_note}; common: {c.common_note}]"
             )
     if args.json:
-        print(json.dumps({"machine": facts, "results": [asdict(c) for c in found]}))
+        print(json.dumps({"machine": machine, "threads": threads, "results": [asdict(c) for c in found]}))
     return 0
 
 

@@ -9,7 +9,7 @@ async function bytes(url) {
 
 /** Codes on the map: u float32 (n, 2) and labels uint8 (n). */
 export async function loadPoints(manifest) {
-  const buffer = await bytes(manifest.points);
+  const buffer = await bytes(manifest.codes);
   return {
     u: new Float32Array(buffer, 0, 2 * manifest.count),
     labels: new Uint8Array(buffer, 8 * manifest.count, manifest.count),

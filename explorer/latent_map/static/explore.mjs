@@ -68,6 +68,7 @@ export class Explore {
     this.drawLayers();
     await Promise.all([this.decode(this.request('rest')), this.measureEncoder()]);
     this.view.ready(this.engine.kind);
+    if (this.notices.length === 0) writeUrl(manifest, this.state);
     this.verify();
   }
 
@@ -122,9 +123,20 @@ export class Explore {
     this.live.push(this.request('live', event));
   }
 
+  /** Terms by one of the two rules; at rest with an error: from replicates, or from the other rule's answer. */
+  async measure(anchor, state, name) {
+    const run = (rule) => evaluate(this.engine, this.plane, anchor, state, this.rules[rule]);
+    const result = await run(name);
+    if (name === 'rest' && state.mode === 'gaussian' && result.error === null) {
+      const coarse = await run('live');
+      result.error = Math.abs(result.terms.reconstruction - coarse.terms.reconstruction);
+    }
+    return result;
+  }
+
   async decode(request) {
     try {
-      const result = await evaluate(this.engine, this.plane, request.anchor, request, this.rules[request.rule]);
+      const result = await this.measure(request.anchor, request, request.rule);
       if (this.gone || request.anchor !== this.anchor || request.mode !== this.state.mode) return;
       this.view.panel.showImage(result.mean);
       this.view.panel.showTerms(result.terms, { error: result.error, rule: request.rule });
@@ -175,7 +187,7 @@ export class Explore {
   async measureEncoder() {
     const { anchor } = this;
     const state = { ...this.encoderAt(), mode: this.state.mode };
-    const { terms } = await evaluate(this.engine, this.plane, anchor, state, this.rules.rest);
+    const { terms } = await this.measure(anchor, state, 'rest');
     if (anchor === this.anchor && state.mode === this.state.mode && !this.gone) this.view.panel.showEncoder(terms);
   }
 

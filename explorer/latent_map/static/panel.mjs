@@ -109,7 +109,7 @@ export class Panel {
       value.setAttribute('data-value', terms[name]);
       value.setAttribute('data-rule', rule);
     }
-    if (this.rows.reconstruction && rule === 'rest') this.rows.reconstruction.error.textContent = error ? `± ${nats(error)}` : '';
+    if (this.rows.reconstruction && rule === 'rest') this.rows.reconstruction.error.textContent = error >= 0.005 ? `± ${nats(error)}` : '';
     this.terms = terms;
     this.compare();
   }

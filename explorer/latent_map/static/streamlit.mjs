@@ -3,18 +3,28 @@
 
 const maps = new WeakMap();
 
+// Another model for the same screen: what has a meaning there is kept.
+function carriedOver(old, manifest, state) {
+  const { image, mode, layers } = old.state;
+  return { ...state, image: image < manifest.count ? image : 0, mode, layers: [...layers], u: null, sigma: null, hidden: [] };
+}
+
 export default function ({ parentElement, data }) {
-  const { manifest, state, notices } = data;
-  // The state is where a map starts; afterwards it lives in the map and in the address.
-  const identity = JSON.stringify([manifest.entry, manifest.terms, state.engine]);
+  const { manifest, notices } = data;
+  const identity = JSON.stringify([manifest.entry, manifest.terms]);
   const before = maps.get(parentElement);
   if (before?.identity === identity) {
     before.map.then((map) => map.restyle());
   } else {
-    before?.map.then((map) => map.destroy());
     const root = parentElement.querySelector('.lx-root');
-    const entry = new URL(manifest.entry, document.baseURI).href;
-    const map = import(entry).then(({ Explore }) => new Explore(root, manifest, state, notices));
+    const map = (async () => {
+      const old = before && (await before.map);
+      // The state in the data is where a visit begins; afterwards it lives in the map.
+      const state = old ? carriedOver(old, manifest, data.state) : data.state;
+      old?.destroy();
+      const { Explore } = await import(new URL(manifest.entry, document.baseURI).href);
+      return new Explore(root, manifest, state, old ? [] : notices);
+    })();
     maps.set(parentElement, { identity, map });
   }
   return () => {

@@ -5,6 +5,7 @@ export function writeUrl(manifest, state) {
   const url = new URL(location.href);
   const set = (name, value) => (value ? url.searchParams.set(name, value) : url.searchParams.delete(name));
   set('model', manifest.name);
+  set('points', manifest.points === 'all' ? 'all' : '');
   set('image', String(state.image));
   set('mode', state.mode);
   set('at', state.u.join(','));

@@ -32,7 +32,7 @@ export const words = {
     'log-posterior': ['log q(z|x)', 'Log-density of z under the encoder’s posterior for x.'],
     'log-weight': ['log p(x,z) − log q(z|x)', 'Its average over z drawn from the encoder’s q is the ELBO.'],
   },
-  error: 'Standard error of the reconstruction: an average over draws of z.',
+  error: 'Numerical error of the average over q: a standard error, or the change when the grid of nodes is refined.',
   yours: { gaussian: 'your q', point: 'your z' },
   encoder: { gaussian: 'encoder’s q', point: 'encoder’s mean' },
   return: ['↺ Encoder', 'Put q (or z) back where the encoder puts it for this image.'],

@@ -1,0 +1,118 @@
+"""The Explore page as people meet it: it fits, it can be read, it answers to hover and click."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.harness import READY, centre, pixels, settle, term
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_one_screen_and_has_no_accessibility_faults(open_page, scheme):
+    page = open_page("model=mnist-2d", color_scheme=scheme)
+    settle(page)
+    box = page.locator(".lx").bounding_box()
+    assert box["y"] + box["height"] <= 800
+    assert page.evaluate("() => document.scrollingElement.scrollHeight <= innerHeight")
+    faults = Axe().run(page, context=".lx").response["violations"]
+    assert not faults, [(fault["id"], [node["html"][:120] for node in fault["nodes"]]) for fault in faults]
+
+
+@pytest.mark.parametrize("mode", ["gaussian", "point"])
+def test_a_narrow_screen_shows_map_pictures_and_terms_together(open_page, mode):
+    page = open_page(f"model=mnist-2d&mode={mode}", viewport={"width": 390, "height": 844})
+    assert page.evaluate("() => document.scrollingElement.scrollWidth <= innerWidth")
+    for name in ("latent-handle", "anchor-image", "decoded-image", "difference-image"):
+        box = page.get_by_test_id(name).bounding_box()
+        assert 0 <= box["x"] and box["x"] + box["width"] <= 390
+        assert box["y"] + box["height"] <= 844
+
+
+def test_hover_shows_a_thumbnail_and_click_takes_the_image(open_page):
+    page = open_page("model=mnist-2d&image=0")
+    settle(page)
+    anchor = pixels(page, "anchor-image")
+    stage = page.locator(".lx-stage").bounding_box()
+    card = page.get_by_test_id("hover-card")
+    for i in range(60):
+        page.mouse.move(stage["x"] + 150 + 7 * i, stage["y"] + 120 + 4 * i)
+        page.wait_for_timeout(40)
+        if card.is_visible():
+            break
+    label, number = card.inner_text().split(" · no. ")
+    page.mouse.down()
+    page.mouse.up()
+    page.wait_for_function(f"() => document.querySelector('[data-testid=image-number]').value === '{number}'")
+    settle(page)
+    assert page.get_by_test_id("image-label").inner_text() == label
+    assert pixels(page, "anchor-image") != anchor
+    # The handle went to the encoder's posterior for it.
+    assert page.get_by_test_id("encoder-elbo").get_attribute("data-value") == str(term(page, "elbo"))
+    assert f"image={number}" in page.url
+
+
+def test_classes_can_be_hidden_and_layers_shown(open_page):
+    page = open_page("model=mnist-2d")
+    counts = "() => document.querySelector('.lx-plot').data.map((trace) => trace.visible)"
+    page.get_by_test_id("class-4").click()
+    assert page.evaluate(counts) == [label != 4 for label in range(10)]
+    page.get_by_test_id("layer-prior").click()
+    page.wait_for_function("() => document.querySelector('.lx-plot').layout.shapes.length === 3")
+    page.get_by_test_id("layer-manifold").click()
+    page.wait_for_function("() => document.querySelector('.lx-plot').layout.images.length === 1")
+    assert "layers=prior%2Cmanifold" in page.url and "hide=4" in page.url
+
+
+def test_another_model_keeps_image_and_mode(open_page):
+    page = open_page("model=mnist-2d&image=17&mode=point")
+    settle(page)
+    label = page.get_by_test_id("image-label").inner_text()
+    page.get_by_role("combobox").click()
+    page.get_by_role("option", name="mnist-16d").click()
+    page.wait_for_function("() => location.search.includes('model=mnist-16d')")
+    page.wait_for_selector(READY)
+    settle(page)
+    assert "image=17" in page.url and "mode=point" in page.url
+    assert page.get_by_test_id("image-label").inner_text() == label
+
+
+def test_all_points_can_be_shown_and_do_not_move(open_page):
+    page = open_page("model=mnist-16d&image=17")
+    settle(page)
+    before = page.url
+    page.get_by_text("training images too").click()
+    page.wait_for_function("() => document.querySelector('[data-testid=image-number]')?.max === '69999'", timeout=60_000)
+    page.wait_for_selector(READY)
+    page.wait_for_function("() => location.search.includes('points=all')")
+    at = lambda url: url.partition("at=")[2].partition("&")[0]  # noqa: E731
+    assert at(page.url) == at(before)
+    settle(page)
+
+
+def test_nothing_of_ours_travels_twice(open_page):
+    """A class that opens the page again loads nothing again: every file has its content's name."""
+    page = open_page("model=mnist-2d")
+    settle(page)
+    again, fetched = page.context.new_page(), []
+    again.on("response", lambda r: fetched.append((r.url, r.headers.get("cache-control", ""))) if "/explorer/" in r.url else None)
+    again.goto(page.url)
+    again.wait_for_selector(READY)
+    files = [(url, control) for url, control in fetched if "/terms/" not in url]
+    assert files and all("immutable" in control for _, control in files)
+    sizes = again.evaluate(
+        "() => performance.getEntriesByType('resource').filter((e) => e.name.includes('/explorer/') && !e.name.includes('/terms/'))"
+        ".map((e) => [e.name, e.transferSize])"
+    )
+    assert sizes and all(size == 0 for _, size in sizes), [entry for entry in sizes if entry[1]]
+
+
+def test_the_handle_stays_under_the_pointer(open_page):
+    page = open_page("model=mnist-2d")
+    x, y = centre(page)
+    page.mouse.move(x + 5, y - 3)
+    page.mouse.down()
+    page.mouse.move(x - 70, y + 31, steps=5)
+    at = centre(page)
+    page.mouse.up()
+    assert abs(at[0] - (x - 75)) < 1 and abs(at[1] - (y + 34)) < 1
