@@ -12,9 +12,9 @@ from .inference.evaluation import Evaluation
 EVALUATION_FILE = "evaluation.json"
 
 _LICENCES = {
-    "mnist": "Weights: MIT. Gallery and training data: MNIST, CC BY-SA 3.0 (LeCun, Cortes, Burges).",
-    "fashion-mnist": "Weights: MIT. Gallery and training data: Fashion-MNIST, MIT (Zalando SE).",
-    "digits": "Weights: MIT. Gallery and training data: UCI optical digits as shipped with scikit-learn, CC BY 4.0.",
+    "mnist": "Weights: MIT. Training images and gallery: MNIST, CC BY-SA 3.0 (LeCun, Cortes, Burges).",
+    "fashion-mnist": "Weights: MIT. Training images and gallery: Fashion-MNIST, MIT (Zalando SE).",
+    "digits": "Weights: MIT. Training images and gallery: UCI optical digits as shipped with scikit-learn, CC BY 4.0.",
 }
 
 

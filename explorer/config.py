@@ -110,6 +110,9 @@ class TrainingConfig:
         batch_size: images a step.
         learning_rate: the peak of the one-cycle schedule.
         weight_decay: AdamW's decoupled weight decay.
+        gradient_norm: a step's gradient is scaled down to this norm (nats an image); the
+            usual one is 40 to 150 on 28x28 images, and what lies far above is a spike that
+            would undo epochs of a long run.
         beta: weight of the KL in the loss; the loss is an ELBO only where it is 1.
         binarisation: how grey values become the binary pixels of a Bernoulli.
         seed: of the initial weights, the shuffling, the binarisation and the noise.
@@ -121,6 +124,7 @@ class TrainingConfig:
     batch_size: int = 128
     learning_rate: float = 2e-3
     weight_decay: float = 0.0
+    gradient_norm: float = 150.0
     beta: float = 1.0
     binarisation: str = "dynamic"
     seed: int = 0
@@ -135,6 +139,7 @@ class TrainingConfig:
         _whole("batch_size", self.batch_size, 1, 65_536)
         _real("learning_rate", self.learning_rate, 1e-8, 1.0)
         _real("weight_decay", self.weight_decay, 0.0, 10.0)
+        _real("gradient_norm", self.gradient_norm, 1e-6, 1e12)
         _real("beta", self.beta, 0.0, 1_000.0)
         _choice("binarisation", self.binarisation, BINARISATIONS)
         _whole("seed", self.seed, 0, 2**31 - 1)

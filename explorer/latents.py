@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .datasets.binarise import fixed
+from .datasets.binarise import repeatable
 from .models import VAE
 
 CHUNK = 2_048
@@ -19,7 +19,7 @@ class Latents:
 
     Attributes:
         images: grey values, uint8 (n, c, h, w).
-        x: what the likelihood sees, 0 or 1, uint8 (n, c, h, w): one fixed draw an image.
+        x: what the likelihood sees, 0 or 1, uint8 (n, c, h, w).
         labels: int64 (n,); classes: their names.
         loc, scale: of q(z|x), float32 (n, d).
     """
@@ -36,17 +36,20 @@ class Latents:
 
 
 @torch.inference_mode()
-def encode(model: VAE, parts: list[tuple[Tensor, Tensor]], classes: tuple[str, ...]) -> Latents:
+def encode(
+    model: VAE, parts: list[tuple[Tensor, Tensor]], classes: tuple[str, ...], *, binarisation: str = "fixed"
+) -> Latents:
     """Encodes the parts of a data set, one after another.
 
     Args:
         parts: (images uint8 (n, c, h, w), labels (n,)) of each split, test first. Each is
             binarised by a fixed draw of its own, so an image has the same pixels whether
             or not other splits come along.
+        binarisation: what the model was trained with, see `datasets.binarise.repeatable`.
     """
     device = next(model.parameters()).device
     images = torch.cat([images for images, _ in parts])
-    x = torch.cat([fixed(images) for images, _ in parts])
+    x = torch.cat([repeatable(images, binarisation) for images, _ in parts])
     loc, scale = [], []
     for chunk in x.split(CHUNK):
         q = model.posterior(chunk.to(device)).base_dist

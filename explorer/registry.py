@@ -50,11 +50,16 @@ def summarise(name: str, folder: Path) -> Summary:
     """A model's data set, latent size and test ELBO, as its files say."""
     config, numbers = _facts(folder / CONFIG_FILE), _facts(folder / EVALUATION_FILE)
     model, training = config.get("model", {}), config.get("training", {})
-    elbo = numbers.get("elbo")
     try:
-        return Summary(name, str(training["dataset"]), int(model["latent"]), None if elbo is None else float(elbo))
-    except (KeyError, TypeError, ValueError):
+        return Summary(name, str(training["dataset"])[:60], int(model["latent"]), _finite(numbers.get("elbo")))
+    except (KeyError, TypeError, ValueError, OverflowError):
         return Summary(name)
+
+
+def _finite(value: Any) -> float | None:
+    """A number of JSON that can be shown, else None."""
+    known = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300
+    return float(value) if known else None
 
 
 def _facts(path: Path) -> dict[str, Any]:
@@ -65,15 +70,26 @@ def _facts(path: Path) -> dict[str, Any]:
     return facts if isinstance(facts, dict) else {}
 
 
+def model_folder(name_or_path: str | Path) -> Path:
+    """Where a model lies, by its name or its folder.
+
+    Raises:
+        CheckpointError: neither a known name nor a folder.
+    """
+    known = models()
+    folder = known.get(str(name_or_path), Path(name_or_path))
+    if not folder.is_dir():
+        names = ", ".join(known) or "none"
+        raise CheckpointError(
+            f"There is no model {str(name_or_path)!r}. There are: {names}; or give a checkpoint's folder."
+        )
+    return folder
+
+
 def open_model(name_or_path: str | Path, *, device: torch.device | str = "cpu") -> Checkpoint:
     """A model by its name, or a checkpoint by its folder.
 
     Raises:
         CheckpointError: neither a known name nor a folder that holds a sound checkpoint.
     """
-    known = models()
-    folder = known.get(str(name_or_path), Path(name_or_path))
-    if not folder.is_dir():
-        names = ", ".join(known) or "none"
-        raise CheckpointError(f"There is no model {str(name_or_path)!r}. There are: {names}; or give a checkpoint's folder.")
-    return load_checkpoint(folder, device=device)
+    return load_checkpoint(model_folder(name_or_path), device=device)

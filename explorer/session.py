@@ -7,6 +7,8 @@ is out of date and must never be written back.
 
 from __future__ import annotations
 
+import os
+import re
 from typing import Any
 
 import streamlit as st
@@ -45,7 +47,11 @@ def open_view(name: str, *, all_points: bool) -> tuple[View, dict[str, Any]]:
     Raises:
         CheckpointError, DatasetError: the model cannot be opened; the message says why.
     """
-    space = SPACES.get(name, "all" if all_points else "test")
+    try:
+        space = SPACES.get(name, "all" if all_points else "test")
+    except CheckpointError as error:
+        # Visitors need not know where on this machine a model lies.
+        raise CheckpointError(str(error).replace(f"{models().get(name, name)}{os.sep}", "")) from None
     manifest = describe(space)
     view = read_view(
         {name: st.query_params[name] for name in st.query_params},
@@ -54,3 +60,8 @@ def open_view(name: str, *, all_points: bool) -> tuple[View, dict[str, Any]]:
         map_range=manifest["plane"]["range"],
     )
     return view, manifest
+
+
+def to_the_letter(text: str) -> str:
+    """Text as Markdown that shows it as it is: a file's words are not to become links or images."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)

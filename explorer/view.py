@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 MODES = ("gaussian", "point")
 ENGINES = ("browser", "server")
 LAYERS = ("manifold", "prior")
+POINTS = ("test", "all")
 # Beyond this many times the opening view, a place is taken for a mistake.
 FAR = 4.0
 MIN_SIGMA, MAX_SIGMA = 1e-4, 100.0
@@ -45,7 +46,7 @@ class View:
 
 def choose_model(wanted: str | None, known: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """The model to show, and a notice where the one asked for does not exist."""
-    if wanted is None or wanted in known:
+    if not wanted or wanted in known:
         return wanted or known[0], ()
     return known[0], (f"There is no model “{wanted[:60]}” here, so {known[0]} is shown.",)
 
@@ -70,15 +71,16 @@ def read_view(query: Mapping[str, str], *, count: int, classes: int, map_range: 
         sigma = None
     layers = [name for name in (query.get("layers") or "").split(",") if name]
     if unknown := [name for name in layers if name not in LAYERS]:
-        notices.append(f"There is no layer “{unknown[0][:40]}”.")
-    labels = {int(text) for text in (query.get("hide") or "").split(",") if text.isdecimal() and len(text) < 6}
+        notices.append(f"There is no layer “{unknown[0][:40]}”: it is {' or '.join(LAYERS)}.")
+    hidden = _hidden(query.get("hide"), classes, notices)
+    _option(query.get("points"), POINTS, "set of points", None, notices)
     return View(
         image,
         mode or "gaussian",
         u,
         sigma,
         tuple(name for name in LAYERS if name in layers),
-        tuple(sorted(label for label in labels if label < classes)),
+        hidden,
         engine,
         tuple(notices),
     )
@@ -91,6 +93,14 @@ def _image(text: str | None, count: int, notices: list[str]) -> int:
         return int(text)
     notices.append(f"There is no image “{text[:40]}”: numbers go from 0 to {count - 1:,}. Image 0 is shown.")
     return 0
+
+
+def _hidden(text: str | None, classes: int, notices: list[str]) -> tuple[int, ...]:
+    parts = [part for part in (text or "").split(",") if part]
+    usable = {part for part in parts if part.isdecimal() and part.isascii() and len(part) < 6 and int(part) < classes}
+    if unknown := [part for part in parts if part not in usable]:
+        notices.append(f"There is no class “{unknown[0][:40]}” to hide: their numbers go from 0 to {classes - 1}.")
+    return tuple(sorted({int(part) for part in usable}))
 
 
 def _option(text: str | None, options: Sequence[str], name: str, default: str | None, notices: list[str]) -> str | None:

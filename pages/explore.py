@@ -39,6 +39,6 @@ try:
     with st.spinner("Encoding the images …", width="content"):
         view, manifest = session.open_view(name, all_points=all_points)
 except session.FAULTS as error:
-    st.error(f"{name} cannot be opened. {error}", icon=":material/error:")
+    st.error(session.to_the_letter(f"{name} cannot be opened. {error}"), icon=":material/error:")
     st.stop()
 latent_map(manifest, view.state(), notices=(*notices, *view.notices), key="explore")

@@ -160,15 +160,15 @@ def test_what_is_not_a_file_or_not_gzip_is_an_error(tmp_path):
 
 
 def made_up(**changes) -> Dataset:
-    fields = dict(
-        name="made-up",
-        split="train",
-        images=torch.zeros(2, 1, 3, 4, dtype=torch.uint8),
-        labels=torch.tensor([0, 1]),
-        classes=("a", "b"),
-        columns={"weight": torch.ones(2)},
-        sha256="",
-    )
+    fields = {
+        "name": "made-up",
+        "split": "train",
+        "images": torch.zeros(2, 1, 3, 4, dtype=torch.uint8),
+        "labels": torch.tensor([0, 1]),
+        "classes": ("a", "b"),
+        "columns": {"weight": torch.ones(2)},
+        "sha256": "",
+    }
     return Dataset(**(fields | changes))
 
 
@@ -389,7 +389,7 @@ def test_fashion_is_found_packed_or_not(tmp_path, fashion, images, suffix, place
 
 def test_fashion_prefers_the_folder_given(tmp_path, fashion):
     put(tmp_path / "given" / "FashionMNIST" / "raw", fashion)
-    put(tmp_path / "debian", {name: b"" for name in fashion})
+    put(tmp_path / "debian", dict.fromkeys(fashion, b""))
     datasets.load_dataset("fashion-mnist", data_dir=tmp_path / "given")
     datasets.load_dataset("fashion-mnist", data_dir=str(tmp_path / "given"))
     with pytest.raises(DatasetError, match=r"debian.*cut short"):

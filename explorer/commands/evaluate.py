@@ -10,7 +10,7 @@ import torch
 
 from ..card import describe_binarisation
 from ..datasets import load_dataset
-from ..datasets.binarise import fixed, threshold
+from ..datasets.binarise import repeatable
 from ..device import choose_device
 from ..inference.evaluation import evaluate
 from ..registry import open_model
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     checkpoint = open_model(args.model, device=device.torch)
     training = checkpoint.config.training
     test = load_dataset(training.dataset, "test", data_dir=args.data, download=args.download)
-    x = threshold(test.images) if training.binarisation == "threshold" else fixed(test.images)
+    x = repeatable(test.images, training.binarisation)
     line = ProgressLine()
     result = evaluate(
         checkpoint.model,

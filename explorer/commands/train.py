@@ -16,7 +16,7 @@ from ..card import write_card
 from ..checkpoint import load_checkpoint
 from ..config import ACTIVATIONS, BINARISATIONS, NETWORKS, Config, ModelConfig, TrainingConfig
 from ..datasets import Dataset, load_dataset, names
-from ..datasets.binarise import fixed, threshold
+from ..datasets.binarise import repeatable
 from ..device import choose_device
 from ..export import export_decoder
 from ..gallery import Gallery, save_gallery
@@ -28,6 +28,7 @@ GALLERY_IMAGES = 1_000
 # What the command takes when neither widths nor a budget are given.
 HIDDEN = {"mlp": (512, 256, 128), "conv": (32, 64, 256)}
 SECONDS = 120.0
+PRECISIONS = ("float32", "bfloat16")
 
 HELP = "train a variational autoencoder and write a checkpoint"
 
@@ -48,6 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--beta", type=float, default=1.0, help="weight of the KL in the loss")
     parser.add_argument("--binarisation", choices=BINARISATIONS, default="dynamic")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, help="processor threads (default: timed)")
+    parser.add_argument("--precision", choices=PRECISIONS, help="of the matrix products (default: timed)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--data", type=Path, help="data folder in torchvision's layout (default: EXPLORER_DATA)")
     parser.add_argument("--download", action="store_true", help="download the data set where it is missing")
@@ -62,7 +65,17 @@ def run(args: argparse.Namespace) -> int:
     dataset = load_dataset(args.dataset, "train", data_dir=args.data, download=args.download)
     test = load_dataset(args.dataset, "test", data_dir=args.data, download=args.download)
     config = _config(args, dataset)
-    training = Run(config, dataset, args.out, device.torch, resume=args.resume)
+    if args.threads is not None and not 1 <= args.threads <= 1_024:
+        raise ValueError(f"--threads takes a number from 1 to 1,024, not {args.threads}.")
+    training = Run(
+        config,
+        dataset,
+        args.out,
+        device.torch,
+        resume=args.resume,
+        threads=args.threads,
+        bfloat16=None if args.precision is None else args.precision == "bfloat16",
+    )
     print(f"Arithmetic: {training.speed.reason}.")
     whole = _train(training)
     config = training.finish(whole=whole)
@@ -139,7 +152,7 @@ def _interruption() -> Iterator[threading.Event]:
 
 def _describe(args: argparse.Namespace, config: Config, model: torch.nn.Module, test: Dataset) -> None:
     save_gallery(args.out, Gallery(test.images[:GALLERY_IMAGES], test.labels[:GALLERY_IMAGES], test.classes))
-    x = threshold(test.images) if args.binarisation == "threshold" else fixed(test.images)
+    x = repeatable(test.images, args.binarisation)
     line = ProgressLine()
     print("Measuring on the test set.")
     result = evaluate(
@@ -147,6 +160,8 @@ def _describe(args: argparse.Namespace, config: Config, model: torch.nn.Module, 
     )
     line.close()
     export_decoder(model.cpu(), args.out)
+    speed = config.provenance["speed"]
+    args.threads, args.precision = speed["threads"], PRECISIONS[speed["bfloat16"]]
     write_card(args.out, args.out.resolve().name, config, result, _command(args))
     print(f"Test ELBO {result.elbo:.2f} ± {result.elbo_standard_error:.2f} nats. Written: {args.out}")
 
@@ -158,8 +173,10 @@ def _command(args: argparse.Namespace) -> str:
     words = ["python", "-m", "explorer", "train"]
     for action in parser._actions:
         value = getattr(args, action.dest, None)
-        if action.dest in ("help", "data", "device", "resume", "download") or value == action.default:
+        if action.dest in ("help", "data", "device", "resume", "download"):
             continue
-        text = f"pretrained/{value.resolve().name}" if action.dest == "out" else str(value)
+        if value == action.default and action.dest not in ("dataset", "latent"):
+            continue
+        text = "/".join(value.resolve().parts[-2:]) if action.dest == "out" else str(value)
         words += [action.option_strings[-1], text]
     return shlex.join(words)

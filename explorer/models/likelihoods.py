@@ -7,11 +7,28 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Distribution, Independent
+from torch.nn.functional import softplus
+
+
+class LogitBernoulli(Bernoulli):
+    """torch's Bernoulli with log p = x l - softplus(l) written out.
+
+    The same value as its binary cross-entropy, whose backward pass on a CPU takes several
+    times as long.
+    """
+
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__(logits=logits)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        return value * self.logits - softplus(self.logits)
 
 
 def bernoulli(logits: Tensor) -> Independent:
     """Independent binary pixels; `logits` is (batch, c, h, w). Defined for x in {0, 1} only."""
-    return Independent(Bernoulli(logits=logits), 3)
+    return Independent(LogitBernoulli(logits), 3)
 
 
 LIKELIHOODS: dict[str, Callable[[Tensor], Distribution]] = {"bernoulli": bernoulli}

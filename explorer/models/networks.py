@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -30,7 +31,7 @@ def dense(widths: Sequence[int], activation: str, *, precise: int) -> nn.Sequent
     Args:
         precise: index of the layer that touches z.
     """
-    steps = list(zip(widths[:-1], widths[1:], strict=True))
+    steps = list(itertools.pairwise(widths))
     layers: list[nn.Module] = []
     for index, (inside, outside) in enumerate(steps):
         kind = PreciseLinear if index == precise % len(steps) else nn.Linear

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
-from ..config import ConfigError, MAX_PARAMETERS, ModelConfig
+from ..config import MAX_PARAMETERS, ConfigError, ModelConfig
 from .likelihoods import LIKELIHOODS
 from .networks import conv_decoder, conv_encoder, count_parameters, mlp_decoder, mlp_encoder
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -51,43 +48,3 @@ def digest(*parts: bytes) -> str:
         total.update(len(part).to_bytes(8, "little"))
         total.update(part)
     return total.hexdigest()[:16]
-
-
-class Kept:
-    """The `limit` blobs last asked for.
-
-    A blob is made once, however many ask for it at the same time. That there is none is not
-    kept: it may be there the next time, and anybody can ask for names that never are.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self._lock = threading.Lock()
-        self._blobs: OrderedDict[Hashable, Blob] = OrderedDict()
-        self._making: dict[Hashable, threading.Lock] = {}
-
-    def __len__(self) -> int:
-        return len(self._blobs)
-
-    def get(self, name: Hashable, make: Callable[[], Blob | None]) -> Blob | None:
-        """The blob of this name, made by `make` where it is not kept; None where `make` gives none."""
-        with self._lock:
-            if name in self._blobs:
-                self._blobs.move_to_end(name)
-                return self._blobs[name]
-            making = self._making.setdefault(name, threading.Lock())
-        with making:
-            with self._lock:
-                if name in self._blobs:
-                    return self._blobs[name]
-            blob = None
-            try:
-                blob = make()
-            finally:
-                with self._lock:
-                    self._making.pop(name, None)
-                    if blob is not None:
-                        self._blobs[name] = blob
-                        if len(self._blobs) > self.limit:
-                            self._blobs.popitem(last=False)
-        return blob

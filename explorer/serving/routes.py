@@ -11,8 +11,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from ..latent_map.files import static_files, static_key
-from .blobs import Blob, Kept, make_blob
+from .blobs import Blob, make_blob
 from .engine import engine_socket, same_origin
+from .kept import Kept
 from .manifest import PREFIX
 from .pack import pack_images, pack_latents, pack_points, pack_rule, sheets
 from .space import SPACES
@@ -24,7 +25,8 @@ GONE = "This server does not hold that model any more: reload the page."
 # One way of writing each sheet's number, so that a sheet has one name.
 _SHEET = re.compile(r"0|[1-9][0-9]{0,5}")
 _LATENTS = re.compile(rf"latents-({_SHEET.pattern})\.bin")
-_ASSETS, _IMAGES = Kept(2_048), Kept(1_024)
+_ASSETS: Kept[Blob] = Kept(2_048)
+_IMAGES: Kept[Blob] = Kept(1_024)
 
 
 async def static(request: Request) -> Response:

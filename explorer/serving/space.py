@@ -7,15 +7,13 @@ whatever is served from it can be cached for ever.
 from __future__ import annotations
 
 import tempfile
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from torch import Tensor
 
-from ..checkpoint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, CheckpointError
+from ..checkpoint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, CheckpointError, load_checkpoint
 from ..datasets import DatasetError, load_dataset
 from ..export import DECODER_FILE, export_decoder, fingerprint
 from ..gallery import load_gallery
@@ -23,8 +21,9 @@ from ..inference import Rule, gaussian_rule
 from ..latents import Latents, encode
 from ..models import count_parameters
 from ..projection import Plane, fit_plane
-from ..registry import model_folder, open_model, summarise
+from ..registry import model_folder, summarise
 from .blobs import digest
+from .kept import Kept
 
 # Multiply-adds a frame that the browser gets through in a few milliseconds (about 15 GMAC/s
 # measured); a decoder of more weights than BROWSER_WEIGHTS is run on the server instead.
@@ -120,6 +119,7 @@ def open_space(checkpoint: Checkpoint, name: str, points: str = "test") -> Space
     first of the test set, so that an image's index means the same in both.
 
     Raises:
+        CheckpointError: the images do not fit the model, or its codes are not finite.
         DatasetError: neither the data set nor a gallery can be had.
     """
     config = checkpoint.config
@@ -132,7 +132,15 @@ def open_space(checkpoint: Checkpoint, name: str, points: str = "test") -> Space
         if gallery is None:
             raise
         sets, classes, complete = [(gallery.images, gallery.labels)], gallery.classes, False
-    latents = encode(checkpoint.model, sets, classes)
+    shape = tuple(sets[0][0].shape[1:])
+    if shape != config.model.image_shape:
+        raise CheckpointError(
+            f"{CONFIG_FILE} is of a model for images of shape {config.model.image_shape}; "
+            f"those of its data set {config.training.dataset!r:.40} have {shape}."
+        )
+    latents = encode(checkpoint.model, sets, classes, binarisation=config.training.binarisation)
+    if not (latents.loc.isfinite().all() and latents.scale.isfinite().all() and (latents.scale > 0).all()):
+        raise CheckpointError(f"{WEIGHTS_FILE} holds an encoder whose q(z|x) is not finite for some images.")
     # Fitted to the test set alone, so that points stay where they are when others are added.
     plane = fit_plane(latents.loc[: len(sets[0][0])])
     return Space(name, checkpoint, points if complete else "test", latents, plane, complete)
@@ -142,46 +150,46 @@ class Spaces:
     """The spaces that are open, at most `limit` of them; the least recently used goes first."""
 
     def __init__(self, limit: int = 16) -> None:
-        self.limit = limit
-        self._lock = threading.Lock()
-        self._opening: dict[tuple[str, str], threading.Lock] = {}
-        self._by_name: OrderedDict[tuple[str, str], Space] = OrderedDict()
-        self._by_key: dict[str, Space] = {}
+        self._kept: Kept[Space] = Kept(limit)
 
     def get(self, name: str, points: str = "test") -> Space:
         """The space of a known model or a checkpoint's folder, opened where it is not yet.
 
         Two visitors who ask for one model wait for one opening; visitors of other models
-        do not wait for it.
+        do not wait for it. A model whose files have changed is opened anew; those who look
+        at the old one keep it.
 
         Raises:
             CheckpointError, DatasetError: it cannot be opened; the message says why.
         """
-        wanted = (name, points)
-        with self._lock:
-            opening = self._opening.setdefault(wanted, threading.Lock())
-        with opening:
-            with self._lock:
-                if wanted in self._by_name:
-                    self._by_name.move_to_end(wanted)
-                    return self._by_name[wanted]
-            space = open_space(open_model(name), name, points)
-            key = space.key
-            with self._lock:
-                self._by_name[wanted] = self._by_key[key] = space
-                while len(self._by_name) > self.limit:
-                    _, oldest = self._by_name.popitem(last=False)
-                    self._by_key.pop(oldest.key, None)
-        return space
+        folder = model_folder(name)
+
+        def opened() -> Space:
+            space = open_space(load_checkpoint(folder), name, points)
+            _ = space.key  # now, while nobody else waits for it
+            return space
+
+        return self._kept.get((name, points, *_stamps(folder)), opened)
 
     def by_key(self, key: str) -> Space | None:
         """The space whose content has this name, if it is open."""
-        return self._by_key.get(key)
+        return self._kept.find(lambda space: space.key == key)
 
     def by_data_key(self, key: str) -> Space | None:
         """Any open space that shows the images of this name."""
-        return next((space for space in list(self._by_key.values()) if space.data_key == key), None)
+        return self._kept.find(lambda space: space.data_key == key)
+
+
+def _stamps(folder: Path) -> tuple[tuple[int, int, int] | None, ...]:
+    """What changes when a checkpoint's files are written again."""
+    stamps = []
+    for name in (CONFIG_FILE, WEIGHTS_FILE):
+        try:
+            facts = (folder / name).stat()
+            stamps.append((facts.st_mtime_ns, facts.st_size, facts.st_ino))
+        except OSError:
+            stamps.append(None)
+    return tuple(stamps)
 
 
 SPACES = Spaces()
-

@@ -14,7 +14,7 @@ from ..registry import pretrained
 from .manifest import describe
 from .routes import asset
 from .space import SPACES
-from .terms import evaluate_state
+from .terms import BadState, evaluate_state
 
 
 def warm_up() -> None:
@@ -25,14 +25,13 @@ def warm_up() -> None:
     for name in pretrained():
         try:
             space = SPACES.get(name)
-        except (CheckpointError, DatasetError) as error:
+            describe(space)
+            for file in ("decoder.onnx", "points.bin", "rule-live.bin", "rule-rest.bin", "latents-0.bin"):
+                asset(space.key, file)
+            u = space.codes[0].tolist()
+            evaluate_state(space, {"image": 0, "mode": "gaussian", "u": u, "sigma": [0.1, 0.1]})
+        except (CheckpointError, DatasetError, BadState) as error:
             logging.getLogger("explorer").warning("%s is left out: %s", name, error)
-            continue
-        describe(space)
-        for file in ("decoder.onnx", "points.bin", "rule-live.bin", "rule-rest.bin", "latents-0.bin"):
-            asset(space.key, file)
-        u = space.codes[0].tolist()
-        evaluate_state(space, {"image": 0, "mode": "gaussian", "u": u, "sigma": [0.1, 0.1]})
     # Streamlit collects garbage after every run, and torch's objects made each of those
     # collections cost 110 ms; frozen objects are not looked at again.
     gc.collect()

@@ -17,16 +17,13 @@ import torch
 from torch import Tensor
 
 from ..config import TrainingConfig
-from ..datasets.binarise import dynamic, fixed, threshold
+from ..datasets.binarise import dynamic, repeatable
 from ..inference import elbo
 from ..models import VAE
 from .schedule import one_cycle
 from .tuning import Speed, keep_freed_memory
 
 REPORT_SECONDS = 0.5
-# The usual norm is 40 to 150 nats on 28 x 28 images; what lies far above is a spike that
-# would undo epochs of a long run.
-GRADIENT_NORM = 150.0
 
 
 class TrainingDiverged(RuntimeError):
@@ -93,7 +90,7 @@ def train(model: VAE, config: TrainingConfig, images: Tensor, state: RunState, s
     count = images.shape[0]
     batch = min(config.batch_size, count)
     steps_per_epoch = count // batch
-    still = None if config.binarisation == "dynamic" else _still(images, config.binarisation)
+    still = None if config.binarisation == "dynamic" else repeatable(images, config.binarisation)
     model.train()
     torch.set_num_threads(speed.threads)
     keep_freed_memory()
@@ -124,7 +121,7 @@ def _step(
     loss = -(terms.log_likelihood - config.beta * terms.kl).mean()
     model.zero_grad(set_to_none=True)
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_norm)
     for group in state.optimiser.param_groups:
         group["lr"] = rate
     state.optimiser.step()
@@ -192,7 +189,3 @@ def _order(seed: int, epoch: int, count: int, device: torch.device) -> Tensor:
     """Every epoch's permutation follows from the seed alone, so a resumed run sees the same one."""
     generator = torch.Generator().manual_seed((seed << 24) + epoch)
     return torch.randperm(count, generator=generator).to(device)
-
-
-def _still(images: Tensor, how: str) -> Tensor:
-    return threshold(images) if how == "threshold" else fixed(images)

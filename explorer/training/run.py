@@ -25,6 +25,8 @@ from .tuning import Speed, choose_speed
 
 METRICS_FILE = "metrics.jsonl"
 SAVE_SECONDS = 60.0
+# A long run's curve needs no more points than a short one's.
+METRICS_SHARE = 1 / 400
 
 
 class Run:
@@ -38,7 +40,7 @@ class Run:
         folder: where the run lives; made when it is missing.
         device: where to compute.
         resume: go on from the folder's saved state.
-        speed: threads and precision; timed when left out.
+        threads, bfloat16: of the arithmetic; timed when left out.
 
     Raises:
         CheckpointError: nothing usable to resume from.
@@ -52,7 +54,8 @@ class Run:
         device: torch.device,
         *,
         resume: bool = False,
-        speed: Speed | None = None,
+        threads: int | None = None,
+        bfloat16: bool | None = None,
     ) -> None:
         self.config, self.folder, self.dataset = config, folder, dataset
         self.model: VAE = build(config.model, seed=config.training.seed).to(device)
@@ -62,16 +65,20 @@ class Run:
             if resume
             else start_state(self.model, config.training, device)
         )
-        self.speed = speed or choose_speed(self.model, self.images, config.training.batch_size)
+        self.speed: Speed = choose_speed(
+            self.model, self.images, config.training.batch_size, threads=threads, bfloat16=bfloat16
+        )
         folder.mkdir(parents=True, exist_ok=True)
         _keep_reports(folder / METRICS_FILE, self.state.step)
 
     def __iter__(self) -> Iterator[Progress]:
-        saved = time.monotonic()
+        saved, written = time.monotonic(), 0.0
         with (self.folder / METRICS_FILE).open("a", encoding="utf-8") as metrics:
             for progress in train(self.model, self.config.training, self.images, self.state, self.speed):
-                metrics.write(json.dumps(dataclasses.asdict(progress)) + "\n")
-                metrics.flush()
+                if progress.fraction >= min(written + METRICS_SHARE, 1.0):
+                    metrics.write(json.dumps(dataclasses.asdict(progress)) + "\n")
+                    metrics.flush()
+                    written = progress.fraction
                 yield progress
                 if time.monotonic() - saved > SAVE_SECONDS:
                     self.save()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 import time
 from dataclasses import dataclass
@@ -43,39 +42,44 @@ def keep_freed_memory() -> None:
         mallopt(_M_TRIM_THRESHOLD, 1 << 30)
 
 
-def choose_speed(model: VAE, images: Tensor, batch_size: int) -> Speed:
+def choose_speed(
+    model: VAE, images: Tensor, batch_size: int, *, threads: int | None = None, bfloat16: bool | None = None
+) -> Speed:
     """The quickest of {1, all} threads and {float32, bfloat16}, timed on a copy of the model.
 
     Two threads beside another busy process can be slower than one, and bfloat16 helps
     only where the processor has instructions for it, so both are measured. Takes about
     a second on a CPU; on a GPU bfloat16 is taken where the hardware has it.
+
+    Args:
+        threads, bfloat16: given, they are not timed but taken: the same numbers need the
+            same arithmetic.
     """
     device = images.device
-    if device.type == "cuda":
-        return Speed(torch.get_num_threads(), torch.cuda.is_bf16_supported(), "bfloat16 where the GPU has it")
     if device.type != "cpu":
-        return Speed(torch.get_num_threads(), False, "float32")
+        has = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        precise = has if bfloat16 is None else bfloat16
+        return Speed(threads or torch.get_num_threads(), precise, "bfloat16" if precise else "float32")
     keep_freed_memory()
+    if threads is not None and bfloat16 is not None:
+        return Speed(threads, bfloat16, f"{_words(threads, bfloat16)}, as asked")
     before = torch.get_num_threads()
-    most = int(os.environ.get("OMP_NUM_THREADS", 0)) or before
     trial = build(model.config, seed=0)
     optimiser = torch.optim.AdamW(trial.parameters(), fused=True)
     x = (images[:batch_size] >= 128).float()
     rates: dict[tuple[int, bool], float] = {}
-    for threads in sorted({1, most}):
-        torch.set_num_threads(threads)
-        for bfloat16 in (False, True):
-            rates[threads, bfloat16] = _rate(trial, optimiser, x, bfloat16)
+    for count in sorted({1, before} if threads is None else {threads}):
+        torch.set_num_threads(count)
+        for half in (False, True) if bfloat16 is None else (bfloat16,):
+            rates[count, half] = _rate(trial, optimiser, x, half)
     torch.set_num_threads(before)
-    (threads, bfloat16), best = max(rates.items(), key=lambda item: item[1])
-    plain = rates[1, False]
-    precision = "bfloat16" if bfloat16 else "float32"
-    return Speed(
-        threads,
-        bfloat16,
-        f"{threads} thread{'s' if threads > 1 else ''} in {precision}, "
-        f"timed at {best / plain:.1f} times one thread in float32",
-    )
+    best = max(rates, key=rates.__getitem__)
+    gain = rates[best] / min(rates.values())
+    return Speed(*best, f"{_words(*best)}, timed at {gain:.1f} times the slowest of {len(rates)} ways")
+
+
+def _words(threads: int, bfloat16: bool) -> str:
+    return f"{threads} thread{'s' if threads > 1 else ''} in {'bfloat16' if bfloat16 else 'float32'}"
 
 
 def _rate(model: VAE, optimiser: torch.optim.Optimizer, x: Tensor, bfloat16: bool) -> float:

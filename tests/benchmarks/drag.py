@@ -20,10 +20,15 @@ from tests.browser.harness import CHROMIUM_ARGS, READY, centre, chromium_path, s
 
 WATCH = """() => {
   const log = (window.dragLog = { painted: [], frames: [], moves: 0 });
-  document.querySelector('.lx-root').addEventListener('latent-map-painted', ({ detail }) => log.painted.push(detail.painted - detail.began));
+  const painted = ({ detail }) => log.painted.push(detail.painted - detail.began);
+  document.querySelector('.lx-root').addEventListener('latent-map-painted', painted);
   addEventListener('pointermove', (event) => { if (event.buttons) log.moves += 1; }, true);
   let last = 0;
-  const frame = (now) => { if (last) log.frames.push(now - last); last = now; if (!log.stop) requestAnimationFrame(frame); };
+  const frame = (now) => {
+    if (last) log.frames.push(now - last);
+    last = now;
+    if (!log.stop) requestAnimationFrame(frame);
+  };
   requestAnimationFrame(frame);
 }"""
 

@@ -72,10 +72,13 @@ class Wire:
     """What the network carries for a page and its workers, as the browser's Network domain counts it."""
 
     def __init__(self, page: Page) -> None:
-        self.transfers: dict[str, Transfer] = {}
+        self.transfers: dict[tuple[str, str], Transfer] = {}
         self.cdp = page.context.new_cdp_session(page)
         self.cdp.on("Target.attachedToTarget", self._attached)
-        self.cdp.on("Target.receivedMessageFromTarget", lambda event: self._event(**json.loads(event["message"])))
+        self.cdp.on(
+            "Target.receivedMessageFromTarget",
+            lambda event: self._event(**json.loads(event["message"]), session=event["sessionId"]),
+        )
         for name in ("requestWillBeSent", "requestServedFromCache", "responseReceived", "loadingFinished"):
             method = f"Network.{name}"
             self.cdp.on(method, lambda event, method=method: self._event(method, event))
@@ -88,10 +91,12 @@ class Wire:
             message = json.dumps({"id": number, "method": method})
             self.cdp.send("Target.sendMessageToTarget", {"sessionId": event["sessionId"], "message": message})
 
-    def _event(self, method: str | None = None, params: dict | None = None, **_) -> None:
+    def _event(self, method: str = "", params: dict | None = None, session: str = "", **_) -> None:
+        number = (params or {}).get("requestId")
         if method == "Network.requestWillBeSent" and params["request"]["url"].startswith("http"):
-            self.transfers.setdefault(params["requestId"], Transfer(params["request"]["url"], params["timestamp"]))
-        transfer = self.transfers.get((params or {}).get("requestId"))
+            self.transfers.setdefault((session, number), Transfer(params["request"]["url"], params["timestamp"]))
+        # A worker's own script is asked for by the page and arrives in the worker.
+        transfer = self.transfers.get((session, number)) or self.transfers.get(("", number))
         if transfer is None:
             return
         if method == "Network.requestServedFromCache":
@@ -116,7 +121,7 @@ class Wire:
         return [t.url for t in self if t.ours and t.kind != "torch's answers" and (t.bytes or not t.cached)]
 
     def waterfall(self) -> list[tuple[float, float, int, str]]:
-        """(ms of beginning, ms of end, bytes, path) of everything until ready."""
+        """(ms of beginning, ms of end, bytes, path) of every request."""
         first = min(transfer.began for transfer in self)
         return [
             (1000 * (t.began - first), 1000 * ((t.ended or t.began) - first), t.bytes or 0, urlsplit(t.url).path)

@@ -25,7 +25,7 @@ def test_a_narrow_screen_shows_map_pictures_and_terms_together(open_page, mode):
     assert page.evaluate("() => document.scrollingElement.scrollWidth <= innerWidth")
     for name in ("latent-handle", "anchor-image", "decoded-image", "difference-image"):
         box = page.get_by_test_id(name).bounding_box()
-        assert 0 <= box["x"] and box["x"] + box["width"] <= 390
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 390
         assert box["y"] + box["height"] <= 844
 
 
@@ -82,7 +82,8 @@ def test_all_points_can_be_shown_and_do_not_move(open_page):
     settle(page)
     before = page.url
     page.get_by_text("training images too").click()
-    page.wait_for_function("() => document.querySelector('[data-testid=image-number]')?.max === '69999'", timeout=60_000)
+    everything = "() => document.querySelector('[data-testid=image-number]')?.max === '69999'"
+    page.wait_for_function(everything, timeout=60_000)
     page.wait_for_selector(READY)
     page.wait_for_function("() => location.search.includes('points=all')")
     at = lambda url: url.partition("at=")[2].partition("&")[0]  # noqa: E731
@@ -95,14 +96,14 @@ def test_nothing_of_ours_travels_twice(open_page):
     page = open_page("model=mnist-2d")
     settle(page)
     again, fetched = page.context.new_page(), []
-    again.on("response", lambda r: fetched.append((r.url, r.headers.get("cache-control", ""))) if "/explorer/" in r.url else None)
+    again.on("response", lambda response: fetched.append((response.url, response.headers.get("cache-control", ""))))
     again.goto(page.url)
     again.wait_for_selector(READY)
-    files = [(url, control) for url, control in fetched if "/terms/" not in url]
+    files = [entry for entry in fetched if "/explorer/" in entry[0] and "/terms/" not in entry[0]]
     assert files and all("immutable" in control for _, control in files)
     sizes = again.evaluate(
-        "() => performance.getEntriesByType('resource').filter((e) => e.name.includes('/explorer/') && !e.name.includes('/terms/'))"
-        ".map((e) => [e.name, e.transferSize])"
+        "() => performance.getEntriesByType('resource').map((e) => [e.name, e.transferSize])"
+        ".filter(([name]) => name.includes('/explorer/') && !name.includes('/terms/'))"
     )
     assert sizes and all(size == 0 for _, size in sizes), [entry for entry in sizes if entry[1]]
 
