@@ -56,9 +56,9 @@ def test_an_image_is_found_in_its_sheet_also_in_the_last_short_one(odd: Space, i
     assert np.frombuffer(latents, "<f4", d, 4 * (rows + row) * d).tolist() == odd.latents.scale[index].tolist()
 
 
-@pytest.mark.parametrize("name", ["live_rule", "rest_rule"])
+@pytest.mark.parametrize("name", ["live", "rest"])
 def test_a_rule_is_nodes_then_weights(odd: Space, name: str) -> None:
-    rule = getattr(odd, name)
+    rule = odd.rules[name]
     content, k, d = pack_rule(rule), len(rule), 3
     assert len(content) == 8 * k * (d + 1)
     nodes, weights = np.frombuffer(content, "<f8", k * d).reshape(k, d), np.frombuffer(content, "<f8", k, 8 * k * d)

@@ -110,7 +110,7 @@ def malformed(space: Space) -> dict[str, bytes | str]:
     }
 
 
-def test_a_message_that_cannot_be_answered_gets_a_sentence_and_the_socket_stays(client: TestClient, space: Space) -> None:
+def test_what_cannot_be_answered_gets_a_sentence_and_the_socket_stays(client: TestClient, space: Space) -> None:
     good = question(space, 4, 1)[2]
     with client.websocket_connect(f"/explorer/engine/{space.key}") as socket:
         for name, message in malformed(space).items():

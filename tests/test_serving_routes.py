@@ -40,8 +40,7 @@ def test_every_address_of_the_manifest_answers_for_ever(client: TestClient, spac
     manifest, last = describe(space), sheets(space) - 1
     expected = {
         manifest["codes"]: pack_points(space),
-        manifest["rules"]["live"]["url"]: pack_rule(space.live_rule),
-        manifest["rules"]["rest"]["url"]: pack_rule(space.rest_rule),
+        **{manifest["rules"][name]["url"]: pack_rule(rule) for name, rule in space.rules.items()},
         f"{manifest['sheet']['latents']}{last}.bin": pack_latents(space, last),
         f"{manifest['sheet']['images']}{last}.bin": pack_images(space, last),
         manifest["decoder"]: None,

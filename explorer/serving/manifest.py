@@ -37,7 +37,7 @@ def describe(space: Space) -> dict[str, Any]:
         "decoder": f"{base}/decoder.onnx",
         "rules": {
             name: {"url": f"{base}/rule-{name}.bin", "nodes": len(rule), "replicates": rule.replicates}
-            for name, rule in (("live", space.live_rule), ("rest", space.rest_rule))
+            for name, rule in space.rules.items()
         },
         "terms": f"{PREFIX}/terms/{space.key}",
         "socket": f"{PREFIX}/engine/{space.key}",

@@ -50,10 +50,9 @@ def _pack(space_key: str, name: str) -> Blob | None:
         return make_blob(space.decoder_bytes())
     if name == "points.bin":
         return make_blob(pack_points(space))
-    if name == "rule-live.bin":
-        return make_blob(pack_rule(space.live_rule))
-    if name == "rule-rest.bin":
-        return make_blob(pack_rule(space.rest_rule))
+    rule = space.rules.get(name.removeprefix("rule-").removesuffix(".bin"))
+    if name.startswith("rule-") and rule is not None:
+        return make_blob(pack_rule(rule))
     sheet = _LATENTS.fullmatch(name)
     if sheet and int(sheet[1]) < sheets(space):
         return make_blob(pack_latents(space, int(sheet[1])))

@@ -28,9 +28,14 @@ from .kept import Kept
 # Multiply-adds a frame that the browser gets through in a few milliseconds (about 15 GMAC/s
 # measured); a decoder of more weights than BROWSER_WEIGHTS is run on the server instead.
 BROWSER_WEIGHTS = 6_000_000
-LIVE_NODES = {1: 32, 2: 64}
-REST_NODES = {1: 256, 2: 576}
-LIVE_NODES_MORE, REST_NODES_MORE, REPLICATES = 64, 512, 8
+# Nodes of an expectation under q, by latent size (0: any other): while one drags, at rest,
+# and a coarser grid whose difference from the one at rest is shown as its error.
+NODES = {
+    1: {"live": 32, "check": 128, "rest": 512},
+    2: {"live": 10**2, "check": 24**2, "rest": 96**2},
+    0: {"live": 64, "rest": 512},
+}
+REPLICATES = 8
 
 # Raised whenever what is served under a key would change for the same weights.
 LAYOUT = b"1"
@@ -85,15 +90,13 @@ class Space:
         return self.plane.project(self.latents.loc)
 
     @cached_property
-    def live_rule(self) -> Rule:
-        """Nodes for a frame."""
-        return gaussian_rule(self.latent, LIVE_NODES.get(self.latent, LIVE_NODES_MORE), replicates=1)
-
-    @cached_property
-    def rest_rule(self) -> Rule:
-        """Nodes for the numbers at rest, in the browser and in torch alike."""
-        nodes = REST_NODES.get(self.latent, REST_NODES_MORE)
-        return gaussian_rule(self.latent, nodes, replicates=REPLICATES)
+    def rules(self) -> dict[str, Rule]:
+        """The rules of NODES by name; "rest" is the one torch uses too."""
+        sizes = NODES.get(self.latent, NODES[0])
+        return {
+            name: gaussian_rule(self.latent, nodes, replicates=REPLICATES if name == "rest" else 1)
+            for name, nodes in sizes.items()
+        }
 
     @cached_property
     def test_elbo(self) -> float | None:

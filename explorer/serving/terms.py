@@ -70,7 +70,7 @@ def evaluate_state(space: Space, state: Any) -> dict[str, float]:
         raise BadState("mode must be point or gaussian.")
     sigma = torch.tensor(read_pair(state.get("sigma"), "sigma", MIN_SIGMA, MAX_SIGMA), dtype=torch.float64)
     factor = stretched(space.latents.scale[image], space.plane.basis, sigma)
-    result = gaussian_terms(model, x, z, factor, space.rest_rule)
+    result = gaussian_terms(model, x, z, factor, space.rules["rest"])
     terms = {
         "reconstruction": result.log_likelihood.item(),
         "kl": result.kl.item(),

@@ -26,7 +26,7 @@ def warm_up() -> None:
         try:
             space = SPACES.get(name)
             describe(space)
-            for file in ("decoder.onnx", "points.bin", "rule-live.bin", "rule-rest.bin", "latents-0.bin"):
+            for file in ("decoder.onnx", "points.bin", "latents-0.bin", *(f"rule-{name}.bin" for name in space.rules)):
                 asset(space.key, file)
             u = space.codes[0].tolist()
             evaluate_state(space, {"image": 0, "mode": "gaussian", "u": u, "sigma": [0.1, 0.1]})

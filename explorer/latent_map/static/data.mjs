@@ -16,15 +16,15 @@ export async function loadPoints(manifest) {
   };
 }
 
-/** Nodes of an expectation: nodes float64 (k, d), weights float64 (k). */
-export async function loadRule(entry, dimensions) {
-  const buffer = await bytes(entry.url);
-  return {
-    count: entry.nodes,
-    replicates: entry.replicates,
-    nodes: new Float64Array(buffer, 0, entry.nodes * dimensions),
-    weights: new Float64Array(buffer, 8 * entry.nodes * dimensions, entry.nodes),
-  };
+/** The rules of an expectation by name: nodes float64 (k, d), weights float64 (k). */
+export async function loadRules(manifest) {
+  const d = manifest.latent;
+  const entries = Object.entries(manifest.rules).map(async ([name, { url, nodes: count, replicates }]) => {
+    const buffer = await bytes(url);
+    const nodes = new Float64Array(buffer, 0, count * d);
+    return [name, { count, replicates, nodes, weights: new Float64Array(buffer, 8 * count * d, count) }];
+  });
+  return Object.fromEntries(await Promise.all(entries));
 }
 
 /** Images and posteriors in sheets of a few hundred, fetched when one of them is needed. */

@@ -3,14 +3,14 @@
 // Pointer move -> latents -> engine -> pixels and terms, all in this page. The server hears
 // of a place only when it is let go, to give torch's numbers for it.
 
-import { loadPoints, loadRule, Sheets } from './data.mjs';
+import { loadPoints, loadRules, Sheets } from './data.mjs';
 import { nats, script, style } from './dom.mjs';
 import { Latest, openEngine } from './engines.mjs';
 import { mapCovariance, Plane } from './gaussian.mjs';
 import { manifoldImage, priorShapes } from './layers.mjs';
 import { LatentPlot } from './map.mjs';
 import { Overlay } from './overlay.mjs';
-import { askTorch, evaluate, largestDifference } from './terms.mjs';
+import { askTorch, evaluate, evaluateAtRest, largestDifference, Stale } from './terms.mjs';
 import { writeUrl } from './url.mjs';
 import { View } from './view.mjs';
 import { words } from './words.mjs';
@@ -42,23 +42,25 @@ export class Explore {
     this.engine = openEngine(manifest, this.state.engine);
     const loading = [
       script(manifest.plotly), loadPoints(manifest),
-      loadRule(manifest.rules.live, manifest.latent), loadRule(manifest.rules.rest, manifest.latent),
-      this.anchorOf(this.state.image), this.engine.ready,
+      this.anchorOf(this.state.image), loadRules(manifest), this.engine.ready,
     ];
     loading.forEach((promise) => promise.catch(() => {})); // each is awaited below
     await styled;
     if (this.gone) return;
     this.view = new View(this.root, manifest, this.state, this.notices, this);
-    const [, points, live, rest, anchor] = await Promise.all(loading);
+    const [, points, anchor, rules] = await Promise.all(loading);
     if (this.gone) return;
-    this.rules = { live, rest };
+    this.rules = rules;
     this.plot = new LatentPlot(this.view.plot, manifest, points, this.state.hidden, {
       hover: (index, event) => this.hover(index, event),
       unhover: () => this.view.hideThumbnail(),
       click: (index) => this.choose(index),
       moved: () => this.place(),
     });
-    this.overlay = new Overlay(this.plot, { move: (change, event) => this.move(change, event), release: (byKey) => this.rest(byKey ? KEYS_MS : 0) });
+    this.overlay = new Overlay(this.plot, {
+      move: (change, event) => this.move(change, event),
+      release: (byKey) => this.rest(byKey ? KEYS_MS : 0),
+    });
     this.setAnchor(anchor);
     if (!this.state.u) this.state.u = this.encoderAt().u;
     if (!this.state.sigma) this.state.sigma = this.encoderAt().sigma;
@@ -66,7 +68,8 @@ export class Explore {
     this.view.overlay(this.overlay.element);
     this.place();
     this.drawLayers();
-    await Promise.all([this.decode(this.request('rest')), this.measureEncoder()]);
+    this.live.push(this.request('rest'));
+    await this.measureEncoder();
     this.view.ready(this.engine.kind);
     if (this.notices.length === 0) writeUrl(manifest, this.state);
     this.verify();
@@ -123,20 +126,13 @@ export class Explore {
     this.live.push(this.request('live', event));
   }
 
-  /** Terms by one of the two rules; at rest with an error: from replicates, or from the other rule's answer. */
-  async measure(anchor, state, name) {
-    const run = (rule) => evaluate(this.engine, this.plane, anchor, state, this.rules[rule]);
-    const result = await run(name);
-    if (name === 'rest' && state.mode === 'gaussian' && result.error === null) {
-      const coarse = await run('live');
-      result.error = Math.abs(result.terms.reconstruction - coarse.terms.reconstruction);
-    }
-    return result;
-  }
-
   async decode(request) {
     try {
-      const result = await this.measure(request.anchor, request, request.rule);
+      const { anchor, rule } = request;
+      const result =
+        rule === 'live'
+          ? await evaluate(this.engine, this.plane, anchor, request, this.rules.live)
+          : await evaluateAtRest(this.engine, this.plane, anchor, request, this.rules, () => this.live.pending || this.gone);
       if (this.gone || request.anchor !== this.anchor || request.mode !== this.state.mode) return;
       this.view.panel.showImage(result.mean);
       this.view.panel.showTerms(result.terms, { error: result.error, rule: request.rule });
@@ -146,7 +142,7 @@ export class Explore {
         this.root.dispatchEvent(new CustomEvent('latent-map-painted', { detail: { began: request.began, painted: performance.now() } }));
       }
     } catch (error) {
-      if (!this.gone) this.view.fail(words.hiccup(error.message));
+      if (!this.gone && !(error instanceof Stale)) this.view.fail(words.hiccup(error.message));
     }
   }
 
@@ -183,12 +179,18 @@ export class Explore {
     }
   }
 
-  /** The encoder's own terms for this anchor, with the fine rule. */
+  /** The encoder's own terms for this anchor. */
   async measureEncoder() {
     const { anchor } = this;
-    const state = { ...this.encoderAt(), mode: this.state.mode };
-    const { terms } = await this.measure(anchor, state, 'rest');
-    if (anchor === this.anchor && state.mode === this.state.mode && !this.gone) this.view.panel.showEncoder(terms);
+    const { mode } = this.state;
+    const stale = () => this.gone || anchor !== this.anchor || mode !== this.state.mode;
+    try {
+      const at = { ...this.encoderAt(), mode };
+      const { terms } = await evaluateAtRest(this.engine, this.plane, anchor, at, this.rules, stale);
+      if (!stale()) this.view.panel.showEncoder(terms);
+    } catch (error) {
+      if (!stale()) throw error;
+    }
   }
 
   /** Another anchor: the handle goes to its posterior. */

@@ -109,7 +109,7 @@ export class Panel {
       value.setAttribute('data-value', terms[name]);
       value.setAttribute('data-rule', rule);
     }
-    if (this.rows.reconstruction && rule === 'rest') this.rows.reconstruction.error.textContent = error >= 0.005 ? `± ${nats(error)}` : '';
+    if (this.rows.reconstruction) this.rows.reconstruction.error.textContent = precision(error, rule);
     this.terms = terms;
     this.compare();
   }
@@ -147,4 +147,10 @@ export class Panel {
     this.torch.textContent = text;
     this.torch.dataset.kind = kind;
   }
+}
+
+// While one drags, an average over q is taken over few nodes; at rest its error is known.
+function precision(error, rule) {
+  if (rule === 'live') return '≈';
+  return error >= 0.005 ? `± ${nats(error)}` : '';
 }

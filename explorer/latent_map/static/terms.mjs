@@ -2,8 +2,11 @@
 
 import { expectation, gaussianKl, latentsOf, logNormal, logPrior } from './gaussian.mjs';
 
-/** Terms of q = N(m, F Fᵀ) or of a point z for the anchor, in nats, with the expected image. */
-export async function evaluate(engine, plane, anchor, state, rule) {
+/**
+ * Terms of q = N(m, F Fᵀ) or of a point z for the anchor, in nats, with the expected image.
+ * `stale` says whether anybody still wants them; where not, Stale is thrown.
+ */
+export async function evaluate(engine, plane, anchor, state, rule, stale = () => false) {
   const at = plane.lift(state.u, anchor.loc);
   if (state.mode === 'point') {
     const z = Float32Array.from(at);
@@ -21,10 +24,40 @@ export async function evaluate(engine, plane, anchor, state, rule) {
     };
   }
   const z = latentsOf(plane, at, anchor.scale, state.sigma, rule);
-  const { mean, logLikelihood } = await engine.evaluate({ z, k: 1 + rule.count, x: anchor.x, images: 1 });
+  const { mean, logLikelihood } = await inChunks(engine, z, 1 + rule.count, anchor.x, stale);
   const { value: reconstruction, standardError } = expectation(rule, logLikelihood);
   const kl = gaussianKl(plane, at, anchor.scale, state.sigma);
   return { mean, error: standardError, terms: { reconstruction, kl, elbo: reconstruction - kl } };
+}
+
+/** Terms with the finest rule and an error: from its replicates, or from a coarser grid's answer. */
+export async function evaluateAtRest(engine, plane, anchor, state, rules, stale) {
+  const result = await evaluate(engine, plane, anchor, state, rules.rest, stale);
+  if (state.mode === 'gaussian' && result.error === null) {
+    const coarse = await evaluate(engine, plane, anchor, state, rules.check, stale);
+    result.error = Math.abs(result.terms.reconstruction - coarse.terms.reconstruction);
+  }
+  return result;
+}
+
+/** Thrown when a newer state has replaced the one under way. */
+export class Stale extends Error {}
+
+// So that a drag that begins in the midst of a fine rule waits a few milliseconds, not all of it.
+const CHUNK = 256;
+
+async function inChunks(engine, z, k, x, stale) {
+  const d = z.length / k;
+  const logLikelihood = new Float32Array(k);
+  let mean;
+  for (let first = 0; first < k; first += CHUNK) {
+    if (stale()) throw new Stale();
+    const count = Math.min(CHUNK, k - first);
+    const part = await engine.evaluate({ z: z.slice(first * d, (first + count) * d), k: count, x, images: first ? 0 : 1 });
+    logLikelihood.set(part.logLikelihood, first);
+    mean ??= part.mean;
+  }
+  return { mean, logLikelihood };
 }
 
 // The server's names for the same terms.

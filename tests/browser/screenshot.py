@@ -1,0 +1,28 @@
+"""The README's screenshot, taken of the app as it is: python -m tests.browser.screenshot"""
+
+from __future__ import annotations
+
+from playwright.sync_api import sync_playwright
+
+from tests.browser.harness import CHROMIUM_ARGS, READY, ROOT, centre, chromium_path, server, settle
+
+
+def main() -> None:
+    with server() as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme="light")
+        page.goto(f"{address}/?model=mnist-2d&image=61&layers=prior")
+        page.wait_for_selector(READY)
+        for handle, dx, dy in (("latent-scale-0", 46, 0), ("latent-scale-1", 0, -34), ("latent-handle", -28, 22)):
+            x, y = centre(page, handle)
+            page.mouse.move(x, y)
+            page.mouse.down()
+            page.mouse.move(x + dx, y + dy, steps=8)
+            page.mouse.up()
+        settle(page)
+        page.screenshot(path=ROOT / "pages" / "explore.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

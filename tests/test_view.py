@@ -1,0 +1,72 @@
+"""A view read from an address: what cannot be used gives its default and one notice."""
+
+from __future__ import annotations
+
+import pytest
+
+from explorer.view import View, choose_model, read_view
+
+RANGE = [-3.0, 3.0, -2.0, 4.0]
+
+
+def read(**query: str) -> View:
+    return read_view(query, count=300, classes=10, map_range=RANGE)
+
+
+def test_an_address_without_a_query_is_the_default_without_a_notice() -> None:
+    assert read() == View() and read().notices == ()
+    empty = read(image="", mode="", engine="", at="", scale="", layers="", hide="", points="")
+    assert empty == View() and empty.notices == ()
+
+
+def test_every_part_is_read() -> None:
+    view = read(image="299", mode="point", engine="server", at="0.25,-1e-3", scale="0.5,2", layers="prior,manifold",
+                hide="9,0,3,3", points="all", model="x", unknown="y")  # fmt: skip
+    assert view == View(299, "point", (0.25, -1e-3), (0.5, 2.0), ("manifold", "prior"), (0, 3, 9), "server")
+    assert view.notices == ()
+    assert view.state() == {"image": 299, "mode": "point", "u": (0.25, -1e-3), "sigma": (0.5, 2.0),
+                            "layers": ["manifold", "prior"], "hidden": [0, 3, 9], "engine": "server"}  # fmt: skip
+
+
+LONG, SCRIPT = "9" * 5_000, "<script>alert(1)</script>"
+PAIRS = ["nan,inf", "nan,0", "0,-inf", "1e9,0", "0,1e400", "1", "1,2,3", ",", "1,", "x,y", "0x1,2", " ", LONG, SCRIPT,
+         LONG + "," + LONG, "1;2", "(1,2)", "١,"]  # fmt: skip
+BAD = [
+    *[("image", value) for value in ("-1", "300", "1.5", "nan", "1e2", "٣", "²", "0x1", " 1", "+1", LONG, SCRIPT)],
+    *[("mode", value) for value in ("Point", "gaussian ", "ELBO", LONG, SCRIPT)],
+    *[("engine", value) for value in ("foo", "Browser", LONG, SCRIPT)],
+    *[("at", value) for value in [*PAIRS, "100,0", "0,-100"]],
+    *[("scale", value) for value in [*PAIRS, "0,0", "-1,1", "1e-9,1", "1,1e3"]],
+    *[("layers", value) for value in ("x", "Prior", "x,y,z", LONG, SCRIPT)],
+    *[("hide", value) for value in ("99,abc", "10", "-1", "1.5", "٣", "²", LONG, SCRIPT)],
+    *[("points", value) for value in ("some", "ALL", LONG, SCRIPT)],
+]
+
+
+@pytest.mark.parametrize(("name", "value"), BAD, ids=lambda text: text[:24])
+def test_a_value_that_cannot_be_used_gives_the_default_and_one_short_notice(name: str, value: str) -> None:
+    view = read(**{name: value})
+    assert view == View() and len(view.notices) == 1
+    assert view.notices[0].endswith(".") and len(view.notices[0]) < 160
+
+
+def test_bad_values_leave_good_ones_as_they_are() -> None:
+    view = read(image="7", mode="?", at="0,0", scale="x", layers="prior,x", hide="2,77")
+    assert view == View(7, "gaussian", (0.0, 0.0), None, ("prior",), (2,))
+    assert len(view.notices) == 4
+
+
+def test_the_map_is_left_by_a_little_but_not_by_far() -> None:
+    assert read(at="9,-6").u == (9.0, -6.0)
+    assert read(at="13,0").u is None and read(at="0,14").u is None
+
+
+@pytest.mark.parametrize("wanted", [None, "", "b"])
+def test_a_known_model_is_chosen_without_a_notice(wanted: str | None) -> None:
+    assert choose_model(wanted, ["a", "b"]) == (wanted or "a", ())
+
+
+@pytest.mark.parametrize("wanted", ["c", "A", "../a", "/etc/passwd", SCRIPT, LONG, " "])
+def test_an_unknown_model_gives_the_first_and_a_notice(wanted: str) -> None:
+    name, (notice,) = choose_model(wanted, ["a", "b"])
+    assert name == "a" and notice.endswith(".") and len(notice) < 160
