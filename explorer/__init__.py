@@ -1,8 +1,8 @@
 """Latent Explorer: look inside a variational autoencoder.
 
-    >>> import explorer
-    >>> model = explorer.load("mnist-2d")
-    >>> model.posterior(x), model.likelihood(z), model.prior()   # torch distributions
+>>> import explorer
+>>> model = explorer.load("mnist-2d")
+>>> model.posterior(x), model.likelihood(z), model.prior()   # torch distributions
 """
 
 from __future__ import annotations

@@ -15,7 +15,9 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import streamlit as st  # noqa: E402
+from starlette.middleware import Middleware  # noqa: E402
 
+from explorer.serving.headers import Headers  # noqa: E402
 from explorer.serving.routes import routes  # noqa: E402
 from explorer.serving.warm import warm_up  # noqa: E402
 
@@ -27,4 +29,4 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     yield
 
 
-app = st.App(HERE / "navigation.py", routes=routes(), lifespan=lifespan)
+app = st.App(HERE / "navigation.py", routes=routes(), middleware=[Middleware(Headers)], lifespan=lifespan)

@@ -78,10 +78,14 @@ def model_folder(name_or_path: str | Path) -> Path:
     """
     known = models()
     folder = known.get(str(name_or_path), Path(name_or_path))
-    if not folder.is_dir():
+    try:
+        there = folder.is_dir()
+    except OSError:  # a name longer than any file's
+        there = False
+    if not there:
         names = ", ".join(known) or "none"
         raise CheckpointError(
-            f"There is no model {str(name_or_path)!r}. There are: {names}; or give a checkpoint's folder."
+            f"There is no model {str(name_or_path)!r:.80}. There are: {names}; or give a checkpoint's folder."
         )
     return folder
 

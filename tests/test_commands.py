@@ -68,7 +68,12 @@ def test_train_writes_a_whole_checkpoint_and_repeats_itself(
     # Stopped after the first report, and resumed: the very same weights.
     monkeypatch.setattr("explorer.training.loop.REPORT_SECONDS", 0.0)
     run = Run(
-        load_checkpoint(tmp_path / "a").config, load_dataset("digits"), tmp_path / "b", torch.device("cpu"), threads=1, bfloat16=False
+        load_checkpoint(tmp_path / "a").config,
+        load_dataset("digits"),
+        tmp_path / "b",
+        torch.device("cpu"),
+        threads=1,
+        bfloat16=False,
     )
     next(iter(run))
     run.finish(whole=False)
@@ -120,7 +125,13 @@ def test_ctrl_c_keeps_what_was_learnt_up_to_a_whole_step(tmp_path: Path) -> None
     assert all(torch.equal(value, saved[f"model.{name}"]) for name, value in model.state_dict().items())
 
     resumed = Run(
-        opened.config, load_dataset("digits"), tmp_path, torch.device("cpu"), resume=True, threads=speed["threads"], bfloat16=speed["bfloat16"]
+        opened.config,
+        load_dataset("digits"),
+        tmp_path,
+        torch.device("cpu"),
+        resume=True,
+        threads=speed["threads"],
+        bfloat16=speed["bfloat16"],
     )
     assert next(iter(resumed)).step > steps
 
@@ -195,7 +206,15 @@ def test_wrong_arguments_get_one_sentence_and_exit_code_2(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["dance"], ["train"], ["train", "--out", "x", "--dataset", "cats"], ["evaluate"], ["evaluate", "m", "--images", "x"], ["train", "--out", "x", "--epochs", "1", "--seconds", "1"], ["serve", "--port", "here"]],
+    [
+        ["dance"],
+        ["train"],
+        ["train", "--out", "x", "--dataset", "cats"],
+        ["evaluate"],
+        ["evaluate", "m", "--images", "x"],
+        ["train", "--out", "x", "--epochs", "1", "--seconds", "1"],
+        ["serve", "--port", "here"],
+    ],
 )
 def test_argparse_refuses_with_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:

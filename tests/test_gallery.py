@@ -1,6 +1,6 @@
 """A gallery beside a model: an exact round trip, and a sentence for every bad one."""
 
-from __future__ import annotations
+from __future__ import contextlib
 
 import json
 import struct
@@ -110,10 +110,8 @@ def test_a_damaged_sheet_is_refused(folder: Path) -> None:
         refused(folder)
     for index in range(0, 120):  # the header and the first chunks
         sheet.write_bytes(whole[:index] + bytes([whole[index] ^ 0x3C]) + whole[index + 1 :])
-        try:
+        with contextlib.suppress(CheckpointError):  # anything else would be raised
             load_gallery(folder, SHAPE)
-        except CheckpointError:
-            pass  # anything else would be raised
 
 
 def test_another_format_behind_the_name_is_refused(folder: Path) -> None:

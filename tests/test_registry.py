@@ -38,7 +38,7 @@ def test_a_name_and_its_folder_are_the_same_model(home: Path) -> None:
     assert any(not torch.equal(value, other[name]) for name, value in by_name.state_dict().items())
 
 
-@pytest.mark.parametrize("name", ["no-such-model", "", "../file", "a\0b", "a-model/config.json"])
+@pytest.mark.parametrize("name", ["no-such-model", "", "../file", "a\0b", "a-model/config.json", "x" * 5_000])
 def test_an_unknown_name_is_answered_with_the_known_ones(
     home: Path, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
+from explorer import registry
 from explorer.checkpoint import CheckpointError, load_checkpoint
 from explorer.datasets import DatasetError
 from explorer.gallery import INDEX_FILE, SHEET_FILE, save_gallery
@@ -18,6 +20,7 @@ from explorer.serving import space as module
 from explorer.serving.kept import Kept
 from explorer.serving.manifest import describe
 from explorer.serving.space import Spaces, open_space
+from explorer.serving.warm import warm_up
 
 from .spaces import digits_gallery, save_digits
 
@@ -163,3 +166,15 @@ def test_what_is_kept_is_made_once_and_nothing_is_kept_of_none_or_of_a_fault() -
     assert kept.get("third", lambda: "third") == "third" and len(kept) == 2
     assert kept.get("none", lambda: "again") == "again"
     assert not kept._making
+
+
+def test_a_damaged_model_of_the_projects_own_does_not_keep_the_server_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(registry, "PRETRAINED", tmp_path)
+    save_digits(tmp_path / "bad")
+    spoil(tmp_path / "bad", "model.safetensors", b"")
+    save_digits(tmp_path / "other", dataset="mnist"), save_digits(tmp_path / "none", dataset="nowhere")
+    warm_up()
+    gc.unfreeze()
+    assert all(f"{name} is left out" in caplog.text for name in ("bad", "other", "none"))

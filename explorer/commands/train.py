@@ -155,9 +155,7 @@ def _describe(args: argparse.Namespace, config: Config, model: torch.nn.Module, 
     x = repeatable(test.images, args.binarisation)
     line = ProgressLine()
     print("Measuring on the test set.")
-    result = evaluate(
-        model, x, evidence_images=200, progress=lambda fraction: line.show(fraction, "test set")
-    )
+    result = evaluate(model, x, evidence_images=200, progress=lambda fraction: line.show(fraction, "test set"))
     line.close()
     export_decoder(model.cpu(), args.out)
     speed = config.provenance["speed"]

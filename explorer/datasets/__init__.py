@@ -46,11 +46,7 @@ def load_dataset(
             damaged or cannot be downloaded.
     """
     if name not in _LOADERS:
-        raise DatasetError(
-            f"There is no data set named {name!r}. Choose one of {', '.join(names())}."
-        )
+        raise DatasetError(f"There is no data set named {name!r}. Choose one of {', '.join(names())}.")
     if split not in SPLITS:
-        raise DatasetError(
-            f"There is no split named {split!r}. Choose one of {', '.join(SPLITS)}."
-        )
+        raise DatasetError(f"There is no split named {split!r}. Choose one of {', '.join(SPLITS)}.")
     return _LOADERS[name](split, data_dir, download)

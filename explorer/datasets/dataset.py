@@ -51,8 +51,7 @@ class Dataset:
             self._reject("it has no images")
         if self.labels.dtype != torch.int64 or self.labels.ndim != 1:
             self._reject(
-                "labels must be int64 of shape (n,), not "
-                f"{self.labels.dtype} of shape {tuple(self.labels.shape)}"
+                f"labels must be int64 of shape (n,), not {self.labels.dtype} of shape {tuple(self.labels.shape)}"
             )
         if len(self.labels) != len(self.images):
             self._reject(f"{len(self.images)} images have {len(self.labels)} labels")
@@ -76,7 +75,4 @@ class Dataset:
         return len(self.images)
 
     def _reject(self, reason: str) -> None:
-        raise DatasetError(
-            f"The {self.split!r} split of data set {self.name!r} is not usable: "
-            f"{reason}."
-        )
+        raise DatasetError(f"The {self.split!r} split of data set {self.name!r} is not usable: {reason}.")

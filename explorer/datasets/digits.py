@@ -81,9 +81,7 @@ def stratified_test_mask(labels: torch.Tensor, size: int, seed: int) -> torch.Te
     total = len(labels)
     counts = torch.bincount(labels).tolist()
     shares = [count * size // total for count in counts]
-    by_remainder = sorted(
-        range(len(counts)), key=lambda label: -(counts[label] * size % total)
-    )
+    by_remainder = sorted(range(len(counts)), key=lambda label: -(counts[label] * size % total))
     for label in by_remainder[: size - sum(shares)]:
         shares[label] += 1
     mask = torch.zeros(total, dtype=torch.bool)

@@ -30,18 +30,10 @@ CLASSES = (
 )
 
 CONTENT_SHA256 = {
-    "train-images-idx3-ubyte": (
-        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
-    ),
-    "train-labels-idx1-ubyte": (
-        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
-    ),
-    "t10k-images-idx3-ubyte": (
-        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
-    ),
-    "t10k-labels-idx1-ubyte": (
-        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
-    ),
+    "train-images-idx3-ubyte": ("c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"),
+    "train-labels-idx1-ubyte": ("bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"),
+    "t10k-images-idx3-ubyte": ("5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"),
+    "t10k-labels-idx1-ubyte": ("0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
 }
 """Checksums of the four files, not compressed. The compressed ones differ between
 the authors' release and Debian's package; what is inside does not."""
@@ -78,8 +70,7 @@ def load(split: str, data_dir: Path | str | None, download: bool) -> Dataset:
             "dataset-fashion-mnist; or run the command again with --download."
         )
     images, labels = (
-        IdxFile(path, CONTENT_SHA256[name], None, _ADVICE)
-        for name, path in zip(IDX_NAMES[split], paths, strict=True)
+        IdxFile(path, CONTENT_SHA256[name], None, _ADVICE) for name, path in zip(IDX_NAMES[split], paths, strict=True)
     )
     return load_idx_split("fashion-mnist", split, CLASSES, images, labels)
 

@@ -28,9 +28,7 @@ MAX_VALUES = 64 * 1024 * 1024
 _CHUNK = 1024 * 1024
 
 
-def read_idx(
-    path: Path, *, dims: int, max_values: int = MAX_VALUES
-) -> tuple[torch.Tensor, bytearray]:
+def read_idx(path: Path, *, dims: int, max_values: int = MAX_VALUES) -> tuple[torch.Tensor, bytearray]:
     """Reads a file of unsigned bytes, unpacking it if its name ends in ".gz".
 
     Args:
@@ -56,15 +54,11 @@ def read_idx(
             found = len(header) + _fill(stream, memoryview(content)[len(header) :])
             if found < len(content):
                 raise DatasetError(
-                    f"{path} is cut short: its header promises {len(content):,} "
-                    f"bytes, and it has {found:,}."
+                    f"{path} is cut short: its header promises {len(content):,} bytes, and it has {found:,}."
                 )
             # For gzip, this read also checks the length and the CRC at the end.
             if stream.read(1):
-                raise DatasetError(
-                    f"{path} goes on after the {len(content):,} bytes that its "
-                    "header promises."
-                )
+                raise DatasetError(f"{path} goes on after the {len(content):,} bytes that its header promises.")
     except EOFError as error:
         raise DatasetError(f"{path} is cut short: the gzip data end early.") from error
     except (gzip.BadGzipFile, zlib.error) as error:

@@ -13,34 +13,18 @@ FOLDER = Path(__file__).parent / "bundled" / "MNIST" / "raw"
 CLASSES = tuple("0123456789")
 
 FILE_SHA256 = {
-    "train-images-idx3-ubyte": (
-        "0b367032e93c5d0cea0925647cfdb18614af8ee15f83e6f2fc2ad904a6835971"
-    ),
-    "train-labels-idx1-ubyte": (
-        "1787548bbe0bff1ec2ecdc0ef292b02df999e2d1a6002d27500982c652b17203"
-    ),
-    "t10k-images-idx3-ubyte": (
-        "1a1a05eab793c14bb050b398624a11b0ffd1a2953baed553b1b9bd079e2a20be"
-    ),
-    "t10k-labels-idx1-ubyte": (
-        "b91679a0acfe4ba0e50a2437a903084cba1f5f92592b016a25a7dfd00455798b"
-    ),
+    "train-images-idx3-ubyte": ("0b367032e93c5d0cea0925647cfdb18614af8ee15f83e6f2fc2ad904a6835971"),
+    "train-labels-idx1-ubyte": ("1787548bbe0bff1ec2ecdc0ef292b02df999e2d1a6002d27500982c652b17203"),
+    "t10k-images-idx3-ubyte": ("1a1a05eab793c14bb050b398624a11b0ffd1a2953baed553b1b9bd079e2a20be"),
+    "t10k-labels-idx1-ubyte": ("b91679a0acfe4ba0e50a2437a903084cba1f5f92592b016a25a7dfd00455798b"),
 }
 """Checksums of the bundled files, compressed as they are."""
 
 CONTENT_SHA256 = {
-    "train-images-idx3-ubyte": (
-        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
-    ),
-    "train-labels-idx1-ubyte": (
-        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
-    ),
-    "t10k-images-idx3-ubyte": (
-        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
-    ),
-    "t10k-labels-idx1-ubyte": (
-        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
-    ),
+    "train-images-idx3-ubyte": ("ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
+    "train-labels-idx1-ubyte": ("65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
+    "t10k-images-idx3-ubyte": ("0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
+    "t10k-labels-idx1-ubyte": ("ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
 }
 """Checksums of the original release's files, not compressed."""
 
@@ -60,7 +44,6 @@ def load(split: str, data_dir: Path | str | None, download: bool) -> Dataset:
         DatasetError: If a bundled file is missing or damaged.
     """
     images, labels = (
-        IdxFile(FOLDER / f"{name}.gz", CONTENT_SHA256[name], FILE_SHA256[name], _ADVICE)
-        for name in IDX_NAMES[split]
+        IdxFile(FOLDER / f"{name}.gz", CONTENT_SHA256[name], FILE_SHA256[name], _ADVICE) for name in IDX_NAMES[split]
     )
     return load_idx_split("mnist", split, CLASSES, images, labels)

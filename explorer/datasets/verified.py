@@ -38,9 +38,7 @@ class IdxFile:
     advice: str
 
 
-def load_idx_split(
-    name: str, split: str, classes: tuple[str, ...], images: IdxFile, labels: IdxFile
-) -> Dataset:
+def load_idx_split(name: str, split: str, classes: tuple[str, ...], images: IdxFile, labels: IdxFile) -> Dataset:
     """Reads and verifies the two files of a split; the last four are remembered.
 
     Args:
@@ -63,9 +61,7 @@ def load_idx_split(
 
 
 @lru_cache(maxsize=4)
-def _load(
-    name: str, split: str, classes: tuple[str, ...], images: IdxFile, labels: IdxFile
-) -> Dataset:
+def _load(name: str, split: str, classes: tuple[str, ...], images: IdxFile, labels: IdxFile) -> Dataset:
     pixels, pixel_content = _read(images, dims=3)
     values, value_content = _read(labels, dims=1)
     return Dataset(
@@ -95,8 +91,7 @@ def _compare(path: Path, expected: str, found: str, *, unpacked: bool = False) -
     if found != expected:
         of = " of its unpacked content" if unpacked and path.suffix == ".gz" else ""
         raise DatasetError(
-            f"{path} is damaged or is another file: the SHA-256 checksum{of} is "
-            f"{found}, and {expected} was expected."
+            f"{path} is damaged or is another file: the SHA-256 checksum{of} is {found}, and {expected} was expected."
         )
 
 

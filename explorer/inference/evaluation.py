@@ -81,9 +81,7 @@ def evaluate(
         for start in range(0, evidence_images, 10):
             end = min(start + 10, evidence_images)
             chunk = x[start:end].to(device)
-            estimates.append(
-                log_evidence(model, chunk, samples=evidence_samples, generator=generator).value.cpu()
-            )
+            estimates.append(log_evidence(model, chunk, samples=evidence_samples, generator=generator).value.cpu())
             progress((len(x) * samples + end * evidence_samples) / cost)
         estimate = torch.cat(estimates)
         facts = {

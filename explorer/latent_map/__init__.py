@@ -22,9 +22,7 @@ def _component() -> Any:
     )
 
 
-def latent_map(
-    manifest: dict[str, Any], state: dict[str, Any], *, notices: Sequence[str] = (), key: str
-) -> None:
+def latent_map(manifest: dict[str, Any], state: dict[str, Any], *, notices: Sequence[str] = (), key: str) -> None:
     """Mounts the map.
 
     Args:

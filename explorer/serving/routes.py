@@ -6,7 +6,7 @@ import json
 import re
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
@@ -95,10 +95,13 @@ async def terms(request: Request) -> Response:
     if space is None:
         return JSONResponse({"error": GONE}, 404)
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_STATE_BYTES:
-            return JSONResponse({"error": "The state is too large."}, 413)
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_STATE_BYTES:
+                return JSONResponse({"error": "The state is too large."}, 413)
+    except ClientDisconnect:  # nobody is left to answer, and it is not a fault to log
+        return Response(status_code=400)
     try:
         state = json.loads(body)
     except (ValueError, RecursionError):

@@ -10,23 +10,26 @@ import torch
 from ..checkpoint import CheckpointError
 from ..datasets import DatasetError
 from ..latent_map.files import static_key
-from ..registry import pretrained
+from ..registry import models
 from .manifest import describe
 from .routes import asset
 from .space import SPACES
 from .terms import BadState, evaluate_state
 
+# The pretrained models and a few of one's own; a folder of a hundred would delay the start.
+MOST = 10
+
 
 def warm_up() -> None:
-    """Opens the pretrained models, packs what they serve, and takes it all out of the collector's sight."""
+    """Opens the first models there are, packs what they serve, and takes it all out of the collector's sight."""
     torch.distributions.Distribution.set_default_validate_args(False)
     torch.set_num_threads(1)  # many small requests at once do better with one thread each
     static_key()
-    for name in pretrained():
+    for name in list(models())[:MOST]:
         try:
             space = SPACES.get(name)
             describe(space)
-            for file in ("decoder.onnx", "points.bin", "latents-0.bin", *(f"rule-{name}.bin" for name in space.rules)):
+            for file in ("decoder.onnx", "points.bin", "latents-0.bin", *(f"rule-{rule}.bin" for rule in space.rules)):
                 asset(space.key, file)
             u = space.codes[0].tolist()
             evaluate_state(space, {"image": 0, "mode": "gaussian", "u": u, "sigma": [0.1, 0.1]})

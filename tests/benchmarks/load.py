@@ -29,9 +29,17 @@ HOVERED = 5
 STREAMLIT = "Streamlit's own"
 
 WATCH = """() => {
-  const look = () => document.querySelector('[data-testid=latent-map][data-ready=true]') && (window.readyAt ??= performance.now());
-  new MutationObserver(look).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ['data-ready'] });
+  const ready = '[data-testid=latent-map][data-ready=true]';
+  const look = () => document.querySelector(ready) && (window.readyAt ??= performance.now());
+  const what = { subtree: true, childList: true, attributes: true, attributeFilter: ['data-ready'] };
+  new MutationObserver(look).observe(document, what);
 }"""
+
+# transferSize is 0 for what the cache gave.
+RESOURCES = """() => performance.getEntriesByType('resource').map((entry) => ({
+  url: entry.name, began: performance.timeOrigin + entry.startTime, ended: performance.timeOrigin + entry.responseEnd,
+  bytes: entry.transferSize,
+}))"""
 
 KINDS = {
     "/vendor/onnxruntime-web/": "runtime",
@@ -72,6 +80,7 @@ class Wire:
     """What the network carries for a page and its workers, as the browser's Network domain counts it."""
 
     def __init__(self, page: Page) -> None:
+        self.page = page
         self.transfers: dict[tuple[str, str], Transfer] = {}
         self.cdp = page.context.new_cdp_session(page)
         self.cdp.on("Target.attachedToTarget", self._attached)
@@ -105,6 +114,22 @@ class Wire:
             transfer.cached |= params["response"].get("fromDiskCache", False)
         elif method == "Network.loadingFinished":
             transfer.ended, transfer.bytes = params["timestamp"], params["encodedDataLength"]
+
+    def complete(self) -> Wire:
+        """Adds what was under way before a worker could be listened to, from the worker's own timings."""
+        seen = {transfer.url for transfer in self if transfer.bytes is not None}
+        first = min(transfer.began for transfer in self)
+        origin = self.page.evaluate("() => performance.timeOrigin")
+        for scope in (self.page, *self.page.workers):
+            for entry in scope.evaluate(RESOURCES):
+                worker_script = entry["url"].endswith(".worker.mjs")  # arrives in two halves, counted in neither
+                if not worker_script and (entry["url"] in seen or "/explorer/" not in entry["url"]):
+                    continue
+                began, ended = (first + (entry[name] - origin) / 1000 for name in ("began", "ended"))
+                self.transfers = {key: t for key, t in self.transfers.items() if t.url != entry["url"]}
+                transfer = Transfer(entry["url"], began, entry["bytes"] == 0, ended, entry["bytes"])
+                self.transfers["", f"timing of {entry['url']}"] = transfer
+        return self
 
     def __iter__(self):
         return iter(sorted(self.transfers.values(), key=lambda transfer: transfer.began))
@@ -166,11 +191,12 @@ def pair(browser: Browser, url: str) -> dict[str, object]:
     """A visit with an empty cache, a few points hovered, and a second visit with what it left."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page, wire, ready = visit(context, url)
-    opening = wire.bytes()
+    opening = wire.complete().bytes()
     hovered = hover(page)
-    with_hover = wire.bytes()
+    with_hover = wire.complete().bytes()
     page.close()
     again, rewire, second = visit(context, url)
+    rewire.complete()
     result = {
         "ready_ms": ready,
         "second_ms": second,

@@ -32,16 +32,18 @@ ANSWERED = "[data-testid=torch-check][data-kind=agrees], [data-testid=torch-chec
 # check says "moving" or "waiting" in between.
 WATCH = """() => {
   const log = (window.releaseLog = { answers: [], requests: [] });
+  const check = document.querySelector('[data-testid=torch-check]');
   let released;
   addEventListener('pointerup', (event) => { released = event.timeStamp; }, true);
   new MutationObserver(() => {
-    const { kind } = document.querySelector('[data-testid=torch-check]').dataset;
+    const { kind } = check.dataset;
     if (released === undefined || (kind !== 'agrees' && kind !== 'differs')) return;
     log.answers.push(performance.now() - released);
     released = undefined;
-  }).observe(document.querySelector('[data-testid=torch-check]'), { attributes: true, attributeFilter: ['data-kind'] });
+  }).observe(check, { attributes: true, attributeFilter: ['data-kind'] });
   new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) if (entry.name.includes('/explorer/terms/')) log.requests.push(entry.duration);
+    const asked = list.getEntries().filter(({ name }) => name.includes('/explorer/terms/'));
+    log.requests.push(...asked.map(({ duration }) => duration));
   }).observe({ type: 'resource' });
 }"""
 
@@ -148,7 +150,7 @@ def main() -> None:
         print(json.dumps({"machine": machine, "model": args.model, "results": results}))
         return
     print(machine)
-    print(f"{args.model}, {args.releases} releases a case; target: {TARGET_MS} ms median beside {args.others} other pages")
+    print(f"{args.model}, {args.releases} releases a case; target: {TARGET_MS} ms median beside {args.others} others")
     print("The other pages run on this machine too, in the same browser.")
     for name, r in results.items():
         acts = f"   they made {r['drags']} drags, {r['switches']} switches" if "drags" in r else ""

@@ -9,10 +9,12 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = "[data-testid=latent-map][data-ready=true]"
@@ -42,17 +44,17 @@ def free_port() -> int:
 def server(**environment: str) -> Iterator[str]:
     """The app as `python -m explorer` serves it; yields its address."""
     port = free_port()
+    log = tempfile.TemporaryFile()  # noqa: SIM115 - not a pipe: nobody reads it, and a full one stops the server
     process = subprocess.Popen(
         [sys.executable, "-m", "explorer", "--port", str(port)],
         cwd=ROOT,
         env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
+        stdout=log,
         stderr=subprocess.STDOUT,
-        text=True,
     )
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait(address, process)
+        _wait(address, process, log)
         yield address
     finally:
         process.terminate()
@@ -60,14 +62,19 @@ def server(**environment: str) -> Iterator[str]:
             process.wait(10)
         if process.poll() is None:
             process.kill()
-        process.stdout.close()
+            process.wait()
+        log.seek(0)
+        said = log.read().decode(errors="replace")
+        log.close()
+    assert "Traceback" not in said, said[-4_000:]
 
 
-def _wait(address: str, process: subprocess.Popen) -> None:
+def _wait(address: str, process: subprocess.Popen, log: BinaryIO) -> None:
     until = time.monotonic() + 120
     while time.monotonic() < until:
         if process.poll() is not None:
-            raise RuntimeError(f"The server stopped: {process.stdout.read()}")
+            log.seek(0)
+            raise RuntimeError(f"The server stopped: {log.read().decode(errors='replace')}")
         with contextlib.suppress(OSError):
             urllib.request.urlopen(f"{address}/_stcore/health", timeout=2).read()
             return

@@ -69,8 +69,12 @@ def test_at_the_encoders_q_the_terms_are_the_objectives(open_page):
     model = explorer.load("mnist-2d")
     x = fixed(load_dataset("mnist", "test").images[:12])[11:]
     samples = 4_000
-    draws = torch.cat([elbo(model, x.expand(100, -1, -1, -1), generator=torch.Generator().manual_seed(i)).value
-                       for i in range(samples // 100)])
+    draws = torch.cat(
+        [
+            elbo(model, x.expand(100, -1, -1, -1), generator=torch.Generator().manual_seed(i)).value
+            for i in range(samples // 100)
+        ]
+    )
     error = draws.std().item() / samples**0.5
     assert abs(term(page, "elbo") - draws.mean().item()) < 5 * error
     assert page.get_by_test_id("encoder-elbo").get_attribute("data-value") == str(term(page, "elbo"))

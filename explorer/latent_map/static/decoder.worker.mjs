@@ -39,3 +39,5 @@ self.onmessage = ({ data: { id, call, args } }) => {
     }
   });
 };
+
+self.postMessage({ hello: true });

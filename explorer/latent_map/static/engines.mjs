@@ -16,7 +16,10 @@ export class BrowserEngine {
     this.waiting = new Map();
     this.next = 0;
     this.worker = new Worker(new URL('./decoder.worker.mjs', import.meta.url), { type: 'module' });
-    this.worker.onmessage = ({ data: { id, result, error } }) => {
+    // Resolves once the worker runs: a heavy script inserted before that would hold it up.
+    this.begun = new Promise((resolve) => { this.begin = resolve; });
+    this.worker.onmessage = ({ data: { hello, id, result, error } }) => {
+      if (hello) return this.begin();
       const { resolve, reject } = this.waiting.get(id);
       this.waiting.delete(id);
       error === undefined ? resolve(result) : reject(new Error(error));
@@ -37,6 +40,7 @@ export class BrowserEngine {
   fail(error) {
     for (const { reject } of this.waiting.values()) reject(error);
     this.waiting.clear();
+    this.begin();
   }
 
   evaluate(args) {
@@ -52,6 +56,7 @@ export class BrowserEngine {
 /** The server's device over a binary WebSocket; the protocol is in explorer/serving/engine.py. */
 export class ServerEngine {
   kind = 'server';
+  begun = Promise.resolve();
 
   constructor(manifest) {
     this.manifest = manifest;

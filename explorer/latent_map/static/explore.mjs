@@ -41,7 +41,7 @@ export class Explore {
     const styled = style(manifest.style);
     this.engine = openEngine(manifest, this.state.engine);
     const loading = [
-      script(manifest.plotly), loadPoints(manifest),
+      this.engine.begun.then(() => script(manifest.plotly)), loadPoints(manifest),
       this.anchorOf(this.state.image), loadRules(manifest), this.engine.ready,
     ];
     loading.forEach((promise) => promise.catch(() => {})); // each is awaited below

@@ -1,0 +1,43 @@
+"""What goes with every answer: early hints of what the page will need, and no guessing of types."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..latent_map.files import static_files, static_key
+from .manifest import PREFIX
+
+
+@lru_cache(maxsize=1)
+def preload_links() -> str:
+    """A Link header: plotly, the style and our modules arrive while Streamlit itself still starts."""
+    base = f"{PREFIX}/static/{static_key()}"
+    modules = [name for name in static_files() if name.endswith(".mjs") and "/" not in name and "worker" not in name]
+    links = [f"<{base}/vendor/plotly.min.js>; rel=preload; as=script", f"<{base}/style.css>; rel=preload; as=style"]
+    links += [f"<{base}/{name}>; rel=modulepreload" for name in modules if name != "streamlit.mjs"]
+    return ", ".join(links)
+
+
+class Headers:
+    """ASGI middleware that adds the hints to pages, and X-Content-Type-Options to everything."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                if headers.get("content-type", "").startswith("text/html"):
+                    headers["Link"] = preload_links()
+            await send(message)
+
+        await self.app(scope, receive, with_headers)
