@@ -1,7 +1,8 @@
 """A gallery beside a model: an exact round trip, and a sentence for every bad one."""
 
-from __future__ import contextlib
+from __future__ import annotations
 
+import contextlib
 import json
 import struct
 import zlib
