@@ -27,8 +27,8 @@ MAX_LATENTS = 4_096
 
 
 def fingerprint(model: VAE) -> str:
-    """SHA-256 of a decoder's weights, written into decoder.onnx to say whose it is."""
-    total = hashlib.sha256()
+    """SHA-256 of a decoder's architecture and weights, written into decoder.onnx to say whose it is."""
+    total = hashlib.sha256(repr(model.config).encode())
     for name, value in model.decoder.state_dict().items():
         total.update(name.encode())
         total.update(value.cpu().float().contiguous().numpy().tobytes())
