@@ -41,6 +41,7 @@ def write_card(folder: Path, name: str, config: Config, evaluation: Evaluation, 
 def _card(name: str, config: Config, e: Evaluation, command: str) -> str:
     model, training, facts = config.model, config.training, config.provenance
     layers = " – ".join(map(str, (model.pixels, *model.hidden, f"{model.latent} latent dimensions")))
+    warm_up = f", reached after {training.kl_warm_up:.0%} of the run" if training.kl_warm_up else ""
     evidence = ""
     if e.log_evidence is not None:
         evidence = (
@@ -52,7 +53,7 @@ def _card(name: str, config: Config, e: Evaluation, command: str) -> str:
 A variational autoencoder of {training.dataset} with {model.latent} latent dimensions.
 
 - network: {model.network}, {layers} ({model.activation}), and its mirror image as decoder
-- likelihood: {model.likelihood}; prior: standard normal; objective: the ELBO with β = {training.beta:g}
+- likelihood: {model.likelihood}; prior: standard normal; objective: the ELBO with β = {training.beta:g}{warm_up}
 - training data: the training split of {training.dataset}, sha256 `{facts.get("data_sha256", "unknown")}`
 - {facts.get("epochs", 0):,} epochs, {facts.get("steps", 0):,} steps of {training.batch_size} images, \
 {facts.get("seconds", 0):,.0f} s ({facts.get("speed", {}).get("reason", "")}), seed {training.seed}

@@ -114,6 +114,9 @@ class TrainingConfig:
             usual one is 40 to 150 on 28x28 images, and what lies far above is a spike that
             would undo epochs of a long run.
         beta: weight of the KL in the loss; the loss is an ELBO only where it is 1.
+        kl_warm_up: share of the budget over which the KL's weight rises from 0 to beta in a
+            straight line (Sonderby et al. 2016); it keeps latent dimensions from collapsing
+            before the decoder has learnt to use them.
         binarisation: how grey values become the binary pixels of a Bernoulli.
         seed: of the initial weights, the shuffling, the binarisation and the noise.
     """
@@ -126,6 +129,7 @@ class TrainingConfig:
     weight_decay: float = 0.0
     gradient_norm: float = 150.0
     beta: float = 1.0
+    kl_warm_up: float = 0.0
     binarisation: str = "dynamic"
     seed: int = 0
 
@@ -141,6 +145,7 @@ class TrainingConfig:
         _real("weight_decay", self.weight_decay, 0.0, 10.0)
         _real("gradient_norm", self.gradient_norm, 1e-6, 1e12)
         _real("beta", self.beta, 0.0, 1_000.0)
+        _real("kl_warm_up", self.kl_warm_up, 0.0, 1.0)
         _choice("binarisation", self.binarisation, BINARISATIONS)
         _whole("seed", self.seed, 0, 2**31 - 1)
 

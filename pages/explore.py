@@ -41,4 +41,6 @@ try:
 except session.FAULTS as error:
     st.error(session.to_the_letter(f"{name} cannot be opened. {error}"), icon=":material/error:")
     st.stop()
+if all_points and not manifest["complete"]:
+    st.toast("The data set is not on this machine, so only the images kept with the model can be shown.")
 latent_map(manifest, view.state(), notices=(*notices, *view.notices), key="explore")

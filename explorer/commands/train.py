@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--learning-rate", type=float, default=2e-3, help="peak of the one-cycle schedule")
     parser.add_argument("--weight-decay", type=float, default=0.0)
     parser.add_argument("--beta", type=float, default=1.0, help="weight of the KL in the loss")
+    parser.add_argument("--kl-warm-up", type=float, default=0.0, help="share of the budget over which it rises from 0")
     parser.add_argument("--binarisation", choices=BINARISATIONS, default="dynamic")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="processor threads (default: timed)")
@@ -106,6 +107,7 @@ def _config(args: argparse.Namespace, dataset: Dataset) -> Config:
             learning_rate=args.learning_rate,
             weight_decay=args.weight_decay,
             beta=args.beta,
+            kl_warm_up=args.kl_warm_up,
             binarisation=args.binarisation,
             seed=args.seed,
         ),

@@ -20,7 +20,7 @@ from ..config import TrainingConfig
 from ..datasets.binarise import dynamic, repeatable
 from ..inference import elbo
 from ..models import VAE
-from .schedule import one_cycle
+from .schedule import one_cycle, warm_up
 from .tuning import Speed, keep_freed_memory
 
 REPORT_SECONDS = 0.5
@@ -104,7 +104,8 @@ def train(model: VAE, config: TrainingConfig, images: Tensor, state: RunState, s
         # index_select copies whole images: on a CPU nine times faster than images[chosen].
         x = dynamic(images.index_select(0, chosen), state.noise) if still is None else still.index_select(0, chosen)
         rate = config.learning_rate * one_cycle(fraction)
-        _step(model, config, state, x, rate, speed, report)
+        beta = config.beta * warm_up(fraction, config.kl_warm_up)
+        _step(model, config, state, x, rate, beta, speed, report)
         state.step += 1
         state.elapsed = report.clock()
         fraction = _spent(config, state, steps_per_epoch)
@@ -114,11 +115,18 @@ def train(model: VAE, config: TrainingConfig, images: Tensor, state: RunState, s
 
 
 def _step(
-    model: VAE, config: TrainingConfig, state: RunState, x: Tensor, rate: float, speed: Speed, report: _Report
+    model: VAE,
+    config: TrainingConfig,
+    state: RunState,
+    x: Tensor,
+    rate: float,
+    beta: float,
+    speed: Speed,
+    report: _Report,
 ) -> None:
     with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=speed.bfloat16):
         terms = elbo(model, x, generator=state.noise)
-    loss = -(terms.log_likelihood - config.beta * terms.kl).mean()
+    loss = -(terms.log_likelihood - beta * terms.kl).mean()
     model.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_norm)

@@ -1,4 +1,4 @@
-"""How the learning rate moves: one cycle, driven by the share of the budget that is spent."""
+"""What moves with the share of the budget that is spent: the learning rate, and the KL's weight."""
 
 from __future__ import annotations
 
@@ -22,3 +22,8 @@ def one_cycle(fraction: float) -> float:
     if fraction < WARM_UP:
         return 0.04 + 0.96 * fraction / WARM_UP
     return 0.5 * (1 + math.cos(math.pi * (fraction - WARM_UP) / (1 - WARM_UP)))
+
+
+def warm_up(fraction: float, share: float) -> float:
+    """The KL weight's share of beta: a straight line from 0 to 1 over the first `share` of the budget."""
+    return 1.0 if share <= 0 else min(fraction / share, 1.0)

@@ -11,7 +11,7 @@ export class Bars {
     this.mine = this.track();
     this.theirs = this.track();
     this.low = h('span');
-    this.axis = h('div', { class: 'lx-axis', 'aria-hidden': 'true' }, this.low, h('span', {}, '0 nats'));
+    this.axis = h('div', { class: 'lx-axis', 'aria-hidden': 'true' }, this.low, h('span', {}, words.zero));
     this.mineLabel = h('span', { class: 'lx-bar-label' });
     this.theirsLabel = h('span', { class: 'lx-bar-label' });
     this.element = h('div', { class: 'lx-bars', 'aria-hidden': 'true' },
@@ -20,7 +20,7 @@ export class Bars {
   }
 
   track() {
-    const segments = [0, 1, 2].map((i) => h('i', { class: `lx-segment lx-segment-${i}` }));
+    const segments = [0, 1].map((i) => h('i', { class: `lx-segment lx-segment-${i}` }));
     return { segments, element: h('div', { class: 'lx-track' }, ...segments) };
   }
 
@@ -34,7 +34,7 @@ export class Bars {
 
   draw(track, lengths) {
     track.segments.forEach((node, i) => {
-      node.style.width = `${(100 * Math.min(Math.max(lengths[i] ?? 0, 0), this.full)) / this.full}%`;
+      node.style.width = `${(100 * Math.min(Math.max(lengths[i], 0), this.full)) / this.full}%`;
     });
   }
 

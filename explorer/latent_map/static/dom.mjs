@@ -19,6 +19,7 @@ const formats = new Map();
 
 /** A number as people read it: a true minus sign, fixed decimals. */
 export function nats(value, decimals = 2) {
+  if (Number.isNaN(value)) return '–';
   if (!Number.isFinite(value)) return value < 0 ? '−∞' : '∞';
   if (!formats.has(decimals)) {
     formats.set(
@@ -27,6 +28,15 @@ export function nats(value, decimals = 2) {
     );
   }
   return formats.get(decimals).format(value).replace('-', '−');
+}
+
+const RAISED = { '-': '⁻', 0: '⁰', 1: '¹', 2: '²', 3: '³', 4: '⁴', 5: '⁵', 6: '⁶', 7: '⁷', 8: '⁸', 9: '⁹' };
+
+/** A size as people read it: one digit times a power of ten. */
+export function power(value) {
+  if (value === 0) return '0';
+  const [digit, exponent] = value.toExponential(0).split('e');
+  return `${digit}·10${[...exponent].map((sign) => RAISED[sign] ?? '').join('')}`;
 }
 
 /** A script tag's promise; a script is loaded once a page. */

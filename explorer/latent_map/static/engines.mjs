@@ -20,9 +20,9 @@ export class BrowserEngine {
     this.begun = new Promise((resolve) => { this.begin = resolve; });
     this.worker.onmessage = ({ data: { hello, id, result, error } }) => {
       if (hello) return this.begin();
-      const { resolve, reject } = this.waiting.get(id);
+      const job = this.waiting.get(id);
       this.waiting.delete(id);
-      error === undefined ? resolve(result) : reject(new Error(error));
+      error === undefined ? job?.resolve(result) : job?.reject(new Error(error));
     };
     this.worker.onerror = (event) => this.fail(new Error(event.message || 'The decoder could not be started.'));
     const runtime = Object.fromEntries(Object.entries(manifest.runtime).map(([name, url]) => [name, absolute(url)]));

@@ -4,7 +4,7 @@
 // of a place only when it is let go, to give torch's numbers for it.
 
 import { loadPoints, loadRules, Sheets } from './data.mjs';
-import { nats, script, style } from './dom.mjs';
+import { nats, power, script, style } from './dom.mjs';
 import { Latest, openEngine } from './engines.mjs';
 import { mapCovariance, Plane } from './gaussian.mjs';
 import { manifoldImage, priorShapes } from './layers.mjs';
@@ -53,7 +53,7 @@ export class Explore {
     this.rules = rules;
     this.plot = new LatentPlot(this.view.plot, manifest, points, this.state.hidden, {
       hover: (index, event) => this.hover(index, event),
-      unhover: () => this.view.hideThumbnail(),
+      unhover: () => this.unhover(),
       click: (index) => this.choose(index),
       moved: () => this.place(),
     });
@@ -65,11 +65,13 @@ export class Explore {
     if (!this.state.u) this.state.u = this.encoderAt().u;
     if (!this.state.sigma) this.state.sigma = this.encoderAt().sigma;
     await this.plot.draw(this.range());
-    this.view.overlay(this.overlay.element);
+    if (this.gone) return;
+    this.view.open(this.overlay.element);
     this.place();
     this.drawLayers();
     this.live.push(this.request('rest'));
     await this.measureEncoder();
+    if (this.gone) return;
     this.view.ready(this.engine.kind);
     if (this.notices.length === 0) writeUrl(manifest, this.state);
     this.verify();
@@ -121,12 +123,14 @@ export class Explore {
   move(change, event) {
     Object.assign(this.state, change);
     this.asking?.abort();
+    this.hovered = undefined;
     this.place();
     this.view.moving();
     this.live.push(this.request('live', event));
   }
 
   async decode(request) {
+    if (this.gone) return; // a closed engine would be opened again
     try {
       const { anchor, rule } = request;
       const result =
@@ -142,8 +146,15 @@ export class Explore {
         this.root.dispatchEvent(new CustomEvent('latent-map-painted', { detail: { began: request.began, painted: performance.now() } }));
       }
     } catch (error) {
-      if (!this.gone && !(error instanceof Stale)) this.view.fail(words.hiccup(error.message));
+      if (error instanceof Stale) return;
+      if (request.rule === 'rest') this.settled = { request }; // without terms, so that verify() need not wait
+      this.trouble(error);
     }
+  }
+
+  /** Something failed that may well succeed the next time. */
+  trouble(error) {
+    if (!this.gone) this.view.fail(words.hiccup(error.message));
   }
 
   /** It was let go: numbers with the finer rule, torch's beside them, and the address. */
@@ -169,10 +180,13 @@ export class Explore {
         await new Promise((resolve) => setTimeout(resolve, 8)); // the browser's own rest numbers come first
       }
       if (asking.signal.aborted || this.gone) return;
+      if (!this.settled.terms) {
+        this.view.panel.showTorch(words.torch.alone, 'silent');
+        return;
+      }
       const difference = largestDifference(this.settled.terms, torch);
-      const shown = difference.toExponential(0).replace('e-', '·10⁻').replace('e+', '·10');
       const agrees = difference <= TOLERANCE;
-      this.view.panel.showTorch(agrees ? words.torch.agrees(exponent(shown)) : words.torch.differs(nats(difference, 4)), agrees ? 'agrees' : 'differs');
+      this.view.panel.showTorch(agrees ? words.torch.agrees(power(difference)) : words.torch.differs(nats(difference, 4)), agrees ? 'agrees' : 'differs');
       this.view.panel.torch.dataset.value = JSON.stringify(torch);
     } catch (error) {
       if (!asking.signal.aborted && !this.gone) this.view.panel.showTorch(words.torch.silent(error.message), 'silent');
@@ -204,13 +218,26 @@ export class Explore {
       await this.measureEncoder();
       if (this.manifest.latent > 2 && this.state.layers.has('manifold')) this.drawLayers();
     } catch (error) {
-      if (!this.gone) this.view.fail(words.hiccup(error.message));
+      if (wanted === this.wanted) this.stay();
+      this.trouble(error);
     }
+  }
+
+  /** So many images further, counted from the one that is on its way. */
+  step(by) {
+    return this.choose((this.wanted ?? this.state.image) + by);
+  }
+
+  /** The image that was wanted cannot be had: the one on screen stays chosen. */
+  stay() {
+    this.wanted = undefined;
+    if (!this.gone) this.view.showAnchor(this.anchor, this.labelOf(this.anchor.index));
   }
 
   returnToEncoder() {
     Object.assign(this.state, this.encoderAt());
     this.place();
+    this.live.push(this.request('live')); // something to see within a frame; the numbers at rest take longer
     this.rest();
   }
 
@@ -218,7 +245,8 @@ export class Explore {
     this.state.mode = mode;
     this.view.setMode(mode);
     this.place();
-    this.measureEncoder();
+    this.measureEncoder().catch((error) => this.trouble(error));
+    this.live.push(this.request('live'));
     this.rest();
   }
 
@@ -236,18 +264,29 @@ export class Explore {
 
   async drawLayers() {
     const { layers } = this.state;
-    const shapes = layers.has('prior') ? priorShapes() : [];
-    const images = layers.has('manifold')
-      ? [await manifoldImage(this.engine, this.plane, this.anchor, this.plot.view(), this.manifest.imageShape)]
-      : [];
-    if (!this.gone) await this.plot.setLayers({ images, shapes });
-    this.view.colourChips(this.plot.dark);
+    const drawing = (this.drawing = {}); // the last call wins, however long an earlier one's manifold takes
+    try {
+      const shapes = layers.has('prior') ? priorShapes() : [];
+      const images = layers.has('manifold')
+        ? [await manifoldImage(this.engine, this.plane, this.anchor, this.plot.view(), this.manifest.imageShape)]
+        : [];
+      if (this.gone || drawing !== this.drawing) return;
+      await this.plot.setLayers({ images, shapes });
+      this.view.colourChips(this.plot.dark);
+    } catch (error) {
+      this.trouble(error);
+    }
   }
 
   async hover(index, event) {
     this.hovered = index;
     const image = await this.sheets.image(index).catch(() => null);
     if (image && this.hovered === index && !this.gone) this.view.showThumbnail(index, this.labelOf(index), image.grey, event);
+  }
+
+  unhover() {
+    this.hovered = undefined; // a thumbnail that is still on its way comes too late
+    this.view.hideThumbnail();
   }
 
   /** The host's theme changed. */
@@ -275,10 +314,4 @@ function same(a, b) {
 
 function toggle(set, value) {
   if (!set.delete(value)) set.add(value);
-}
-
-const RAISED = { 0: '⁰', 1: '¹', 2: '²', 3: '³', 4: '⁴', 5: '⁵', 6: '⁶', 7: '⁷', 8: '⁸', 9: '⁹' };
-
-function exponent(text) {
-  return text.replace(/⁻(\d+)$/, (_, digits) => '⁻' + [...digits].map((digit) => RAISED[digit]).join(''));
 }

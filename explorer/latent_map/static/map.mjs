@@ -24,6 +24,10 @@ export class LatentPlot {
       doubleClick: 'reset',
       responsive: false,
     });
+    if (this.gone) {
+      globalThis.Plotly.purge(this.element);
+      return;
+    }
     this.element.on('plotly_hover', ({ points: [point], event }) => {
       this.events.hover(this.members[point.curveNumber][point.pointIndex], event);
     });
@@ -165,6 +169,7 @@ export class LatentPlot {
   }
 
   destroy() {
+    this.gone = true;
     this.watcher?.disconnect();
     globalThis.Plotly?.purge(this.element);
   }

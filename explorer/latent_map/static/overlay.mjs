@@ -80,20 +80,20 @@ export class Overlay {
   grab(handle, change) {
     let start = null;
     handle.addEventListener('pointerdown', (event) => {
-      if (event.button !== 0) return;
+      if (event.button !== 0 || start) return; // a second finger does not take what the first one holds
       handle.setPointerCapture(event.pointerId);
       handle.focus({ preventScroll: true });
-      start = { pointer: [event.clientX, event.clientY], from: handle.at };
+      start = { id: event.pointerId, pointer: [event.clientX, event.clientY], from: handle.at };
       handle.classList.add('lx-held');
       event.preventDefault();
     });
     handle.addEventListener('pointermove', (event) => {
-      if (!start) return;
+      if (event.pointerId !== start?.id) return;
       const by = [event.clientX - start.pointer[0], event.clientY - start.pointer[1]];
       this.events.move(change(start.from, by), event);
     });
-    const end = () => {
-      if (!start) return;
+    const end = (event) => {
+      if (event.pointerId !== start?.id) return;
       start = null;
       handle.classList.remove('lx-held');
       this.events.release();
@@ -103,11 +103,11 @@ export class Overlay {
   }
 
   moveByKey(event) {
-    const step = (event.shiftKey ? 12 : 2) / this.plot.unit();
-    const by = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] }[event.key];
+    const step = event.shiftKey ? 12 : 2; // pixels
+    const by = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
     if (!by) return;
     event.preventDefault();
-    this.events.move({ u: [this.state.u[0] + by[0], this.state.u[1] + by[1]] }, event);
+    this.events.move({ u: this.plot.toMap([this.mean.at[0] + by[0], this.mean.at[1] + by[1]]) }, event);
     this.events.release(true);
   }
 

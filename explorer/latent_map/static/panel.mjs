@@ -23,7 +23,7 @@ export class Panel {
     this.caption(this.difference, words.pictures.difference);
     this.rows = {};
     this.heads = [h('span'), h('span', { class: 'lx-head' }), h('span', { class: 'lx-head' })];
-    this.table = h('div', { class: 'lx-terms', role: 'group', 'aria-label': 'Terms in nats' });
+    this.table = h('div', { class: 'lx-terms', role: 'group', 'aria-label': words.table });
     this.bars = new Bars();
     this.verdict = h('p', { class: 'lx-verdict', 'data-testid': 'verdict' });
     this.torch = h('p', { class: 'lx-torch', 'data-testid': 'torch-check', role: 'status' });
@@ -52,25 +52,26 @@ export class Panel {
     this.heads[1].textContent = words.yours[mode];
     this.heads[2].textContent = words.encoder[mode];
     this.rows = Object.fromEntries(TERMS[mode].map((name) => [name, this.row(name)]));
-    const unit = h('span', { class: 'lx-unit' }, 'nats');
+    const unit = h('span', { class: 'lx-unit' }, words.unit);
     this.heads[0].append(unit);
     this.table.replaceChildren(...this.heads, ...Object.values(this.rows).flatMap((row) => row.cells));
     this.verdict.textContent = '';
+    this.forget();
   }
 
   row(name) {
     const [label, tip] = words.terms[name];
     const value = h('output', { class: `lx-value lx-${name}`, 'data-testid': `term-${name}` }, '–');
-    const own = h('span', { class: 'lx-own', 'data-testid': `encoder-${name}` }, '–');
+    const theirs = h('span', { class: 'lx-theirs', 'data-testid': `encoder-${name}` }, '–');
     const error = h('small', { class: 'lx-error', title: words.error });
-    return { value, own, error, cells: [h('span', { class: `lx-term lx-${name}`, title: tip }, label, error), value, own] };
+    return { value, theirs, error, cells: [h('span', { class: `lx-term lx-${name}`, title: tip }, label, error), value, theirs] };
   }
 
   /** The anchor's binary pixels, float32 (D). */
-  showAnchor(x, words_) {
+  showAnchor(x, caption) {
     this.x = x;
     this.draw(this.anchor, x);
-    this.anchor.text.textContent = words_;
+    this.anchor.text.textContent = caption;
   }
 
   /** E[x|z] and the pixels' log-likelihoods. */
@@ -117,9 +118,9 @@ export class Panel {
   /** The encoder's own values, beside. */
   showEncoder(terms) {
     this.encoder = terms;
-    for (const [name, { own }] of Object.entries(this.rows)) {
-      own.textContent = nats(terms[name]);
-      own.setAttribute('data-value', terms[name]);
+    for (const [name, { theirs }] of Object.entries(this.rows)) {
+      theirs.textContent = nats(terms[name]);
+      theirs.setAttribute('data-value', terms[name]);
     }
     this.compare();
   }

@@ -3,10 +3,15 @@
 
 const maps = new WeakMap();
 
-// Another model for the same screen: what has a meaning there is kept.
+// Another model, or more points of the same one, for the same screen: what has a meaning there is kept.
 function carriedOver(old, manifest, state) {
-  const { image, mode, layers } = old.state;
-  return { ...state, image: image < manifest.count ? image : 0, mode, layers: [...layers], u: null, sigma: null, hidden: [] };
+  const { image, mode, layers, u, sigma, hidden } = old.state;
+  const there = image < manifest.count;
+  const same = there && old.manifest.name === manifest.name;
+  return {
+    ...state, mode, layers: [...layers], image: there ? image : 0,
+    u: same ? u : null, sigma: same ? sigma : null, hidden: same ? [...hidden] : [],
+  };
 }
 
 export default function ({ parentElement, data }) {

@@ -7,7 +7,7 @@ import { Panel } from './panel.mjs';
 import { words } from './words.mjs';
 
 export class View {
-  /** @param actions what the buttons do: setMode, toggleLayer, toggleClass, choose, returnToEncoder */
+  /** @param actions what the buttons do: setMode, toggleLayer, toggleClass, choose, step, returnToEncoder */
   constructor(root, manifest, state, notices, actions) {
     this.root = root;
     this.manifest = manifest;
@@ -27,6 +27,9 @@ export class View {
     root.replaceChildren(
       h('div', { class: 'lx' }, this.map, this.side, h('footer', { class: 'lx-foot' }, this.help, this.note, this.engineNote)));
     this.setMode(state.mode);
+    // Until there is something to work on, see open().
+    this.controls = root.querySelectorAll('.lx-toolbar, .lx-legend, .lx-chooser');
+    this.controls.forEach((part) => { part.inert = true; });
   }
 
   describe() {
@@ -57,8 +60,8 @@ export class View {
       return node;
     });
     return h('div', { class: 'lx-toolbar' },
-      h('div', { class: 'lx-segments', role: 'group', 'aria-label': 'What is dragged' }, ...Object.values(this.modes)),
-      h('div', { class: 'lx-group', role: 'group', 'aria-label': 'Layers' }, ...layers),
+      h('div', { class: 'lx-segments', role: 'group', 'aria-label': words.dragged }, ...Object.values(this.modes)),
+      h('div', { class: 'lx-group', role: 'group', 'aria-label': words.layering }, ...layers),
       this.button(words.return, { 'data-testid': 'return-to-encoder' }, () => this.actions.returnToEncoder()));
   }
 
@@ -85,9 +88,9 @@ export class View {
     this.number = h('input', { type: 'number', min: 0, max: this.manifest.count - 1, step: 1, class: 'lx-number', 'aria-label': words.image,
       'data-testid': 'image-number', onchange: () => this.actions.choose(Number(this.number.value)) });
     this.label = h('strong', { class: 'lx-label', 'data-testid': 'image-label' });
-    const step = (by) => () => this.actions.choose(this.state.image + by);
+    const step = (by) => () => this.actions.step(by);
     return h('div', { class: 'lx-chooser' },
-      h('span', {}, 'image'), this.button(['‹', words.previous], { 'aria-label': words.previous }, step(-1)), this.number,
+      h('span', {}, words.chosen), this.button(['‹', words.previous], { 'aria-label': words.previous }, step(-1)), this.number,
       this.button(['›', words.next], { 'aria-label': words.next }, step(1)), this.label,
       this.button(words.another, {}, () => this.actions.choose(Math.floor(Math.random() * this.manifest.count))));
   }
@@ -100,15 +103,17 @@ export class View {
     return this.hoverCard;
   }
 
-  overlay(element) {
-    this.stage.append(element);
+  /** The map is drawn: the handles lie over it, and everything can be used. */
+  open(overlay) {
+    this.stage.append(overlay);
     this.stage.append(this.hoverCard); // above the handles
+    this.controls.forEach((part) => { part.inert = false; });
   }
 
   showAnchor(anchor, label) {
     this.number.value = anchor.index;
     this.label.textContent = label;
-    this.panel.showAnchor(anchor.x, `x: ${label}`);
+    this.panel.showAnchor(anchor.x, words.anchor(label));
   }
 
   setMode(mode) {
@@ -122,7 +127,7 @@ export class View {
     const tile = context.createImageData(this.thumbnail.width, this.thumbnail.height);
     paint(tile.data, Float32Array.from(grey, (value) => value / 255), this.manifest.imageShape[0]);
     context.putImageData(tile, 0, 0);
-    this.cardText.textContent = `${label} · no. ${index}`;
+    this.cardText.textContent = words.card(label, index);
     const box = this.stage.getBoundingClientRect();
     const x = event.clientX - box.left;
     const y = event.clientY - box.top;
