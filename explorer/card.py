@@ -20,7 +20,7 @@ _LICENCES = {
 
 def describe_binarisation(how: str) -> str:
     """How the pixels of the test images were made binary, in words."""
-    return "threshold at one half" if how == "threshold" else "one dynamic draw an image, seed 0"
+    return "threshold at one half" if how == "threshold" else "one fixed Bernoulli draw an image, seed 0"
 
 
 def write_card(folder: Path, name: str, config: Config, evaluation: Evaluation, command: str) -> None:
@@ -45,7 +45,8 @@ def _card(name: str, config: Config, e: Evaluation, command: str) -> str:
     evidence = ""
     if e.log_evidence is not None:
         evidence = (
-            f"| log p(x), IWAE-{e.evidence_samples:,}, first {e.evidence_images:,} images | "
+            f"| ELBO, first {e.evidence_images:,} images alone | {e.evidence_elbo:.2f} |\n"
+            f"| IWAE-{e.evidence_samples:,} of the same images, a lower bound on log p(x) | "
             f"{e.log_evidence:.2f} ± {e.log_evidence_standard_error:.2f} |\n"
         )
     return f"""# {name}

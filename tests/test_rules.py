@@ -50,6 +50,12 @@ def test_negligible_nodes_that_were_dropped_move_nothing(dimensions: int, count:
     assert rule.expectation(-100 * rule.nodes[:, 0] ** 4).item() == pytest.approx(-300, rel=1e-4)
 
 
+def test_more_nodes_than_float64_has_weights_for_are_refused() -> None:
+    assert gaussian_rule(1, 256).weights.isfinite().all()
+    with pytest.raises(ValueError, match="512 nodes"):
+        gaussian_rule(1, 512)
+
+
 def test_a_grid_is_the_largest_square_that_was_paid_for() -> None:
     for count in range(1, 65):
         assert len(gaussian_rule(2, count)) == math.isqrt(count) ** 2
@@ -132,3 +138,11 @@ def test_a_quadrature_claims_no_standard_error() -> None:
 def test_an_empty_rule_is_refused(dimensions: int, nodes: int) -> None:
     with pytest.raises(ValueError):
         gaussian_rule(dimensions, nodes)
+
+
+@pytest.mark.parametrize("dimensions", [3, 16])
+def test_a_whitened_rule_integrates_every_quadratic_exactly(dimensions: int) -> None:
+    rule = gaussian_rule(dimensions, 64, whiten=True)
+    moments = (rule.weights[:, None] * rule.nodes).T @ rule.nodes
+    torch.testing.assert_close(moments, torch.eye(dimensions, dtype=torch.float64), atol=1e-12, rtol=0)
+    assert (rule.weights[:, None] * rule.nodes).sum(0).abs().max() < 1e-12

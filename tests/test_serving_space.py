@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,8 @@ from explorer.gallery import INDEX_FILE, SHEET_FILE, save_gallery
 from explorer.serving import space as module
 from explorer.serving.kept import Kept
 from explorer.serving.manifest import describe
-from explorer.serving.space import Spaces, open_space
+from explorer.serving.space import NODES, Spaces, open_space
+from explorer.serving.terms import evaluate_state
 from explorer.serving.warm import warm_up
 
 from .spaces import digits_gallery, save_digits
@@ -51,6 +53,15 @@ def test_all_points_are_the_test_set_then_the_training_set_in_the_same_places(tm
     n = len(test.latents)
     assert len(both.latents) > n and (both.latents.images[:n] == test.latents.images).all()
     assert (both.codes[:n] - test.codes).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("latent", [1, 2, 3])
+def test_every_latent_size_has_rules_that_torch_can_use(tmp_path: Path, latent: int) -> None:
+    space = open_space(load_checkpoint(save_digits(tmp_path / "a", latent=latent)), "a")
+    assert set(space.rules) == set(NODES.get(latent, NODES[0]))
+    assert all(rule.weights.isfinite().all() for rule in space.rules.values())
+    terms = evaluate_state(space, {"image": 0, "mode": "gaussian", "u": space.codes[0].tolist(), "sigma": [0.5, 1.0]})
+    assert all(math.isfinite(value) for value in terms.values())
 
 
 def test_the_least_recently_used_goes_first(tmp_path: Path) -> None:

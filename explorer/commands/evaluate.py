@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
         "bits_per_dimension": -result.elbo / (checkpoint.config.model.pixels * 0.6931471805599453),
         "binarisation": describe_binarisation(training.binarisation),
         "evidence_method": "importance",
+        "evidence_bound": "lower",
         "dataset": training.dataset,
         "model": args.model,
     }
@@ -74,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
     print(f"  ELBO           {result.elbo:9.3f} nats ± {result.elbo_standard_error:.3f}")
     if result.log_evidence is not None:
         print(
-            f"  log p(x)       {result.log_evidence:9.3f} nats ± {result.log_evidence_standard_error:.3f}"
-            f"   IWAE-{result.evidence_samples:,}, first {result.evidence_images:,} images"
+            f"  IWAE-{result.evidence_samples:<10,}{result.log_evidence:9.3f} nats ± "
+            f"{result.log_evidence_standard_error:.3f}   a lower bound on log p(x); first {result.evidence_images:,} "
+            f"images, whose ELBO is {result.evidence_elbo:.3f}"
         )
     return 0

@@ -30,8 +30,11 @@ class Evaluation:
     elbo_standard_error: float
     kl_per_dimension: tuple[float, ...]
     active_units: int
+    # Of the first `evidence_images` only: IWAE-k is a lower bound on log p(x), and the ELBO of
+    # the same images stands beside it, since a difference means something between these two alone.
     log_evidence: float | None = None
     log_evidence_standard_error: float | None = None
+    evidence_elbo: float | None = None
     evidence_images: int = 0
     evidence_samples: int = 0
 
@@ -87,6 +90,7 @@ def evaluate(
         facts = {
             "log_evidence": estimate.mean().item(),
             "log_evidence_standard_error": _standard_error(estimate),
+            "evidence_elbo": value[:evidence_images].mean().item(),
             "evidence_images": len(estimate),
             "evidence_samples": evidence_samples,
         }

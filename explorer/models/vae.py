@@ -15,7 +15,7 @@ from ..config import MAX_PARAMETERS, ConfigError, ModelConfig
 from .likelihoods import LIKELIHOODS
 from .networks import conv_decoder, conv_encoder, count_parameters, mlp_decoder, mlp_encoder
 
-# exp(±10) nats of scale: wide enough for any trained posterior, narrow enough that
+# A scale between exp(-10) and exp(10): wide enough for any trained posterior, narrow enough that
 # neither the scale nor its reciprocal leaves float32.
 LOG_SCALE_LIMIT = 10.0
 

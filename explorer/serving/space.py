@@ -31,7 +31,7 @@ BROWSER_WEIGHTS = 6_000_000
 # Nodes of an expectation under q, by latent size (0: any other): while one drags, at rest,
 # and a coarser grid whose difference from the one at rest is shown as its error.
 NODES = {
-    1: {"live": 32, "check": 128, "rest": 512},
+    1: {"live": 32, "check": 128, "rest": 256},
     2: {"live": 10**2, "check": 24**2, "rest": 96**2},
     0: {"live": 64, "rest": 512},
 }
@@ -94,7 +94,9 @@ class Space:
         """The rules of NODES by name; "rest" is the one torch uses too."""
         sizes = NODES.get(self.latent, NODES[0])
         return {
-            name: gaussian_rule(self.latent, nodes, replicates=REPLICATES if name == "rest" else 1)
+            name: gaussian_rule(
+                self.latent, nodes, replicates=REPLICATES if name == "rest" else 1, whiten=name == "live"
+            )
             for name, nodes in sizes.items()
         }
 

@@ -7,14 +7,12 @@ import logging
 
 import torch
 
-from ..checkpoint import CheckpointError
-from ..datasets import DatasetError
 from ..latent_map.files import static_key
 from ..registry import models
 from .manifest import describe
 from .routes import asset
 from .space import SPACES
-from .terms import BadState, evaluate_state
+from .terms import evaluate_state
 
 # The pretrained models and a few of one's own; a folder of a hundred would delay the start.
 MOST = 10
@@ -33,7 +31,7 @@ def warm_up() -> None:
                 asset(space.key, file)
             u = space.codes[0].tolist()
             evaluate_state(space, {"image": 0, "mode": "gaussian", "u": u, "sigma": [0.1, 0.1]})
-        except (CheckpointError, DatasetError, BadState) as error:
+        except Exception as error:  # one model, whatever is wrong with it, must not keep the others from being served
             logging.getLogger("explorer").warning("%s is left out: %s", name, error)
     # Streamlit collects garbage after every run, and torch's objects made each of those
     # collections cost 110 ms; frozen objects are not looked at again.

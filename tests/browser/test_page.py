@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
@@ -64,12 +66,52 @@ def test_classes_can_be_hidden_and_layers_shown(open_page):
     assert "layers=prior%2Cmanifold" in page.url and "hide=4" in page.url
 
 
+def test_a_layer_switched_off_before_it_was_decoded_stays_off(open_page):
+    page = open_page("model=mnist-2d")
+    settle(page)
+    page.evaluate("() => { const n = document.querySelector('[data-testid=layer-manifold]'); n.click(); n.click(); }")
+    page.wait_for_timeout(1_500)
+    assert page.evaluate("() => document.querySelector('.lx-plot').layout.images.length") == 0
+
+
+def test_nothing_can_be_pressed_before_there_is_something_to_work_on(open_page):
+    page = open_page(ready=False)
+    held = []
+    page.route("**/points.bin", lambda route: held.append(route))
+    page.reload()
+    page.wait_for_selector(".lx-toolbar")
+    page.get_by_test_id("mode-point").click(force=True)
+    page.get_by_test_id("class-3").click(force=True)
+    assert held
+    held[0].continue_()
+    page.wait_for_selector(READY)
+    assert page.get_by_test_id("mode-point").get_attribute("aria-pressed") == "false"
+    settle(page)
+
+
+def test_focus_on_a_handle_out_of_view_does_not_move_the_overlay(open_page):
+    page = open_page("model=mnist-2d")
+    settle(page)
+    stage = page.locator(".lx-stage").bounding_box()
+    for _ in range(2):  # far enough for the handle to leave
+        page.mouse.move(stage["x"] + 60, stage["y"] + 60)
+        page.mouse.down()
+        page.mouse.move(stage["x"] + 560, stage["y"] + 440, steps=4)
+        page.mouse.up()
+    page.get_by_test_id("latent-handle").focus()
+    scrolled = "() => ['.lx-overlay', '.lx-stage'].map((s) => document.querySelector(s).scrollLeft)"
+    assert page.evaluate(scrolled) == [0, 0]
+    page.keyboard.press("ArrowLeft")  # brings it back into the frame
+    x, y = centre(page)
+    assert x <= stage["x"] + stage["width"] and y <= stage["y"] + stage["height"]
+
+
 def test_another_model_keeps_image_and_mode(open_page):
     page = open_page("model=mnist-2d&image=17&mode=point")
     settle(page)
     label = page.get_by_test_id("image-label").inner_text()
     page.get_by_role("combobox").click()
-    page.get_by_role("option", name="mnist-16d").click()
+    page.get_by_role("option", name=re.compile("^mnist-16d")).click()
     page.wait_for_function("() => location.search.includes('model=mnist-16d')")
     page.wait_for_selector(READY)
     settle(page)
@@ -78,7 +120,7 @@ def test_another_model_keeps_image_and_mode(open_page):
 
 
 def test_all_points_can_be_shown_and_do_not_move(open_page):
-    page = open_page("model=mnist-16d&image=17")
+    page = open_page("model=mnist-16d&image=17&at=0.5,0.25&scale=0.7,0.6")
     settle(page)
     before = page.url
     page.get_by_text("training images too").click()
@@ -86,8 +128,8 @@ def test_all_points_can_be_shown_and_do_not_move(open_page):
     page.wait_for_function(everything, timeout=60_000)
     page.wait_for_selector(READY)
     page.wait_for_function("() => location.search.includes('points=all')")
-    at = lambda url: url.partition("at=")[2].partition("&")[0]  # noqa: E731
-    assert at(page.url) == at(before)
+    where = lambda url: url.partition("at=")[2].removesuffix("&points=all")  # noqa: E731
+    assert where(page.url) == where(before)  # what was dragged stays, too
     settle(page)
 
 

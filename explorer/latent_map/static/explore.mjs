@@ -102,7 +102,9 @@ export class Explore {
 
   /** The encoder's own q on the map. */
   encoderAt() {
-    return { u: this.plane.project(this.anchor.loc), sigma: this.plane.deviations(this.anchor.scale) };
+    // A one-dimensional space has no second axis: any scale along it will do, but zero is none.
+    const sigma = this.plane.deviations(this.anchor.scale).map((own) => own || 1);
+    return { u: this.plane.project(this.anchor.loc), sigma };
   }
 
   place() {
@@ -201,7 +203,9 @@ export class Explore {
     try {
       const at = { ...this.encoderAt(), mode };
       const { terms } = await evaluateAtRest(this.engine, this.plane, anchor, at, this.rules, stale);
-      if (!stale()) this.view.panel.showEncoder(terms);
+      // Also with the few nodes of a drag, so that like is compared with like.
+      const live = await evaluate(this.engine, this.plane, anchor, at, this.rules.live, stale);
+      if (!stale()) this.view.panel.showEncoder({ rest: terms, live: live.terms });
     } catch (error) {
       if (!stale()) throw error;
     }

@@ -22,7 +22,7 @@ export class Overlay {
     this.ring = h('svg:circle', { class: 'lx-ring', r: 2.5 });
     this.svg = h('svg:svg', { class: 'lx-shapes', 'aria-hidden': 'true' },
       ...this.encoder, ...this.own, ...this.arms, this.ring);
-    this.mean = h('button', { class: 'lx-handle lx-mean', type: 'button', 'data-testid': 'latent-handle' });
+    this.mean = h('button', { class: 'lx-handle lx-mean', type: 'button', 'data-testid': 'latent-handle', title: words.ellipses });
     this.scales = [0, 1].map((j) =>
       h('button', { class: `lx-handle lx-scale lx-scale-${j}`, type: 'button', 'data-testid': `latent-scale-${j}` }));
     this.element = h('div', { class: 'lx-overlay' }, this.svg, ...this.scales, this.mean);

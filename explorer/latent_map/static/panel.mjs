@@ -112,31 +112,35 @@ export class Panel {
     }
     if (this.rows.reconstruction) this.rows.reconstruction.error.textContent = precision(error, rule);
     this.terms = terms;
+    this.rule = rule;
     this.compare();
   }
 
-  /** The encoder's own values, beside. */
-  showEncoder(terms) {
-    this.encoder = terms;
+  /** The encoder's own values, beside: by both rules, the fine one shown. */
+  showEncoder({ rest, live }) {
+    this.encoder = { rest, live };
     for (const [name, { theirs }] of Object.entries(this.rows)) {
-      theirs.textContent = nats(terms[name]);
-      theirs.setAttribute('data-value', terms[name]);
+      theirs.textContent = nats(rest[name]);
+      theirs.setAttribute('data-value', rest[name]);
     }
     this.compare();
   }
 
   compare() {
     if (!this.terms || !this.encoder) return;
+    const encoder = this.encoder[this.rule];
     if (this.mode === 'point') {
-      this.bars.showPoint(this.terms, this.encoder);
+      this.bars.showPoint(this.terms, encoder);
       return;
     }
-    if (this.terms.elbo === undefined || this.encoder.elbo === undefined) return;
-    this.bars.showGaussian(this.terms, this.encoder);
-    const better = this.terms.elbo - this.encoder.elbo;
+    if (this.terms.elbo === undefined || encoder.elbo === undefined) return;
+    this.bars.showGaussian(this.terms, encoder);
+    const better = this.terms.elbo - encoder.elbo;
     const size = nats(Math.abs(better));
-    this.verdict.textContent = size === '0.00' ? words.same : better > 0 ? words.better(size) : words.worse(size);
-    this.verdict.dataset.sign = size === '0.00' ? 'same' : better > 0 ? 'better' : 'worse';
+    const sign = size === '0.00' ? 'same' : better > 0 ? 'better' : 'worse';
+    const about = this.rule === 'live' && sign !== 'same' ? words.about : '';
+    this.verdict.textContent = about + (sign === 'same' ? words.same : words[sign](size));
+    this.verdict.dataset.sign = sign;
   }
 
   forget() {

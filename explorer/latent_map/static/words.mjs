@@ -8,11 +8,15 @@ export const words = {
     point: 'Drag the handle through latent space and watch it decode. Click a point to choose its image. Arrow keys work too.',
   },
   modes: {
-    gaussian: ['Gaussian q', 'Drag a whole Gaussian q = N(m, s²): variational inference by hand.'],
+    gaussian: [
+      'Gaussian q',
+      'Drag a whole Gaussian q: variational inference by hand. In two dimensions q = N(m, diag(s²)); ' +
+        'in more, the encoder’s q moved and stretched within the plane of the map.',
+    ],
     point: ['Point z', 'Drag a single latent z.'],
   },
   layers: {
-    manifold: ['Manifold', 'The decoded image at each place of a grid over the map.'],
+    manifold: ['Manifold', 'The decoded image at each place of a grid over the map; coordinates outside the map are the chosen image’s own.'],
     prior: ['Prior', 'The prior N(0, I) at one, two and three standard deviations.'],
   },
   dragged: 'What is dragged',
@@ -24,7 +28,7 @@ export const words = {
   unit: 'nats',
   zero: '0 nats',
   pictures: {
-    anchor: ['x', 'The image whose terms are shown: its fixed binary draw, which is what the likelihood sees.'],
+    anchor: ['x', 'The image whose terms are shown, made binary once and for all: what the likelihood sees.'],
     decoded: { gaussian: ['E[x|z = m]', 'The expected image at the mean of q.'], point: ['E[x|z]', 'The expected image at z.'] },
     difference: [
       'log p(xᵢ|z)',
@@ -32,15 +36,15 @@ export const words = {
     ],
   },
   terms: {
-    reconstruction: ['Reconstruction', 'E_q[log p(x|z)]: how probable x is when z is drawn from q.'],
-    kl: ['KL(q ‖ p)', 'KL divergence of q from the prior p(z): the price of q in nats. Subtracted.'],
+    reconstruction: ['Reconstruction', 'E_q[log p(x|z)]: the mean log-probability of x over z drawn from q.'],
+    kl: ['KL(q ‖ p(z))', 'KL divergence of q from the prior p(z): the price of q in nats. Subtracted.'],
     elbo: ['ELBO', 'Reconstruction − KL: a lower bound on log p(x), whatever q you choose.'],
     'log-likelihood': ['log p(x|z)', 'How probable x is at this z.'],
     'log-prior': ['log p(z)', 'Log-density of z under the prior.'],
     'log-posterior': ['log q(z|x)', 'Log-density of z under the encoder’s posterior for x.'],
     'log-weight': ['log p(x,z) − log q(z|x)', 'Its average over z drawn from the encoder’s q is the ELBO.'],
   },
-  error: 'Numerical error of the average over q: a standard error, or the change when the grid of nodes is refined.',
+  error: 'About how large the numerical error of the average over q is: a standard error, or the change when the grid of nodes was refined.',
   yours: { gaussian: 'your q', point: 'your z' },
   encoder: { gaussian: 'encoder’s q', point: 'encoder’s mean' },
   return: ['↺ Encoder', 'Put q (or z) back where the encoder puts it for this image.'],
@@ -50,7 +54,8 @@ export const words = {
   another: ['Random', 'Another image, by chance.'],
   better: (nats) => `${nats} nats better than the encoder’s q`,
   worse: (nats) => `${nats} nats below the encoder’s q`,
-  same: 'the encoder’s own q',
+  same: 'level with the encoder’s q',
+  about: 'about ',
   engines: {
     browser: ['decoded in this browser', 'The decoder runs on this computer, by onnxruntime-web. Nothing is sent while you drag.'],
     server: ['decoded on the server', 'The decoder runs on the server’s device, over a WebSocket.'],
@@ -71,6 +76,7 @@ export const words = {
   hiccup: (why) => `Not decoded: ${why}`,
   loading: 'Getting the decoder and the points …',
   handle: (u) => `Position on the map: ${u[0].toFixed(2)}, ${u[1].toFixed(2)}. Arrow keys move it, with Shift further.`,
+  ellipses: 'Solid: one and two standard deviations of q, which hold 39 % and 86 % of it. Dashed: the encoder’s q.',
   scale: (axis, value) => `Scale of q along ${axis}: ${value.toPrecision(3)}. Arrow keys change it.`,
   axes: { identity: ['z₁', 'z₂'], pca: ['first principal component', 'second principal component'] },
   map: 'Map of latent space',
