@@ -29,10 +29,12 @@ name = chooser.selectbox(
     index=list(models).index(first),
     format_func=lambda key: describe(models[key]),
     label_visibility="collapsed",
+    key="model",
 )
 all_points = more.toggle(
     "training images too",
     value=session.asked_for_all_points(),
+    key="all points",
     help="Shows the training set after the test set, where the data set is on this machine: 70,000 points for MNIST.",
 )
 try:

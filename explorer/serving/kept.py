@@ -43,7 +43,8 @@ class Kept(Generic[T]):
                 value = make()
             finally:
                 with self._lock:
-                    self._making.pop(name, None)
+                    if self._making.get(name) is making:
+                        del self._making[name]
                     if value is not None:
                         self._values[name] = value
                         if len(self._values) > self.limit:

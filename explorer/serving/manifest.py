@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..latent_map.files import static_key
+from ..view import MAX_SIGMA, MIN_SIGMA
 from .pack import SHEET, map_range
 from .space import Space
 
@@ -13,18 +14,16 @@ PREFIX = "/explorer"
 
 def describe(space: Space) -> dict[str, Any]:
     """What the map needs to know to start: small values and addresses, as JSON."""
-    model, training = space.checkpoint.config.model, space.checkpoint.config.training
+    model = space.checkpoint.config.model
     base = f"{PREFIX}/model/{space.key}"
     files = f"{PREFIX}/static/{static_key()}"
     return {
         "name": space.name,
-        "dataset": training.dataset,
         "latent": space.latent,
         "imageShape": list(model.image_shape),
         "classes": list(space.latents.classes),
         "count": len(space.latents),
         "complete": space.complete,
-        "testElbo": space.test_elbo,
         "plane": {
             "kind": space.plane.kind,
             "basis": space.plane.basis.tolist(),
@@ -32,6 +31,7 @@ def describe(space: Space) -> dict[str, Any]:
             "range": map_range(space),
         },
         "points": space.points,
+        "sigma": [MIN_SIGMA, MAX_SIGMA],
         "codes": f"{base}/points.bin",
         "sheet": {"size": SHEET, "latents": f"{base}/latents-", "images": f"{PREFIX}/images/{space.data_key}/"},
         "decoder": f"{base}/decoder.onnx",

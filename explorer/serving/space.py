@@ -21,7 +21,7 @@ from ..inference import Rule, gaussian_rule
 from ..latents import Latents, encode
 from ..models import count_parameters
 from ..projection import Plane, fit_plane
-from ..registry import model_folder, summarise
+from ..registry import model_folder
 from .blobs import digest
 from .kept import Kept
 
@@ -60,11 +60,13 @@ class Space:
 
     @cached_property
     def key(self) -> str:
-        """Names the content: architecture, weights as they were loaded, images, labels, and how they are laid out."""
+        """Names all that is served under it: architecture, weights, images, labels, the plane and the rules."""
         config, state = self.checkpoint.config.model, self.checkpoint.model.state_dict()
         weights = [value.cpu().numpy().tobytes() for value in state.values()]
         labels = self.latents.labels.numpy().tobytes(), repr(self.latents.classes).encode()
-        return digest(LAYOUT, repr(config).encode(), *weights, *labels, self.data_key.encode())
+        derived = [self.plane.basis, *(part for rule in self.rules.values() for part in (rule.nodes, rule.weights))]
+        derived = [tensor.contiguous().numpy().tobytes() for tensor in derived]
+        return digest(LAYOUT, repr(config).encode(), *weights, *labels, *derived, self.data_key.encode())
 
     @cached_property
     def data_key(self) -> str:
@@ -99,11 +101,6 @@ class Space:
             )
             for name, nodes in sizes.items()
         }
-
-    @cached_property
-    def test_elbo(self) -> float | None:
-        """The model card's number, nats; None where a model has none."""
-        return summarise(self.name, self.checkpoint.folder).elbo
 
     def decoder_bytes(self) -> bytes:
         """decoder.onnx: the checkpoint's own where it is of these very weights, else made anew."""

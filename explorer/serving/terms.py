@@ -7,11 +7,11 @@ from typing import Any
 import torch
 
 from ..inference import gaussian_terms, point_terms, stretched
+from ..view import MAX_SIGMA, MIN_SIGMA
 from .space import Space
 
 # Beyond this the decoder is far outside anything it was trained on, and float32 soon overflows.
 LIMIT = 1_000.0
-MIN_SIGMA, MAX_SIGMA = 1e-4, 100.0
 
 
 class BadState(ValueError):

@@ -6,6 +6,9 @@
 // z float32 (k, d); x float32 (D), the anchor; images: how many of the first latents' mean
 // images are wanted. mean float32 (images, D); logLikelihood float32 (k), nats.
 
+import { words } from './words.mjs';
+
+const PATIENCE_MS = 10_000;
 const absolute = (url) => new URL(url, document.baseURI).href;
 
 /** onnxruntime-web in a worker of this page. */
@@ -68,13 +71,14 @@ export class ServerEngine {
   connect() {
     const url = new URL(this.manifest.socket, document.baseURI);
     url.protocol = url.protocol.replace('http', 'ws');
-    this.socket = new WebSocket(url);
-    this.socket.binaryType = 'arraybuffer';
-    this.socket.onmessage = ({ data }) => this.receive(data);
-    this.socket.onclose = () => this.fail(new Error('The connection to the server was lost.'));
+    const socket = (this.socket = new WebSocket(url));
+    socket.binaryType = 'arraybuffer';
+    socket.onmessage = ({ data }) => this.receive(data);
+    // The end of an old socket says nothing of the one that took its place.
+    socket.onclose = () => this.socket === socket && this.fail(new Error(words.engineFaults.lost));
     return new Promise((resolve, reject) => {
-      this.socket.onopen = () => resolve();
-      this.socket.onerror = () => reject(new Error('The server’s decoder cannot be reached.'));
+      socket.onopen = () => resolve();
+      socket.onerror = () => reject(new Error(words.engineFaults.unreachable));
     });
   }
 
@@ -102,10 +106,16 @@ export class ServerEngine {
     new Uint32Array(message, 0, 5).set([id, k, z.length / k, x.length, images]);
     new Float32Array(message, 20).set(z);
     new Float32Array(message, 20 + 4 * z.length).set(x);
+    const { socket } = this;
+    // A link that died without a word (a laptop that slept) would hold every later drag up.
+    const patience = setTimeout(() => {
+      if (this.socket === socket) this.fail(new Error(words.engineFaults.lost));
+      socket.close();
+    }, PATIENCE_MS);
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject });
-      this.socket.send(message);
-    });
+      socket.send(message);
+    }).finally(() => clearTimeout(patience));
   }
 
   close() {
@@ -118,28 +128,4 @@ export class ServerEngine {
 /** The engine a manifest names, or the one the person asked for. */
 export function openEngine(manifest, wanted) {
   return (wanted ?? manifest.engine) === 'server' ? new ServerEngine(manifest) : new BrowserEngine(manifest);
-}
-
-/** At most one evaluation under way and one waiting; the newest request replaces the waiting one. */
-export class Latest {
-  constructor(run) {
-    this.run = run;
-    this.busy = false;
-    this.pending = undefined;
-  }
-
-  push(request) {
-    this.pending = request;
-    if (!this.busy) this.drain();
-  }
-
-  async drain() {
-    this.busy = true;
-    while (this.pending !== undefined) {
-      const request = this.pending;
-      this.pending = undefined;
-      await this.run(request);
-    }
-    this.busy = false;
-  }
 }

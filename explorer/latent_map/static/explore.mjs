@@ -4,18 +4,20 @@
 // of a place only when it is let go, to give torch's numbers for it.
 
 import { loadPoints, loadRules, Sheets } from './data.mjs';
-import { nats, power, script, style } from './dom.mjs';
-import { Latest, openEngine } from './engines.mjs';
+import { script, style } from './dom.mjs';
+import { openEngine } from './engines.mjs';
 import { mapCovariance, Plane } from './gaussian.mjs';
 import { manifoldImage, priorShapes } from './layers.mjs';
+import { Latest } from './latest.mjs';
 import { LatentPlot } from './map.mjs';
 import { Overlay } from './overlay.mjs';
-import { askTorch, evaluate, evaluateAtRest, largestDifference, Stale } from './terms.mjs';
+import { evaluate, evaluateAtRest, Stale } from './terms.mjs';
+import { TorchCheck } from './torch_check.mjs';
 import { writeUrl } from './url.mjs';
 import { View } from './view.mjs';
 import { words } from './words.mjs';
 
-const TOLERANCE = 1e-3; // nats, browser against torch
+const REDRAW_MS = 300; // the manifold is drawn anew this long after the last zoom
 const KEYS_MS = 150; // arrow keys are at rest this long after the last of them
 
 export class Explore {
@@ -48,6 +50,7 @@ export class Explore {
     await styled;
     if (this.gone) return;
     this.view = new View(this.root, manifest, this.state, this.notices, this);
+    this.torch = new TorchCheck(manifest, this.view.panel);
     const [, points, anchor, rules] = await Promise.all(loading);
     if (this.gone) return;
     this.rules = rules;
@@ -55,7 +58,7 @@ export class Explore {
       hover: (index, event) => this.hover(index, event),
       unhover: () => this.unhover(),
       click: (index) => this.choose(index),
-      moved: () => this.place(),
+      moved: () => this.moved(),
     });
     this.overlay = new Overlay(this.plot, {
       move: (change, event) => this.move(change, event),
@@ -74,7 +77,7 @@ export class Explore {
     if (this.gone) return;
     this.view.ready(this.engine.kind);
     if (this.notices.length === 0) writeUrl(manifest, this.state);
-    this.verify();
+    this.torch.ask(this.request('rest'));
   }
 
   /** The opening view, wide enough to hold the handle too. */
@@ -124,7 +127,7 @@ export class Explore {
   /** Something was dragged. */
   move(change, event) {
     Object.assign(this.state, change);
-    this.asking?.abort();
+    this.torch.cancel();
     this.hovered = undefined;
     this.place();
     this.view.moving();
@@ -143,13 +146,13 @@ export class Explore {
       this.view.panel.showImage(result.mean);
       this.view.panel.showTerms(result.terms, { error: result.error, rule: request.rule });
       this.view.calm();
-      if (request.rule === 'rest') this.settled = { request, terms: result.terms };
+      if (request.rule === 'rest') this.torch.settle(request, result.terms);
       if (request.began !== undefined) {
         this.root.dispatchEvent(new CustomEvent('latent-map-painted', { detail: { began: request.began, painted: performance.now() } }));
       }
     } catch (error) {
       if (error instanceof Stale) return;
-      if (request.rule === 'rest') this.settled = { request }; // without terms, so that verify() need not wait
+      if (request.rule === 'rest') this.torch.settle(request); // so that torch's answer need not wait
       this.trouble(error);
     }
   }
@@ -168,31 +171,7 @@ export class Explore {
     }
     writeUrl(this.manifest, this.state);
     this.live.push(this.request('rest'));
-    this.verify();
-  }
-
-  async verify() {
-    this.asking?.abort();
-    const asking = (this.asking = new AbortController());
-    const request = this.request('rest');
-    this.view.panel.showTorch(words.torch.waiting, 'waiting');
-    try {
-      const torch = await askTorch(this.manifest, request, asking.signal);
-      while (!asking.signal.aborted && !same(this.settled?.request, request)) {
-        await new Promise((resolve) => setTimeout(resolve, 8)); // the browser's own rest numbers come first
-      }
-      if (asking.signal.aborted || this.gone) return;
-      if (!this.settled.terms) {
-        this.view.panel.showTorch(words.torch.alone, 'silent');
-        return;
-      }
-      const difference = largestDifference(this.settled.terms, torch);
-      const agrees = difference <= TOLERANCE;
-      this.view.panel.showTorch(agrees ? words.torch.agrees(power(difference)) : words.torch.differs(nats(difference, 4)), agrees ? 'agrees' : 'differs');
-      this.view.panel.torch.dataset.value = JSON.stringify(torch);
-    } catch (error) {
-      if (!asking.signal.aborted && !this.gone) this.view.panel.showTorch(words.torch.silent(error.message), 'silent');
-    }
+    this.torch.ask(this.request('rest'));
   }
 
   /** The encoder's own terms for this anchor. */
@@ -271,15 +250,27 @@ export class Explore {
     const drawing = (this.drawing = {}); // the last call wins, however long an earlier one's manifold takes
     try {
       const shapes = layers.has('prior') ? priorShapes() : [];
+      const view = this.plot.view();
       const images = layers.has('manifold')
-        ? [await manifoldImage(this.engine, this.plane, this.anchor, this.plot.view(), this.manifest.imageShape)]
+        ? [await manifoldImage(this.engine, this.plane, this.anchor, view, this.manifest.imageShape)]
         : [];
+      this.drawn = `${view}`;
       if (this.gone || drawing !== this.drawing) return;
       await this.plot.setLayers({ images, shapes });
       this.view.colourChips(this.plot.dark);
     } catch (error) {
       this.trouble(error);
     }
+  }
+
+  /** Zoomed, panned or resized: the handles at once, the manifold's grid when it stays so. */
+  moved() {
+    this.place();
+    clearTimeout(this.redrawing);
+    if (!this.state.layers.has('manifold')) return;
+    this.redrawing = setTimeout(() => {
+      if (!this.gone && this.drawn !== `${this.plot.view()}`) this.drawLayers();
+    }, REDRAW_MS);
   }
 
   async hover(index, event) {
@@ -304,16 +295,13 @@ export class Explore {
 
   destroy() {
     this.gone = true;
-    this.asking?.abort();
+    this.torch?.cancel();
     clearTimeout(this.resting);
+    clearTimeout(this.redrawing);
     this.engine?.close();
     this.plot?.destroy();
     this.root.replaceChildren();
   }
-}
-
-function same(a, b) {
-  return a && a.image === b.image && a.mode === b.mode && `${a.u}` === `${b.u}` && `${a.sigma}` === `${b.sigma}`;
 }
 
 function toggle(set, value) {

@@ -7,8 +7,6 @@ import { words } from './words.mjs';
 // A scale's handle sits this far outside two standard deviations, so that a narrow q's
 // three handles do not lie on one another.
 const CLEARANCE = 32;
-const MIN_SIGMA = 1e-3;
-const MAX_SIGMA = 20;
 
 export class Overlay {
   /** @param {{move({u?, sigma?}, event), release(byKey)}} events */
@@ -68,11 +66,17 @@ export class Overlay {
     node.setAttribute('transform', `translate(${at[0]} ${at[1]}) rotate(${angle})`);
   }
 
+  /** A scale within the bounds that the server and the address keep to. */
+  clamp(sigma) {
+    const [least, most] = this.plot.manifest.sigma;
+    return Math.min(Math.max(sigma, least), most);
+  }
+
   sigmaAt(j, from, by) {
     const at = this.plot.toPixels(this.state.u);
     const reach = j === 0 ? from[0] + by[0] - at[0] : at[1] - (from[1] + by[1]);
     const sigma = [...this.state.sigma];
-    sigma[j] = clamp((reach - CLEARANCE) / (2 * this.plot.unit()));
+    sigma[j] = this.clamp((reach - CLEARANCE) / (2 * this.plot.unit()));
     return sigma;
   }
 
@@ -116,7 +120,7 @@ export class Overlay {
     if (!grow) return;
     event.preventDefault();
     const sigma = [...this.state.sigma];
-    sigma[j] = clamp(sigma[j] * (event.shiftKey ? 1.25 : 1.04) ** grow);
+    sigma[j] = this.clamp(sigma[j] * (event.shiftKey ? 1.25 : 1.04) ** grow);
     this.events.move({ sigma }, event);
     this.events.release(true);
   }
@@ -125,8 +129,4 @@ export class Overlay {
 function move(handle, at) {
   handle.at = at;
   handle.style.transform = `translate(${at[0]}px, ${at[1]}px)`;
-}
-
-function clamp(sigma) {
-  return Math.min(Math.max(sigma, MIN_SIGMA), MAX_SIGMA);
 }

@@ -61,7 +61,7 @@ export class Panel {
 
   row(name) {
     const [label, tip] = words.terms[name];
-    const value = h('output', { class: `lx-value lx-${name}`, 'data-testid': `term-${name}` }, '–');
+    const value = h('span', { class: `lx-value lx-${name}`, 'data-testid': `term-${name}` }, '–');
     const theirs = h('span', { class: 'lx-theirs', 'data-testid': `encoder-${name}` }, '–');
     const error = h('small', { class: 'lx-error', title: words.error });
     return { value, theirs, error, cells: [h('span', { class: `lx-term lx-${name}`, title: tip }, label, error), value, theirs] };

@@ -19,7 +19,7 @@ export default function ({ parentElement, data }) {
   const identity = JSON.stringify([manifest.entry, manifest.terms]);
   const before = maps.get(parentElement);
   if (before?.identity === identity) {
-    before.map.then((map) => map.restyle());
+    before.map.then((map) => map.restyle(), () => {});
   } else {
     const root = parentElement.querySelector('.lx-root');
     const map = (async () => {
@@ -30,10 +30,15 @@ export default function ({ parentElement, data }) {
       const { Explore } = await import(new URL(manifest.entry, document.baseURI).href);
       return new Explore(root, manifest, state, old ? [] : notices);
     })();
+    // A front end that could not be loaded is tried again at the next chance.
+    map.catch((error) => {
+      maps.delete(parentElement);
+      root.textContent = `The map could not be loaded: ${error.message} Reload the page.`;
+    });
     maps.set(parentElement, { identity, map });
   }
   return () => {
-    maps.get(parentElement)?.map.then((map) => map.destroy());
+    maps.get(parentElement)?.map.then((map) => map.destroy(), () => {});
     maps.delete(parentElement);
   };
 }

@@ -86,7 +86,7 @@ export class View {
 
   chooser() {
     this.number = h('input', { type: 'number', min: 0, max: this.manifest.count - 1, step: 1, class: 'lx-number', 'aria-label': words.image,
-      'data-testid': 'image-number', onchange: () => this.actions.choose(Number(this.number.value)) });
+      'data-testid': 'image-number', onchange: () => (this.number.value ? this.actions.choose(Number(this.number.value)) : this.actions.stay()) });
     this.label = h('strong', { class: 'lx-label', 'data-testid': 'image-label' });
     const step = (by) => () => this.actions.step(by);
     return h('div', { class: 'lx-chooser' },

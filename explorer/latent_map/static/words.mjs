@@ -74,6 +74,10 @@ export const words = {
   dismiss: 'Dismiss',
   broken: (why) => `The map could not start: ${why}`,
   hiccup: (why) => `Not decoded: ${why}`,
+  engineFaults: {
+    lost: 'The connection to the server was lost.',
+    unreachable: 'The server’s decoder cannot be reached.',
+  },
   loading: 'Getting the decoder and the points …',
   handle: (u) => `Position on the map: ${u[0].toFixed(2)}, ${u[1].toFixed(2)}. Arrow keys move it, with Shift further.`,
   ellipses: 'Solid: one and two standard deviations of q, which hold 39 % and 86 % of it. Dashed: the encoder’s q.',
