@@ -3,11 +3,11 @@
 // Pointer move -> latents -> engine -> pixels and terms, all in this page. The server hears
 // of a place only when it is let go, to give torch's numbers for it.
 
+import { Background } from './background.mjs';
 import { loadPoints, loadRules, Sheets } from './data.mjs';
 import { script, style } from './dom.mjs';
 import { openEngine } from './engines.mjs';
 import { mapCovariance, Plane } from './gaussian.mjs';
-import { manifoldImage, priorShapes } from './layers.mjs';
 import { Latest } from './latest.mjs';
 import { LatentPlot } from './map.mjs';
 import { Overlay } from './overlay.mjs';
@@ -17,7 +17,6 @@ import { writeUrl } from './url.mjs';
 import { View } from './view.mjs';
 import { words } from './words.mjs';
 
-const REDRAW_MS = 300; // the manifold is drawn anew this long after the last zoom
 const KEYS_MS = 150; // arrow keys are at rest this long after the last of them
 
 export class Explore {
@@ -58,7 +57,17 @@ export class Explore {
       hover: (index, event) => this.hover(index, event),
       unhover: () => this.unhover(),
       click: (index) => this.choose(index),
-      moved: () => this.moved(),
+      moved: () => {
+        this.place();
+        this.background?.moved();
+      },
+    });
+    this.background = new Background({
+      engine: this.engine, plane: this.plane, plot: this.plot, manifest,
+      anchor: () => this.anchor,
+      layers: () => this.state.layers,
+      drawn: () => this.view.colourChips(this.plot.dark),
+      trouble: (error) => this.trouble(error),
     });
     this.overlay = new Overlay(this.plot, {
       move: (change, event) => this.move(change, event),
@@ -71,7 +80,7 @@ export class Explore {
     if (this.gone) return;
     this.view.open(this.overlay.element);
     this.place();
-    this.drawLayers();
+    this.background.draw();
     this.live.push(this.request('rest'));
     await this.measureEncoder();
     if (this.gone) return;
@@ -199,7 +208,7 @@ export class Explore {
       this.setAnchor(anchor);
       this.returnToEncoder();
       await this.measureEncoder();
-      if (this.manifest.latent > 2 && this.state.layers.has('manifold')) this.drawLayers();
+      if (this.manifest.latent > 2 && this.state.layers.has('manifold')) this.background.draw();
     } catch (error) {
       if (wanted === this.wanted) this.stay();
       this.trouble(error);
@@ -236,41 +245,13 @@ export class Explore {
   toggleLayer(name) {
     toggle(this.state.layers, name);
     writeUrl(this.manifest, this.state);
-    return this.drawLayers();
+    return this.background.draw();
   }
 
   toggleClass(label) {
     toggle(this.state.hidden, label);
     writeUrl(this.manifest, this.state);
     this.plot.setHidden(this.state.hidden);
-  }
-
-  async drawLayers() {
-    const { layers } = this.state;
-    const drawing = (this.drawing = {}); // the last call wins, however long an earlier one's manifold takes
-    try {
-      const shapes = layers.has('prior') ? priorShapes() : [];
-      const view = this.plot.view();
-      const images = layers.has('manifold')
-        ? [await manifoldImage(this.engine, this.plane, this.anchor, view, this.manifest.imageShape)]
-        : [];
-      this.drawn = `${view}`;
-      if (this.gone || drawing !== this.drawing) return;
-      await this.plot.setLayers({ images, shapes });
-      this.view.colourChips(this.plot.dark);
-    } catch (error) {
-      this.trouble(error);
-    }
-  }
-
-  /** Zoomed, panned or resized: the handles at once, the manifold's grid when it stays so. */
-  moved() {
-    this.place();
-    clearTimeout(this.redrawing);
-    if (!this.state.layers.has('manifold')) return;
-    this.redrawing = setTimeout(() => {
-      if (!this.gone && this.drawn !== `${this.plot.view()}`) this.drawLayers();
-    }, REDRAW_MS);
   }
 
   async hover(index, event) {
@@ -289,7 +270,7 @@ export class Explore {
     await this.started;
     if (this.gone || !this.overlay) return;
     await this.plot.restyle();
-    await this.drawLayers();
+    await this.background.draw();
     this.place();
   }
 
@@ -297,7 +278,7 @@ export class Explore {
     this.gone = true;
     this.torch?.cancel();
     clearTimeout(this.resting);
-    clearTimeout(this.redrawing);
+    this.background?.destroy();
     this.engine?.close();
     this.plot?.destroy();
     this.root.replaceChildren();

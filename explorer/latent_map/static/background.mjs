@@ -1,0 +1,46 @@
+// What lies behind and around the points, kept in step with what is switched on and in view.
+
+import { manifoldImage, priorShapes } from './layers.mjs';
+
+const REDRAW_MS = 300; // the manifold is drawn anew this long after the last zoom
+
+export class Background {
+  /** @param {{engine, plane, plot, manifest, anchor(), layers(), drawn(), trouble(error)}} scene */
+  constructor(scene) {
+    this.scene = scene;
+  }
+
+  /** Draws the layers that are on; the last call wins, however long an earlier one's manifold takes. */
+  async draw() {
+    const { engine, plane, plot, manifest } = this.scene;
+    const layers = this.scene.layers();
+    const drawing = (this.drawing = {});
+    const view = plot.view();
+    try {
+      const shapes = layers.has('prior') ? priorShapes() : [];
+      const images = layers.has('manifold')
+        ? [await manifoldImage(engine, plane, this.scene.anchor(), view, manifest.imageShape)]
+        : [];
+      if (this.gone || drawing !== this.drawing) return;
+      this.view = `${view}`;
+      await plot.setLayers({ images, shapes });
+      this.scene.drawn();
+    } catch (error) {
+      if (!this.gone) this.scene.trouble(error);
+    }
+  }
+
+  /** Zoomed, panned or resized: the manifold's grid follows when it stays so. */
+  moved() {
+    clearTimeout(this.waiting);
+    if (!this.scene.layers().has('manifold')) return;
+    this.waiting = setTimeout(() => {
+      if (!this.gone && this.view !== `${this.scene.plot.view()}`) this.draw();
+    }, REDRAW_MS);
+  }
+
+  destroy() {
+    this.gone = true;
+    clearTimeout(this.waiting);
+  }
+}
