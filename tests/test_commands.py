@@ -98,7 +98,7 @@ def test_ctrl_c_keeps_what_was_learnt_up_to_a_whole_step(tmp_path: Path) -> None
     )
     try:
         metrics, deadline = tmp_path / "metrics.jsonl", time.monotonic() + 60
-        while not (metrics.is_file() and metrics.read_text().count("\n") >= 2):
+        while not (metrics.is_file() and metrics.read_text().count("\n") >= 1):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.037)

@@ -19,4 +19,10 @@ def test_choosing_a_speed_leaves_the_model_and_the_threads_alone(monkeypatch: py
     twin = build(config, seed=0).state_dict()
     assert all(torch.equal(value, twin[name]) for name, value in model.state_dict().items())
     assert torch.get_num_threads() == threads and torch.equal(images, before)
-    assert speed.threads >= 1 and "times one thread" in speed.reason
+    assert speed.threads >= 1 and "times the slowest" in speed.reason
+
+
+def test_what_is_given_is_taken_and_not_timed() -> None:
+    model, images = build(ModelConfig((1, 8, 8), 2, hidden=(16,))), torch.zeros(50, 1, 8, 8, dtype=torch.uint8)
+    speed = choose_speed(model, images, 32, threads=1, bfloat16=True)
+    assert (speed.threads, speed.bfloat16) == (1, True) and "as asked" in speed.reason

@@ -72,17 +72,27 @@ class Run:
         _keep_reports(folder / METRICS_FILE, self.state.step)
 
     def __iter__(self) -> Iterator[Progress]:
-        saved, written = time.monotonic(), 0.0
+        saved, due = time.monotonic(), 0.0
         with (self.folder / METRICS_FILE).open("a", encoding="utf-8") as metrics:
-            for progress in train(self.model, self.config.training, self.images, self.state, self.speed):
-                if progress.fraction >= min(written + METRICS_SHARE, 1.0):
-                    metrics.write(json.dumps(dataclasses.asdict(progress)) + "\n")
-                    metrics.flush()
-                    written = progress.fraction
-                yield progress
-                if time.monotonic() - saved > SAVE_SECONDS:
-                    self.save()
-                    saved = time.monotonic()
+
+            def write(progress: Progress) -> None:
+                metrics.write(json.dumps(dataclasses.asdict(progress)) + "\n")
+                metrics.flush()
+
+            waiting: Progress | None = None
+            try:
+                for progress in train(self.model, self.config.training, self.images, self.state, self.speed):
+                    waiting = progress
+                    if progress.fraction >= due:
+                        write(progress)
+                        waiting, due = None, min(progress.fraction + METRICS_SHARE, 1.0)
+                    yield progress
+                    if time.monotonic() - saved > SAVE_SECONDS:
+                        self.save()
+                        saved = time.monotonic()
+            finally:
+                if waiting is not None:  # where the run was left, its last report is kept too
+                    write(waiting)
 
     def save(self) -> None:
         """Keeps the run's state, so that it can be resumed from here."""
