@@ -32,7 +32,7 @@ BROWSER_WEIGHTS = 6_000_000
 # and a coarser grid whose difference from the one at rest is shown as its error.
 NODES = {
     1: {"live": 32, "check": 128, "rest": 256},
-    2: {"live": 10**2, "check": 24**2, "rest": 96**2},
+    2: {"live": 6**2, "check": 24**2, "rest": 96**2},
     0: {"live": 64, "rest": 512},
 }
 REPLICATES = 8

@@ -32,9 +32,13 @@ export class Bars {
     return this.full;
   }
 
+  /** Stretched by a transform: a width would have the page laid out anew in every frame. */
   draw(track, lengths) {
+    let from = 0;
     track.segments.forEach((node, i) => {
-      node.style.width = `${(100 * Math.min(Math.max(lengths[i], 0), this.full)) / this.full}%`;
+      const share = Math.min(Math.max(lengths[i] ?? 0, 0) / this.full, 1 - from);
+      node.style.transform = `translateX(${-100 * from}%) scaleX(${share})`;
+      from += share;
     });
   }
 

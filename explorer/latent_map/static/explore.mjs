@@ -138,9 +138,10 @@ export class Explore {
     Object.assign(this.state, change);
     this.torch.cancel();
     this.hovered = undefined;
+    // The decoder works in its own thread while this one draws.
+    this.live.push(this.request('live', event));
     this.place();
     this.view.moving();
-    this.live.push(this.request('live', event));
   }
 
   async decode(request) {
