@@ -50,9 +50,7 @@ class Rule:
         return means.std() / math.sqrt(self.replicates)
 
 
-def gaussian_rule(
-    dimensions: int, nodes: int, *, replicates: int = 1, seed: int = 0, whiten: bool = False
-) -> Rule:
+def gaussian_rule(dimensions: int, nodes: int, *, replicates: int = 1, seed: int = 0, whiten: bool = False) -> Rule:
     """About `nodes` nodes for a standard Gaussian.
 
     Args:
