@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from explorer.config import ACTIVATIONS, ModelConfig
-from explorer.models import VAE, build, count_parameters
+from explorer.models import VAE, build, count_parameters, multiply_adds
 
 CONFIGS = [
     ModelConfig((1, 8, 8), 1, hidden=(6,)),
@@ -91,3 +91,11 @@ def test_an_image_is_coded_alone(config: ModelConfig) -> None:
     torch.testing.assert_close(model.posterior(x).mean[4:5], model.posterior(x[4:5]).mean)
     z = torch.randn(6, config.latent, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(model.likelihood(z).mean[4:5], model.likelihood(z[4:5]).mean)
+
+
+def test_multiply_adds_are_those_of_the_layers_written_out() -> None:
+    dense = build(ModelConfig(latent=3, hidden=(20, 10)))
+    assert multiply_adds(dense.decoder.network, 3) == 3 * 10 + 10 * 20 + 20 * 784
+    conv = build(ModelConfig(latent=3, network="conv", hidden=(4, 8, 16)))
+    flat = 3 * 16 + 16 * 8 * 7 * 7
+    assert multiply_adds(conv.decoder.network, 3) == flat + 8 * 4 * 16 * 7 * 7 + 4 * 1 * 16 * 14 * 14

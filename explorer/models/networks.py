@@ -82,3 +82,23 @@ def conv_decoder(latent: int, hidden: Sequence[int], shape: tuple[int, int, int]
 def count_parameters(module: nn.Module) -> int:
     """Number of weights, also of a module on the meta device."""
     return sum(parameter.numel() for parameter in module.parameters())
+
+
+@torch.inference_mode()
+def multiply_adds(decoder: nn.Module, latent: int) -> int:
+    """Multiply-adds that one latent (1, latent) costs: a convolution uses its weights at every place."""
+    total = 0
+
+    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        places = inputs[0][0, 0].numel() if isinstance(module, nn.ConvTranspose2d) else 1
+        total += module.weight.numel() * places
+
+    layers = [module for module in decoder.modules() if isinstance(module, (nn.Linear, nn.ConvTranspose2d))]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    try:
+        decoder(torch.zeros(1, latent, device=next(decoder.parameters()).device))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return total

@@ -19,15 +19,15 @@ from ..export import DECODER_FILE, export_decoder, fingerprint
 from ..gallery import load_gallery
 from ..inference import Rule, gaussian_rule
 from ..latents import Latents, encode
-from ..models import count_parameters
+from ..models import multiply_adds
 from ..projection import Plane, fit_plane
 from ..registry import model_folder
 from .blobs import digest
 from .kept import Kept
 
-# Multiply-adds a frame that the browser gets through in a few milliseconds (about 15 GMAC/s
-# measured); a decoder of more weights than BROWSER_WEIGHTS is run on the server instead.
-BROWSER_WEIGHTS = 6_000_000
+# What a browser gets through in one frame: about 15 G multiply-adds a second were measured, so
+# 64 nodes of this many take some 13 ms. A decoder that needs more an image runs on the server.
+BROWSER_MULTIPLY_ADDS = 3_000_000
 # Nodes of an expectation under q, by latent size (0: any other): while one drags, at rest,
 # and a coarser grid whose difference from the one at rest is shown as its error.
 NODES = {
@@ -77,14 +77,15 @@ class Space:
     def latent(self) -> int:
         return self.checkpoint.config.model.latent
 
-    @property
-    def decoder_weights(self) -> int:
-        return count_parameters(self.checkpoint.model.decoder)
+    @cached_property
+    def decoder_cost(self) -> int:
+        """Multiply-adds of one decoded image."""
+        return multiply_adds(self.checkpoint.model.decoder.network, self.latent)
 
     @property
     def engine(self) -> str:
         """Where this decoder runs unless the person asks otherwise: "browser" or "server"."""
-        return "browser" if self.decoder_weights <= BROWSER_WEIGHTS else "server"
+        return "browser" if self.decoder_cost <= BROWSER_MULTIPLY_ADDS else "server"
 
     @cached_property
     def codes(self) -> Tensor:
