@@ -17,9 +17,10 @@ FORMAT = 1
 MAX_PARAMETERS = 200_000_000
 
 NETWORKS = ("mlp", "conv")
-LIKELIHOODS = ("bernoulli",)
+LIKELIHOODS = ("bernoulli", "continuous-bernoulli", "gaussian", "discretised-logistic")
 ACTIVATIONS = ("relu", "silu", "gelu", "tanh")
-BINARISATIONS = ("dynamic", "fixed", "threshold")
+# Ways to make the binary pixels a Bernoulli is a likelihood of; "none" for all other likelihoods.
+BINARISATIONS = ("dynamic", "fixed", "threshold", "none")
 
 
 class ConfigError(ValueError):
@@ -63,9 +64,10 @@ class ModelConfig:
     Attributes:
         image_shape: (channels, height, width) of one image.
         latent: d, the number of latent dimensions.
-        network: "mlp", or "conv" (two strided convolutions before one dense layer).
-        hidden: widths of the encoder's hidden layers ("mlp"), or the two channel
-            counts and the dense width ("conv"); the decoder mirrors them.
+        network: "mlp", or "conv" (strided convolutions before one dense layer).
+        hidden: widths of the encoder's hidden layers ("mlp"), or the channels of each
+            convolution, which halves height and width, and last the dense width ("conv");
+            the decoder mirrors them.
         activation: the non-linearity between layers.
         likelihood: the family of p(x|z).
     """
@@ -86,10 +88,14 @@ class ModelConfig:
         _choice("network", self.network, NETWORKS)
         object.__setattr__(self, "hidden", _whole_tuple("hidden", self.hidden, (1, 8), 1, 8192))
         if self.network == "conv":
-            if len(self.hidden) != 3:
-                raise ConfigError("hidden must have three entries for a conv network: two channel counts and a width.")
-            if shape[1] % 4 or shape[2] % 4:
-                raise ConfigError("a conv network needs an image height and width divisible by 4.")
+            halvings = len(self.hidden) - 1
+            if halvings < 1:
+                raise ConfigError("hidden must have two entries or more for a conv network: channels, then a width.")
+            if shape[1] % 2**halvings or shape[2] % 2**halvings:
+                raise ConfigError(
+                    f"a conv network of {halvings} convolutions needs an image height and width divisible by "
+                    f"{2**halvings}, not {shape[1]} and {shape[2]}."
+                )
         _choice("activation", self.activation, ACTIVATIONS)
         _choice("likelihood", self.likelihood, LIKELIHOODS)
 
@@ -117,7 +123,10 @@ class TrainingConfig:
         kl_warm_up: share of the budget over which the KL's weight rises from 0 to beta in a
             straight line (Sonderby et al. 2016); it keeps latent dimensions from collapsing
             before the decoder has learnt to use them.
-        binarisation: how grey values become the binary pixels of a Bernoulli.
+        free_bits: nats that each latent dimension may use before its KL, averaged over the
+            minibatch, counts in the loss (Kingma et al. 2016, eq. 15); 0 for none.
+        binarisation: how grey values become the binary pixels of a Bernoulli; "none" where the
+            likelihood is one of grey or colour values.
         seed: of the initial weights, the shuffling, the binarisation and the noise.
     """
 
@@ -130,6 +139,7 @@ class TrainingConfig:
     gradient_norm: float = 150.0
     beta: float = 1.0
     kl_warm_up: float = 0.0
+    free_bits: float = 0.0
     binarisation: str = "dynamic"
     seed: int = 0
 
@@ -146,6 +156,7 @@ class TrainingConfig:
         _real("gradient_norm", self.gradient_norm, 1e-6, 1e12)
         _real("beta", self.beta, 0.0, 1_000.0)
         _real("kl_warm_up", self.kl_warm_up, 0.0, 1.0)
+        _real("free_bits", self.free_bits, 0.0, 100.0)
         _choice("binarisation", self.binarisation, BINARISATIONS)
         _whole("seed", self.seed, 0, 2**31 - 1)
 
@@ -164,6 +175,16 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        binary = self.model.likelihood == "bernoulli"
+        if binary == (self.training.binarisation == "none"):
+            raise ConfigError(
+                "a Bernoulli likelihood needs binary pixels: choose dynamic, fixed or threshold as binarisation."
+                if binary
+                else f"a {self.model.likelihood} likelihood is one of grey values: its binarisation is none, "
+                f"not {self.training.binarisation}."
+            )
 
     def to_json(self) -> str:
         """The configuration as JSON text, stable under a round trip."""

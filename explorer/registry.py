@@ -1,4 +1,4 @@
-"""The models there are: the pretrained ones, and those in the folder of one's own."""
+"""The models there are: the pretrained ones, those trained or brought in the app, and those in a folder of one's own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 
 from .card import EVALUATION_FILE
 from .checkpoint import CONFIG_FILE, MAX_CONFIG_BYTES, Checkpoint, CheckpointError, load_checkpoint
+from .datasets import default_data_dir
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 DEFAULT = "mnist-2d"
@@ -28,11 +29,20 @@ def own_folder() -> Path:
     return Path(os.environ.get("EXPLORER_MODELS") or "runs")
 
 
+def kept_folder() -> Path:
+    """Where the app keeps the models that are trained or brought in it: models/ in the data folder."""
+    return default_data_dir() / "models"
+
+
 def models() -> dict[str, Path]:
-    """Every model that can be opened by name, with its folder; a pretrained name wins."""
+    """Every model that can be opened by name, with its folder.
+
+    Of two with one name a pretrained one wins, then one of the app's own.
+    """
     found = {name: PRETRAINED / name for name in pretrained()}
-    for path in sorted(own_folder().glob(f"*/{CONFIG_FILE}")):
-        found.setdefault(path.parent.name, path.parent)
+    for folder in (kept_folder(), own_folder()):
+        for path in sorted(folder.glob(f"*/{CONFIG_FILE}")):
+            found.setdefault(path.parent.name, path.parent)
     return found
 
 

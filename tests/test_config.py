@@ -61,7 +61,10 @@ def test_it_is_frozen_and_lists_become_tuples() -> None:
         ("model.image_shape", [1, 10**6, 10**6], "image_shape"),
         ("model.network", "transformer", "network"),
         ("model.network", ["mlp"], "network"),
-        ("model.network", "conv", "hidden"),
+        ("model.hidden", [64] * 9, "hidden"),
+        ("training.free_bits", -0.1, "free_bits"),
+        ("training.binarisation", "none", "Bernoulli"),
+        ("model.likelihood", "gaussian", "none"),
         ("model.activation", "x" * 500_000, "activation"),
         ("model.likelihood", "poisson", "likelihood"),
         ("model.extra", 1, "extra"),
@@ -114,3 +117,10 @@ def test_a_model_of_allowed_parts_may_still_be_too_large() -> None:
     config = ModelConfig(hidden=(8192,) * 8)
     with pytest.raises(ConfigError, match="weights"):
         build(config)
+
+
+def test_a_convolutional_network_halves_what_can_be_halved() -> None:
+    assert ModelConfig((3, 64, 64), network="conv", hidden=(8, 8, 8, 8, 64)).hidden[-1] == 64
+    for shape, hidden in (((1, 28, 28), (8, 8, 8, 64)), ((1, 28, 27), (8, 64)), ((1, 28, 28), (64,))):
+        with pytest.raises(ConfigError, match="conv network"):
+            ModelConfig(shape, network="conv", hidden=hidden)

@@ -25,6 +25,7 @@ PAGES = sorted((ROOT / "pages").rglob("*.py"))
 #   dataset -> model -> objective -> (checkpoint) -> training -> latents -> projection -> latent_map -> page
 # `training` writes checkpoints, so `checkpoint` stands before it.
 MAY_IMPORT: dict[str, set[str]] = {
+    "names": set(),
     "config": set(),
     "device": set(),
     "view": set(),
@@ -36,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gallery": {"checkpoint"},
     "export": {"checkpoint", "models"},
     "card": {"checkpoint", "config", "inference"},
-    "registry": {"card", "checkpoint"},
+    "registry": {"card", "checkpoint", "datasets"},
     "explorer": {"models", "registry"},  # explorer/__init__.py
     "latents": {"datasets", "models"},
     "projection": set(),

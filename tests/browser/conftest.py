@@ -14,7 +14,8 @@ from tests.browser.harness import CHROMIUM_ARGS, READY, chromium_path, server
 @pytest.fixture(scope="session")
 def address(tmp_path_factory) -> Iterator[str]:
     """The app, served with the pretrained models."""
-    with server(EXPLORER_MODELS=str(tmp_path_factory.mktemp("models"))) as url:
+    folders = {name: str(tmp_path_factory.mktemp(name.lower())) for name in ("EXPLORER_MODELS", "EXPLORER_DATA")}
+    with server(**folders) as url:
         yield url
 
 

@@ -44,6 +44,9 @@ def free_port() -> int:
 def server(**environment: str) -> Iterator[str]:
     """The app as `python -m explorer` serves it; yields its address."""
     port = free_port()
+    own = None if "EXPLORER_DATA" in environment else tempfile.TemporaryDirectory()
+    if own:  # nobody's own data folder has a part in what is tested
+        environment["EXPLORER_DATA"] = own.name
     log = tempfile.TemporaryFile()  # noqa: SIM115 - not a pipe: nobody reads it, and a full one stops the server
     process = subprocess.Popen(
         [sys.executable, "-m", "explorer", "--port", str(port)],
