@@ -66,7 +66,7 @@ def test_train_writes_a_whole_checkpoint_and_repeats_itself(
     assert gallery is not None and torch.equal(gallery.images, load_dataset("digits", "test").images)
 
     # Stopped after the first report, and resumed: the very same weights.
-    monkeypatch.setattr("explorer.training.loop.REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("explorer.training.cadence.REPORT_SECONDS", 0.0)
     run = Run(
         load_checkpoint(tmp_path / "a").config,
         load_dataset("digits"),
@@ -117,7 +117,7 @@ def test_ctrl_c_keeps_what_was_learnt_up_to_a_whole_step(tmp_path: Path) -> None
     model = build(opened.config.model, seed=0)
     state = start(model, opened.config.training, torch.device("cpu"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("explorer.training.loop.REPORT_SECONDS", 0.0)
+        patch.setattr("explorer.training.cadence.REPORT_SECONDS", 0.0)
         for progress in train(model, opened.config.training, load_dataset("digits").images, state, Speed(**speed)):
             if progress.step == steps:
                 break
@@ -184,6 +184,8 @@ def test_export_writes_the_decoder_beside_the_checkpoint_or_elsewhere(
         (["evaluate", "{}", "--device", "tpu"], "tpu"),
         (["export", "no-such-model"], "no-such-model"),
         (["train", "--dataset", "digits", "--out", "{}/new", "--latent", "0"], "latent"),
+        (["train", "--dataset", "cats", "--out", "{}/new"], "cats"),
+        (["train", "--dataset", "digits", "--out", "{}/new", "--likelihood", "gaussian", "--binarisation", "fixed"], "none"),
         (["train", "--dataset", "digits", "--out", "{}/new", "--hidden", "16,a"], "--hidden"),
         (["train", "--dataset", "digits", "--out", "{}/new", "--hidden", "1000000000"], "hidden"),
         (["train", "--dataset", "digits", "--out", "{}/new", "--network", "conv", "--hidden", "8"], "hidden"),

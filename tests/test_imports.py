@@ -37,6 +37,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gallery": {"checkpoint"},
     "export": {"checkpoint", "models"},
     "card": {"checkpoint", "config", "inference"},
+    "recipes": {"config"},
+    "publish": {"card", "checkpoint", "datasets", "export", "gallery", "inference"},
     "registry": {"card", "checkpoint", "datasets"},
     "explorer": {"models", "registry"},  # explorer/__init__.py
     "latents": {"datasets", "models"},
@@ -51,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": {"serving"},
     "commands": {
         *("card", "checkpoint", "config", "datasets", "device", "export", "gallery", "inference"),
-        *("models", "registry", "serving", "training"),
+        *("models", "publish", "recipes", "registry", "serving", "training"),
     },
     "__main__": {"commands"},
 }

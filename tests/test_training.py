@@ -36,7 +36,7 @@ def digits() -> Dataset:
 @pytest.fixture
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """A report after each step, so that a run can be left after any."""
-    monkeypatch.setattr("explorer.training.loop.REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("explorer.training.cadence.REPORT_SECONDS", 0.0)
 
 
 def config_of(**values: object) -> Config:

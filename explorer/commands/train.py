@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import shlex
+import dataclasses
 import signal
 import threading
 from collections.abc import Iterator
@@ -12,21 +12,15 @@ from pathlib import Path
 
 import torch
 
-from ..card import write_card
-from ..checkpoint import load_checkpoint
-from ..config import ACTIVATIONS, BINARISATIONS, NETWORKS, Config, ModelConfig, TrainingConfig
-from ..datasets import Dataset, load_dataset, names
-from ..datasets.binarise import repeatable
+from ..config import ACTIVATIONS, BINARISATIONS, LIKELIHOODS, NETWORKS, Config, ModelConfig, TrainingConfig
+from ..datasets import Dataset, load_dataset
 from ..device import choose_device
-from ..export import export_decoder
-from ..gallery import Gallery, save_gallery
-from ..inference.evaluation import evaluate
+from ..publish import publish
+from ..recipes import binarisation_for, command_for, hidden_for
 from ..training import Run
 from .console import ProgressLine, duration
 
-GALLERY_IMAGES = 1_000
-# What the command takes when neither widths nor a budget are given.
-HIDDEN = {"mlp": (512, 256, 128), "conv": (32, 64, 256)}
+# What the command takes when no budget is given.
 SECONDS = 120.0
 PRECISIONS = ("float32", "bfloat16")
 
@@ -34,12 +28,13 @@ HELP = "train a variational autoencoder and write a checkpoint"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dataset", choices=names(), default="mnist")
+    parser.add_argument("--dataset", default="mnist", help="a data set's name, or that of your own pictures")
     parser.add_argument("--latent", type=int, default=2, help="latent dimensions (default: 2)")
     parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoint")
     parser.add_argument("--network", choices=NETWORKS, default="mlp")
-    parser.add_argument("--hidden", help="widths, as 512,256,128; for conv: channels,channels,width")
-    parser.add_argument("--activation", choices=ACTIVATIONS, default="relu")
+    parser.add_argument("--hidden", help="widths, as 512,256,128; for conv: channels of each halving, then a width")
+    parser.add_argument("--activation", choices=ACTIVATIONS, default=ModelConfig.activation)
+    parser.add_argument("--likelihood", choices=LIKELIHOODS, default="bernoulli")
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--seconds", type=float, help=f"wall-clock budget (default: {SECONDS:g})")
     budget.add_argument("--epochs", type=int, help="budget in passes over the data; repeatable on a CPU")
@@ -48,13 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weight-decay", type=float, default=0.0)
     parser.add_argument("--beta", type=float, default=1.0, help="weight of the KL in the loss")
     parser.add_argument("--kl-warm-up", type=float, default=0.0, help="share of the budget over which it rises from 0")
-    parser.add_argument("--binarisation", choices=BINARISATIONS, default="dynamic")
+    parser.add_argument("--free-bits", type=float, default=0.0, help="nats a latent dimension may use before they count")
+    parser.add_argument("--binarisation", choices=BINARISATIONS, help="of a Bernoulli's pixels (default: dynamic)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="processor threads (default: timed)")
     parser.add_argument("--precision", choices=PRECISIONS, help="of the matrix products (default: timed)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--data", type=Path, help="data folder in torchvision's layout (default: EXPLORER_DATA)")
     parser.add_argument("--download", action="store_true", help="download the data set where it is missing")
+    parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard's event files beside metrics.jsonl")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was stopped in --out")
 
 
@@ -76,42 +73,34 @@ def run(args: argparse.Namespace) -> int:
         resume=args.resume,
         threads=args.threads,
         bfloat16=None if args.precision is None else args.precision == "bfloat16",
+        heldout=test,
+        tensorboard=args.tensorboard,
     )
     print(f"Arithmetic: {training.speed.reason}.")
     whole = _train(training)
     config = training.finish(whole=whole)
     if not whole:
         print(f"Stopped. What was learnt is in {args.out}; the same command with --resume goes on.")
-    checkpoint = load_checkpoint(args.out, device=device.torch)  # the rounded weights are what is measured
-    _describe(args, checkpoint.config, checkpoint.model, test)
+    _publish(args.out, config, test, device.torch)
     return 0
 
 
 def _config(args: argparse.Namespace, dataset: Dataset) -> Config:
-    hidden = HIDDEN[args.network]
+    hidden = hidden_for(args.network, dataset.image_shape)
     if args.hidden:
         try:
             hidden = tuple(int(width) for width in args.hidden.split(","))
         except ValueError:
             raise ValueError(f"--hidden takes whole numbers with commas between, not {args.hidden!r}.") from None
-    model = ModelConfig(dataset.image_shape, args.latent, args.network, hidden, args.activation)
-    budget_is_epochs = args.epochs is not None
-    seconds = SECONDS if args.seconds is None else args.seconds
-    return Config(
-        model,
-        TrainingConfig(
-            dataset=args.dataset,
-            epochs=args.epochs if budget_is_epochs else 0,
-            seconds=0.0 if budget_is_epochs else seconds,
-            batch_size=args.batch_size,
-            learning_rate=args.learning_rate,
-            weight_decay=args.weight_decay,
-            beta=args.beta,
-            kl_warm_up=args.kl_warm_up,
-            binarisation=args.binarisation,
-            seed=args.seed,
-        ),
-    )
+    model = ModelConfig(dataset.image_shape, args.latent, args.network, hidden, args.activation, args.likelihood)
+    same = {field.name for field in dataclasses.fields(TrainingConfig)} & set(vars(args))
+    values = {name: getattr(args, name) for name in same} | {
+        "epochs": args.epochs or 0,
+        # A budget of 0 epochs is as much of a mistake as one of 0 seconds, and is refused as such.
+        "seconds": 0.0 if args.epochs is not None else SECONDS if args.seconds is None else args.seconds,
+        "binarisation": args.binarisation or binarisation_for(args.likelihood),
+    }
+    return Config(model, TrainingConfig(**values))
 
 
 def _train(training: Run) -> bool:
@@ -152,31 +141,17 @@ def _interruption() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _describe(args: argparse.Namespace, config: Config, model: torch.nn.Module, test: Dataset) -> None:
-    save_gallery(args.out, Gallery(test.images[:GALLERY_IMAGES], test.labels[:GALLERY_IMAGES], test.classes))
-    x = repeatable(test.images, args.binarisation)
+def _publish(out: Path, config: Config, test: Dataset, device: torch.device) -> None:
+    folder = out.resolve()
     line = ProgressLine()
     print("Measuring on the test set.")
-    result = evaluate(model, x, evidence_images=200, progress=lambda fraction: line.show(fraction, "test set"))
+    result = publish(
+        out,
+        test,
+        name=folder.name,
+        command=command_for(config, "/".join(folder.parts[-2:])),
+        device=device,
+        progress=lambda fraction: line.show(fraction, "test set"),
+    )
     line.close()
-    export_decoder(model.cpu(), args.out)
-    speed = config.provenance["speed"]
-    args.threads, args.precision = speed["threads"], PRECISIONS[speed["bfloat16"]]
-    write_card(args.out, args.out.resolve().name, config, result, _command(args))
-    print(f"Test ELBO {result.elbo:.2f} ± {result.elbo_standard_error:.2f} nats. Written: {args.out}")
-
-
-def _command(args: argparse.Namespace) -> str:
-    """The command again, with only what differs from its defaults, and no local path."""
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    words = ["python", "-m", "explorer", "train"]
-    for action in parser._actions:
-        value = getattr(args, action.dest, None)
-        if action.dest in ("help", "data", "device", "resume", "download"):
-            continue
-        if value == action.default and action.dest not in ("dataset", "latent"):
-            continue
-        text = "/".join(value.resolve().parts[-2:]) if action.dest == "out" else str(value)
-        words += [action.option_strings[-1], text]
-    return shlex.join(words)
+    print(f"Test ELBO {result.elbo:.2f} ± {result.elbo_standard_error:.2f} nats. Written: {out}")

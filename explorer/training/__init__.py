@@ -1,7 +1,14 @@
 """Training: the loop, its schedule, and how a run is kept on disk."""
 
+from .cadence import Cadence
 from .loop import Progress, RunState, TrainingDiverged, start, train
-from .run import METRICS_FILE, Run
+from .metrics import METRICS_FILE
+from .run import Run
+from .state import STATE_FILE
+from .thrift import Thrift
 from .tuning import Speed, choose_speed
 
-__all__ = ["METRICS_FILE", "Progress", "Run", "RunState", "Speed", "TrainingDiverged", "choose_speed", "start", "train"]
+__all__ = [
+    *("METRICS_FILE", "STATE_FILE", "Cadence", "Progress", "Run", "RunState", "Speed", "Thrift"),
+    *("TrainingDiverged", "choose_speed", "start", "train"),
+]

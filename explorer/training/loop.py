@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -20,10 +20,10 @@ from ..config import TrainingConfig
 from ..datasets.binarise import dynamic, repeatable
 from ..inference import elbo
 from ..models import VAE
+from .cadence import Cadence
+from .objective import loss
 from .schedule import one_cycle, warm_up
 from .tuning import Speed, keep_freed_memory
-
-REPORT_SECONDS = 0.5
 
 
 class TrainingDiverged(RuntimeError):
@@ -34,7 +34,8 @@ class TrainingDiverged(RuntimeError):
 class Progress:
     """Where a run stands, averaged over the images seen since the last report.
 
-    `elbo` is reconstruction - KL whatever beta the loss uses. Nats an image.
+    `elbo` is reconstruction - KL whatever beta the loss uses. Nats an image. The held-out
+    terms are there only where somebody measured them.
     """
 
     step: int
@@ -47,7 +48,11 @@ class Progress:
     kl: float
     elbo: float
     learning_rate: float
+    beta: float
     kl_per_dimension: tuple[float, ...]
+    heldout_log_likelihood: float | None = None
+    heldout_kl: float | None = None
+    heldout_elbo: float | None = None
 
 
 @dataclass
@@ -71,7 +76,14 @@ def start(model: VAE, config: TrainingConfig, device: torch.device) -> RunState:
     return RunState(optimiser, torch.Generator(device).manual_seed(config.seed + 1))
 
 
-def train(model: VAE, config: TrainingConfig, images: Tensor, state: RunState, speed: Speed) -> Iterator[Progress]:
+def train(
+    model: VAE,
+    config: TrainingConfig,
+    images: Tensor,
+    state: RunState,
+    speed: Speed,
+    cadence: Cadence | None = None,
+) -> Iterator[Progress]:
     """Runs until the budget is spent, yielding about twice a second and once at the end.
 
     Closing the generator, or an exception thrown into it, leaves `model` and `state`
@@ -83,6 +95,7 @@ def train(model: VAE, config: TrainingConfig, images: Tensor, state: RunState, s
         images: uint8 (n, c, h, w), the training set, on the device.
         state: where to go on; `start` gives a fresh one.
         speed: threads and precision, see `tuning`.
+        cadence: how often to yield, which the listener may change between two reports.
 
     Raises:
         TrainingDiverged: the loss is no longer finite.
@@ -90,19 +103,18 @@ def train(model: VAE, config: TrainingConfig, images: Tensor, state: RunState, s
     count = images.shape[0]
     batch = min(config.batch_size, count)
     steps_per_epoch = count // batch
-    still = None if config.binarisation == "dynamic" else repeatable(images, config.binarisation)
+    observe = _observer(images, config.binarisation, state.noise)
     model.train()
     torch.set_num_threads(speed.threads)
     keep_freed_memory()
-    report = _Report(model, config, state, batch, steps_per_epoch)
+    report = _Report(model, config, state, batch, steps_per_epoch, cadence or Cadence())
     fraction = _spent(config, state, steps_per_epoch)
     while fraction < 1.0:
         position = state.step % steps_per_epoch
         if position == 0 or report.order is None:
             report.order = _order(config.seed, state.step // steps_per_epoch, count, images.device)
         chosen = report.order[position * batch : (position + 1) * batch]
-        # index_select copies whole images: on a CPU nine times faster than images[chosen].
-        x = dynamic(images.index_select(0, chosen), state.noise) if still is None else still.index_select(0, chosen)
+        x = observe(chosen)
         rate = config.learning_rate * one_cycle(fraction)
         beta = config.beta * warm_up(fraction, config.kl_warm_up)
         _step(model, config, state, x, rate, beta, speed, report)
@@ -110,8 +122,19 @@ def train(model: VAE, config: TrainingConfig, images: Tensor, state: RunState, s
         state.elapsed = report.clock()
         fraction = _spent(config, state, steps_per_epoch)
         if report.due() or fraction >= 1.0:
-            yield report.take(fraction, rate)
+            yield report.take(fraction, rate, beta)
     model.eval()
+
+
+def _observer(images: Tensor, how: str, noise: torch.Generator) -> Callable[[Tensor], Tensor]:
+    """From the numbers of some images to what the likelihood sees of them, float32."""
+    # index_select copies whole images: on a CPU nine times faster than images[chosen].
+    if how == "dynamic":
+        return lambda chosen: dynamic(images.index_select(0, chosen), noise)
+    if how == "none":
+        return lambda chosen: images.index_select(0, chosen).float().mul_(1 / 255)
+    still = repeatable(images, how)
+    return lambda chosen: still.index_select(0, chosen)
 
 
 def _step(
@@ -126,9 +149,8 @@ def _step(
 ) -> None:
     with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=speed.bfloat16):
         terms = elbo(model, x, generator=state.noise)
-    loss = -(terms.log_likelihood - beta * terms.kl).mean()
     model.zero_grad(set_to_none=True)
-    loss.backward()
+    loss(terms, beta=beta, free_bits=config.free_bits).backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_norm)
     for group in state.optimiser.param_groups:
         group["lr"] = rate
@@ -139,16 +161,28 @@ def _step(
 class _Report:
     """Sums kept on the device, and the clock that survives a pause."""
 
-    def __init__(self, model: VAE, config: TrainingConfig, state: RunState, batch: int, steps_per_epoch: int) -> None:
+    def __init__(
+        self,
+        model: VAE,
+        config: TrainingConfig,
+        state: RunState,
+        batch: int,
+        steps_per_epoch: int,
+        cadence: Cadence,
+    ) -> None:
         self.config, self.state, self.batch, self.steps_per_epoch = config, state, batch, steps_per_epoch
+        self.cadence = cadence
         self.order: Tensor | None = None
         self.sums = torch.zeros(1 + model.config.latent, device=next(model.parameters()).device)
         self.steps = 0
-        self.began = time.perf_counter() - state.elapsed
-        self.reported = time.perf_counter()
+        self.began = self._now() - state.elapsed
+        self.reported = self._now()
+
+    def _now(self) -> float:
+        return time.perf_counter() - self.cadence.held
 
     def clock(self) -> float:
-        return time.perf_counter() - self.began
+        return self._now() - self.began
 
     def add(self, log_likelihood: Tensor, kl_per_dimension: Tensor) -> None:
         self.sums[0] += log_likelihood.sum()
@@ -156,12 +190,13 @@ class _Report:
         self.steps += 1
 
     def due(self) -> bool:
-        return time.perf_counter() - self.reported >= REPORT_SECONDS
+        steps = self.cadence.steps
+        return self._now() - self.reported >= self.cadence.seconds or (steps is not None and self.steps >= steps)
 
-    def take(self, fraction: float, rate: float) -> Progress:
+    def take(self, fraction: float, rate: float, beta: float) -> Progress:
         images = self.steps * self.batch
         log_likelihood, *kl = (self.sums / images).tolist()  # the one read-back, twice a second
-        now = time.perf_counter()
+        now = self._now()
         speed = images / (now - self.reported)
         self.sums.zero_()
         self.steps, self.reported = 0, now
@@ -183,6 +218,7 @@ class _Report:
             kl=sum(kl),
             elbo=log_likelihood - sum(kl),
             learning_rate=rate,
+            beta=beta,
             kl_per_dimension=tuple(kl),
         )
 

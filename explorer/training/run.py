@@ -7,26 +7,33 @@ and, once the run ends or is stopped, the checkpoint.
 from __future__ import annotations
 
 import dataclasses
-import json
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
-from ..checkpoint import save_checkpoint, write_file
+from ..checkpoint import save_checkpoint
 from ..config import Config
 from ..datasets import Dataset
 from ..models import VAE, build
+from .cadence import Cadence
+from .heldout import HeldOut
 from .loop import Progress, train
 from .loop import start as start_state
-from .state import STATE_FILE, load_state, save_state
+from .metrics import METRICS_FILE, Writer, keep_reports, open_writers
+from .state import STATE_FILE, is_sound, load_state, save_state
+from .thrift import Thrift
 from .tuning import Speed, choose_speed
 
-METRICS_FILE = "metrics.jsonl"
-SAVE_SECONDS = 60.0
 # A long run's curve needs no more points than a short one's.
 METRICS_SHARE = 1 / 400
+# In slow motion every report is wanted, but no more of them than an eye can tell apart.
+SLOW_SECONDS = 0.2
+# Of the time: for the terms of held-out images, and for keeping a state to resume from.
+HELDOUT_SHARE, SAVE_SHARE = 0.04, 0.02
+SAVE_SECONDS = 5.0
 
 
 class Run:
@@ -41,6 +48,9 @@ class Run:
         device: where to compute.
         resume: go on from the folder's saved state.
         threads, bfloat16: of the arithmetic; timed when left out.
+        heldout: a split whose first images are measured along the way.
+        cadence: how often it reports, see `Cadence`.
+        tensorboard: write event files too.
 
     Raises:
         CheckpointError: nothing usable to resume from.
@@ -56,8 +66,12 @@ class Run:
         resume: bool = False,
         threads: int | None = None,
         bfloat16: bool | None = None,
+        heldout: Dataset | None = None,
+        cadence: Cadence | None = None,
+        tensorboard: bool = False,
     ) -> None:
         self.config, self.folder, self.dataset = config, folder, dataset
+        self.cadence, self.tensorboard = cadence or Cadence(), tensorboard
         self.model: VAE = build(config.model, seed=config.training.seed).to(device)
         self.images = dataset.images.to(device)
         self.state = (
@@ -65,38 +79,62 @@ class Run:
             if resume
             else start_state(self.model, config.training, device)
         )
+        self.heldout = HeldOut(heldout, config.training.binarisation, device) if heldout else None
         self.speed: Speed = choose_speed(
             self.model, self.images, config.training.batch_size, threads=threads, bfloat16=bfloat16
         )
         folder.mkdir(parents=True, exist_ok=True)
-        _keep_reports(folder / METRICS_FILE, self.state.step)
+        keep_reports(folder / METRICS_FILE, self.state.step)
+        self._measuring = Thrift(HELDOUT_SHARE)
+        self._saving = Thrift(SAVE_SHARE, SAVE_SECONDS)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return max(len(self.images) // min(self.config.training.batch_size, len(self.images)), 1)
 
     def __iter__(self) -> Iterator[Progress]:
-        saved, due = time.monotonic(), 0.0
-        with (self.folder / METRICS_FILE).open("a", encoding="utf-8") as metrics:
+        with open_writers(self.folder, tensorboard=self.tensorboard) as writers:
+            yield from self._reports(writers)
 
-            def write(progress: Progress) -> None:
-                metrics.write(json.dumps(dataclasses.asdict(progress)) + "\n")
-                metrics.flush()
-
-            waiting: Progress | None = None
-            try:
-                for progress in train(self.model, self.config.training, self.images, self.state, self.speed):
+    def _reports(self, writers: list[Writer]) -> Iterator[Progress]:
+        due, written = 0.0, -math.inf
+        waiting: Progress | None = None
+        steps = train(self.model, self.config.training, self.images, self.state, self.speed, self.cadence)
+        try:
+            for progress in steps:
+                now = time.monotonic()
+                if progress.fraction >= due or (self.cadence.steps and now - written >= SLOW_SECONDS):
+                    progress, waiting = self._measured(progress), None
+                    for writer in writers:
+                        writer.write(progress)
+                    written, due = now, min(progress.fraction + METRICS_SHARE, 1.0)
+                else:
                     waiting = progress
-                    if progress.fraction >= due:
-                        write(progress)
-                        waiting, due = None, min(progress.fraction + METRICS_SHARE, 1.0)
-                    yield progress
-                    if time.monotonic() - saved > SAVE_SECONDS:
+                yield progress
+                if self._saving.due():
+                    with self._saving.spending():
                         self.save()
-                        saved = time.monotonic()
-            finally:
-                if waiting is not None:  # where the run was left, its last report is kept too
-                    write(waiting)
+        finally:
+            if waiting is not None:  # where the run was left, its last report is kept too
+                for writer in writers:
+                    writer.write(waiting)
+
+    def _measured(self, progress: Progress) -> Progress:
+        """The report with the held-out terms in it, where it is time for them."""
+        if self.heldout is None or not (self._measuring.due() or progress.fraction >= 1):
+            return progress
+        with self._measuring.spending():
+            log_likelihood, kl = self.heldout.measure(self.model)
+        if not math.isfinite(log_likelihood - kl):
+            return progress
+        return dataclasses.replace(
+            progress, heldout_log_likelihood=log_likelihood, heldout_kl=kl, heldout_elbo=log_likelihood - kl
+        )
 
     def save(self) -> None:
-        """Keeps the run's state, so that it can be resumed from here."""
-        save_state(self.folder, self.model, self.config, self.state)
+        """Keeps the run's state, so that it can be resumed from here; a state that is not finite is not kept."""
+        if is_sound(self.model):
+            save_state(self.folder, self.model, self.config, self.state)
 
     def finish(self, *, whole: bool) -> Config:
         """Writes the checkpoint and gives its configuration, with the run's facts in it.
@@ -104,11 +142,10 @@ class Run:
         Args:
             whole: the budget was spent; else the state is kept beside for --resume.
         """
-        epochs = self.state.step / max(len(self.images) // self.config.training.batch_size, 1)
         provenance = {
             "data_sha256": self.dataset.sha256,
             "steps": self.state.step,
-            "epochs": round(epochs, 2),
+            "epochs": round(self.state.step / self.steps_per_epoch, 2),
             "seconds": round(self.state.elapsed, 1),
             "finished": whole,
             "speed": dataclasses.asdict(self.speed),
@@ -122,16 +159,3 @@ class Run:
         else:
             self.save()
         return config
-
-
-def _keep_reports(path: Path, step: int) -> None:
-    """Drops the reports after `step`: a run that was killed had gone on beyond its saved state."""
-    kept = []
-    for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
-        try:
-            if json.loads(line)["step"] > step:
-                break
-        except (ValueError, KeyError, TypeError):
-            break  # half a line
-        kept.append(line + "\n")
-    write_file(path, "".join(kept).encode())

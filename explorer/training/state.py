@@ -17,6 +17,11 @@ STATE_FILE = "training.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
+def is_sound(model: VAE) -> bool:
+    """Whether every weight is finite."""
+    return all(bool(torch.isfinite(value).all()) for value in model.state_dict().values())
+
+
 def save_state(folder: Path, model: VAE, config: Config, state: RunState) -> None:
     """Writes weights (float32), the optimiser's moments, the noise and the counters, whole or not at all."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
