@@ -17,6 +17,8 @@ sys.path.insert(0, str(HERE.parent))
 import streamlit as st  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 
+from explorer.datasets import default_data_dir  # noqa: E402
+from explorer.jobs.supervisor import Supervisor  # noqa: E402
 from explorer.serving.headers import Headers  # noqa: E402
 from explorer.serving.routes import routes  # noqa: E402
 from explorer.serving.warm import warm_up  # noqa: E402
@@ -26,7 +28,10 @@ from explorer.serving.warm import warm_up  # noqa: E402
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Everything slow happens before the first request is answered."""
     warm_up()
+    supervisor = Supervisor(default_data_dir())
+    supervisor.start()
     yield
+    supervisor.stop()
 
 
 app = st.App(HERE / "navigation.py", routes=routes(), middleware=[Middleware(Headers)], lifespan=lifespan)

@@ -185,7 +185,7 @@ def test_export_writes_the_decoder_beside_the_checkpoint_or_elsewhere(
         (["export", "no-such-model"], "no-such-model"),
         (["train", "--dataset", "digits", "--out", "{}/new", "--latent", "0"], "latent"),
         (["train", "--dataset", "cats", "--out", "{}/new"], "cats"),
-        (["train", "--dataset", "digits", "--out", "{}/new", "--likelihood", "gaussian", "--binarisation", "fixed"], "none"),
+        (["train", "--out", "{}/new", "--likelihood", "gaussian", "--binarisation", "fixed"], "none"),
         (["train", "--dataset", "digits", "--out", "{}/new", "--hidden", "16,a"], "--hidden"),
         (["train", "--dataset", "digits", "--out", "{}/new", "--hidden", "1000000000"], "hidden"),
         (["train", "--dataset", "digits", "--out", "{}/new", "--network", "conv", "--hidden", "8"], "hidden"),
@@ -211,7 +211,6 @@ def test_wrong_arguments_get_one_sentence_and_exit_code_2(
     [
         ["dance"],
         ["train"],
-        ["train", "--out", "x", "--dataset", "cats"],
         ["evaluate"],
         ["evaluate", "m", "--images", "x"],
         ["train", "--out", "x", "--epochs", "1", "--seconds", "1"],

@@ -10,7 +10,7 @@ def test_what_is_a_name_stays_as_it_is(text):
     assert is_name(text) and name_from(text) == text
 
 
-@pytest.mark.parametrize("text", ["", "-a", "a-", "A", "../a", "a/b", "a b", "é", "a" * (LONGEST + 1), "a\n", ".", ".."])
+@pytest.mark.parametrize("text", ["", "-a", "a-", "A", "../a", "a/b", "a b", "é", "a" * 49, "a\n", ".", ".."])
 def test_anything_else_becomes_one(text):
     assert not is_name(text)
     assert is_name(name_from(text))

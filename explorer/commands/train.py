@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weight-decay", type=float, default=0.0)
     parser.add_argument("--beta", type=float, default=1.0, help="weight of the KL in the loss")
     parser.add_argument("--kl-warm-up", type=float, default=0.0, help="share of the budget over which it rises from 0")
-    parser.add_argument("--free-bits", type=float, default=0.0, help="nats a latent dimension may use before they count")
+    parser.add_argument("--free-bits", type=float, default=0.0, help="nats a latent dimension may use freely")
     parser.add_argument("--binarisation", choices=BINARISATIONS, help="of a Bernoulli's pixels (default: dynamic)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="processor threads (default: timed)")
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--data", type=Path, help="data folder in torchvision's layout (default: EXPLORER_DATA)")
     parser.add_argument("--download", action="store_true", help="download the data set where it is missing")
-    parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard's event files beside metrics.jsonl")
+    parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard's event files too")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was stopped in --out")
 
 

@@ -1,14 +1,16 @@
-"""What goes with every answer: early hints of what the page will need, and no guessing of types."""
+"""What goes with every answer: early hints of what the page needs, no guessing of types, and who is who."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
+from starlette.datastructures import Headers as AskedHeaders
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..latent_map.files import static_files, static_key
 from .manifest import PREFIX
+from .person import COOKIE, new_cookie
 
 
 @lru_cache(maxsize=1)
@@ -31,6 +33,7 @@ class Headers:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        known = f"{COOKIE}=" in AskedHeaders(scope=scope).get("cookie", "")
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -38,6 +41,8 @@ class Headers:
                 headers.setdefault("X-Content-Type-Options", "nosniff")
                 if headers.get("content-type", "").startswith("text/html"):
                     headers["Link"] = preload_links()
+                    if not known:
+                        headers.append("Set-Cookie", new_cookie())
             await send(message)
 
         await self.app(scope, receive, with_headers)

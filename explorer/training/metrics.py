@@ -16,6 +16,10 @@ METRICS_FILE = "metrics.jsonl"
 TENSORBOARD_FOLDER = "tensorboard"
 
 
+class MetricsError(ValueError):
+    """Reports cannot be written as they were asked for."""
+
+
 class Writer(Protocol):
     """Where reports go."""
 
@@ -40,14 +44,14 @@ class TensorBoard:
     """The same reports as TensorBoard reads them, by the package tensorboard.
 
     Raises:
-        ValueError: the package is not installed.
+        MetricsError: the package is not installed.
     """
 
     def __init__(self, folder: Path) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            raise ValueError(
+            raise MetricsError(
                 "TensorBoard's event files need the package tensorboard: pip install tensorboard, or leave them out."
             ) from None
         self._writer = SummaryWriter(log_dir=str(folder), flush_secs=5)

@@ -14,6 +14,8 @@ from ..inference import elbo
 from ..models import VAE, build
 
 TRIAL_SECONDS = 0.25
+# What torch starts with, before a run sets its own number for the whole process.
+ALL_THREADS = torch.get_num_threads()
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
@@ -68,7 +70,7 @@ def choose_speed(
     optimiser = torch.optim.AdamW(trial.parameters(), fused=True)
     x = (images[:batch_size] >= 128).float()
     rates: dict[tuple[int, bool], float] = {}
-    for count in sorted({1, before} if threads is None else {threads}):
+    for count in sorted({1, ALL_THREADS} if threads is None else {threads}):
         torch.set_num_threads(count)
         for half in (False, True) if bfloat16 is None else (bfloat16,):
             rates[count, half] = _rate(trial, optimiser, x, half)

@@ -1,0 +1,67 @@
+"""How long a run will take, from how fast this machine was at others."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from ..config import ModelConfig, TrainingConfig
+from ..models import build, count_parameters
+from ..training import Speed, start, train
+from ..training.cadence import Cadence
+
+SECONDS = 0.4
+# Three networks that differ in size and kind, whose step times give the machine's figures.
+_TRIALS = {
+    "small": ModelConfig(hidden=(16,)),
+    "mlp": ModelConfig(hidden=(512, 256)),
+    "conv": ModelConfig(network="conv", hidden=(32, 64, 128)),
+}
+BATCH = 128
+
+
+def cost(model: ModelConfig) -> int:
+    """Multiply-adds of one image through encoder and decoder, counted without computing anything."""
+    with torch.device("meta"):
+        network = build(model)
+    if model.network == "mlp":
+        return count_parameters(network)
+    _, height, width = model.image_shape
+    total, side, before = 0, height * width, model.image_shape[0]
+    for channels in model.hidden[:-1]:
+        side //= 4
+        total += side * 16 * before * channels
+        before = channels
+    dense = sum(layer.weight.numel() for layer in network.modules() if isinstance(layer, torch.nn.Linear))
+    return 2 * total + dense
+
+
+def measure_rates(device: torch.device) -> dict[str, float]:
+    """Seconds a step of each trial network on this device, at a batch of 128 images."""
+    images = torch.randint(0, 255, (1_024, 1, 28, 28), dtype=torch.uint8, device=device)
+    rates = {}
+    for name, model in _TRIALS.items():
+        config = TrainingConfig(seconds=SECONDS, batch_size=BATCH)
+        network = build(model, seed=0).to(device)
+        state = start(network, config, device)
+        began = time.perf_counter()
+        for _ in train(network, config, images, state, Speed(1, False, "a trial"), Cadence()):
+            pass
+        rates[name] = (time.perf_counter() - began) / max(state.step, 1)
+    return rates
+
+
+def estimate(model: ModelConfig, training: TrainingConfig, images: int, rates: dict[str, float]) -> float:
+    """Seconds a run of `images` images is likely to take, give or take a factor of two.
+
+    A step costs a fixed time and one in proportion to its multiply-adds; both come from the
+    trials of `measure_rates`. A budget in seconds takes what it says.
+    """
+    if training.seconds:
+        return training.seconds
+    fixed = rates["small"]
+    slope = max(rates[model.network] - fixed, 1e-6) / (cost(_TRIALS[model.network]) * BATCH)
+    batch = min(training.batch_size, images)
+    steps = training.epochs * max(images // batch, 1)
+    return steps * (fixed + slope * cost(model) * batch)

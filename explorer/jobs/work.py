@@ -1,0 +1,214 @@
+"""One claimed job carried out, from its first step or its saved state to a model one can open."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from pathlib import Path
+
+import torch
+
+from ..checkpoint import CheckpointError
+from ..config import Config, ConfigError
+from ..datasets import Dataset, DatasetError, load_dataset
+from ..publish import publish
+from ..recipes import command_for
+from ..training import STATE_FILE, Cadence, MetricsError, Progress, Run, TrainingDiverged
+from .job import Job
+from .pacing import hold
+from .snapshots import Snapshots
+from .table import Jobs
+
+# The test numbers of a run from the page: four draws of z an image instead of sixteen.
+SAMPLES = 4
+# A worker that has lived so long with a job was not killed by it.
+SETTLED_SECONDS = 60.0
+
+
+class Lost(Exception):
+    """The job is no longer this worker's."""
+
+
+class Work:
+    """A job under way.
+
+    Args:
+        jobs: the table; job: the one that was claimed.
+        models: the folder that holds a folder for each model.
+        device: where to compute.
+    """
+
+    def __init__(self, jobs: Jobs, job: Job, models: Path, device: torch.device) -> None:
+        self.jobs, self.job, self.device = jobs, job, device
+        self.folder = models / job.name
+
+    def carry_out(self) -> None:
+        """Runs until the job is done, paused, stopped or failed, and says so in the table."""
+        try:
+            while True:
+                try:
+                    self._run()
+                    return
+                except RuntimeError as error:
+                    if not _out_of_memory(error):
+                        raise
+                    self._halve()
+        except Lost:
+            return
+        except TrainingDiverged as error:
+            self.jobs.settle(self.job, "failed", f"{error} {self._keep_last()}")
+        except (DatasetError, CheckpointError, ConfigError, MetricsError) as error:
+            self.jobs.settle(self.job, "failed", str(error))
+        except MemoryError:
+            self.jobs.settle(self.job, "failed", "The memory of this machine was not enough: try a smaller network.")
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self.jobs.settle(
+                self.job,
+                "failed",
+                f"A file could not be written or read ({reason}): make room on the disk, then duplicate this run.",
+            )
+        except Exception as error:  # whatever it is, the worker lives on and the person reads a sentence
+            logging.getLogger("explorer").exception("Run %s failed.", self.job.id)
+            self.jobs.settle(
+                self.job, "failed", f"Something unforeseen went wrong ({type(error).__name__}): see the worker’s log."
+            )
+
+    def _run(self) -> None:
+        config = self.job.config
+        train, test = (load_dataset(config.training.dataset, split) for split in ("train", "test"))
+        if train.image_shape != config.model.image_shape:
+            raise DatasetError(
+                f"The pictures of {config.training.dataset} have the shape {train.image_shape}; "
+                f"this run was made for {config.model.image_shape}."
+            )
+        cadence = Cadence()
+        if self.job.pace is not None:
+            cadence.steps = 1  # held from its first step on
+        resume = (self.folder / STATE_FILE).is_file()
+        run = Run(
+            config,
+            train,
+            self.folder,
+            self.device,
+            resume=resume,
+            heldout=test,
+            cadence=cadence,
+            tensorboard=self.job.tensorboard,
+        )
+        snapshots = Snapshots(self.folder, run.heldout, config.model.latent, run.state.step)
+        if not resume:
+            run.save()
+            snapshots.take(run.model, 0, 0.0, 0.0)
+        facts = {
+            "steps_per_epoch": run.steps_per_epoch,
+            "images": len(train),
+            "speed": run.speed.reason,
+            "device": self.device.type,
+            "heldout": snapshots.facts,
+        }
+        self._beat(facts=facts)
+        whole = self._train(run, snapshots)
+        if whole is None:
+            return
+        self._publish(run, test, whole=whole)
+
+    def _train(self, run: Run, snapshots: Snapshots) -> bool | None:
+        """True when the budget was spent, False when it was stopped, None when it was paused."""
+        began = time.monotonic()
+        if self.job.wanted != "run":
+            return self._leave(run)
+        for progress in run:
+            snapshots.maybe(run.model, progress, slow=run.cadence.steps is not None)
+            settled = {"deaths": 0} if time.monotonic() - began > SETTLED_SECONDS else {}
+            self._beat(progress=_short(progress), **settled)
+            if progress.fraction >= 1:
+                return True
+            if self.job.pace is not None or run.cadence.steps is not None:
+                with run.cadence.holding():
+                    self.job = hold(self.jobs, self.job, run.cadence, progress.step) or self._lost()
+            if self.job.wanted != "run":
+                return self._leave(run)
+        return True
+
+    def _leave(self, run: Run) -> bool | None:
+        run.save()
+        if self.job.wanted == "pause":
+            self.jobs.settle(self.job, "paused")
+            return None
+        return False
+
+    def _publish(self, run: Run, test: Dataset, *, whole: bool) -> None:
+        config = run.finish(whole=whole)
+        command = command_for(config, f"runs/{self.job.name}")
+        last = [time.monotonic()]
+
+        def alive(fraction: float) -> None:
+            if time.monotonic() - last[0] > 1:
+                last[0] = time.monotonic()
+                self.jobs.beat(self.job)
+
+        publish(
+            self.folder,
+            test,
+            name=self.job.name,
+            command=command,
+            device=self.device,
+            samples=SAMPLES,
+            evidence_images=0,
+            progress=alive,
+        )
+        self.jobs.settle(self.job, "done" if whole else "stopped")
+
+    def _keep_last(self) -> str:
+        """Makes a model of the last good state, where there is one; says what became of it."""
+        if not (self.folder / STATE_FILE).is_file():
+            return "It had not learnt anything worth keeping yet."
+        train, test = (load_dataset(self.job.config.training.dataset, split) for split in ("train", "test"))
+        run = Run(self.job.config, train, self.folder, self.device, resume=True, threads=1, bfloat16=False)
+        if not run.state.step:
+            return "It had not learnt anything worth keeping yet."
+        config = run.finish(whole=False)
+        command = command_for(config, f"runs/{self.job.name}")
+        publish(
+            self.folder, test, name=self.job.name, command=command, device=self.device, samples=1, evidence_images=0
+        )
+        return f"The last good state, of step {run.state.step:,}, is kept as the model {self.job.name}."
+
+    def _halve(self) -> None:
+        """Out of the device's memory: the same run with half the images a step, from where it was."""
+        config = self.job.config
+        half = config.training.batch_size // 2
+        if half < 1:
+            raise MemoryError
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        smaller: Config = dataclasses.replace(config, training=dataclasses.replace(config.training, batch_size=half))
+        # A saved state counts its steps in images of the old batch: this one begins anew.
+        (self.folder / STATE_FILE).unlink(missing_ok=True)
+        self.jobs.change(self.job, smaller)
+        self.jobs.note(
+            self.job,
+            f"The memory of {self.device.type} was not enough for {config.training.batch_size} images a step, so it "
+            f"began again with {half}.",
+        )
+        self.job = dataclasses.replace(self.job, config=smaller)
+
+    def _beat(self, **values: object) -> None:
+        self.job = self.jobs.beat(self.job, **values) or self._lost()
+
+    def _lost(self) -> Job:
+        raise Lost
+
+
+def _short(progress: Progress) -> dict[str, object]:
+    """A report for the table: what a list shows, without the long part."""
+    facts = dataclasses.asdict(progress)
+    del facts["kl_per_dimension"]
+    return facts
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device's memory was not enough: on a CPU torch has no error of its own for that."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -1,0 +1,93 @@
+"""Training runs as the page offers and lists them; no Streamlit here."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from .comparable import why_not
+from .config import Config
+from .datasets import DatasetError, load_dataset, names, own_names
+from .jobs import Job, Jobs, Presence
+from .jobs.rates import cost, estimate
+from .registry import kept_folder, models
+from .settings import Images
+
+WORDS = {
+    "queued": "waiting",
+    "running": "training",
+    "paused": "paused",
+    "stopped": "stopped",
+    "failed": "failed",
+    "done": "done",
+}
+
+
+def offered() -> dict[str, Images]:
+    """The data sets that can be trained on here, with what the settings need to know of them."""
+    found = {}
+    for name in (*names(), *own_names()):
+        try:
+            dataset = load_dataset(name)
+        except DatasetError:
+            continue  # not on this machine
+        found[name] = Images(dataset.image_shape, len(dataset))
+    return found
+
+
+def submit(jobs: Jobs, config: Config, *, person: str, name: str, tensorboard: bool) -> Job:
+    """Puts a run into the queue under a name that nothing else has."""
+    folder = kept_folder()
+    taken = {*models(), *(path.name for path in folder.glob("*"))}
+    return jobs.submit(config, person=person, name=name or None, tensorboard=tensorboard, taken=taken)
+
+
+def length(config: Config, images: Images, presence: Presence) -> str:
+    """How long a run will take and how large the model is, in a sentence."""
+    rates = presence.rates()
+    size = f"{cost(config.model) / 1e6:.2f} million multiply-adds an image"
+    if rates is None:
+        return f"{size}. How fast this machine is will be known in a moment."
+    seconds = estimate(config.model, config.training, images.count, rates)
+    if config.training.seconds:
+        epoch = dataclasses.replace(config.training, epochs=1, seconds=0.0)
+        epochs = seconds / max(estimate(config.model, epoch, images.count, rates), 1e-6)
+        return f"About {_duration(seconds)}, which is roughly {epochs:,.0f} epochs here; {size}."
+    return f"About {_duration(seconds)} on this machine; {size}."
+
+
+def beside(job: Job, others: Sequence[Job]) -> tuple[list[Job], list[str]]:
+    """Of the runs to lay beside one, those that may be, and a sentence for each that may not."""
+    fitting, refused = [], []
+    for other in others:
+        reason = why_not(job.config, other.config)
+        if reason is None:
+            fitting.append(other)
+        else:
+            refused.append(f"{other.name} is not shown beside {job.name}: {reason}.")
+    return fitting, refused
+
+
+def one_line(job: Job) -> str:
+    """What a run is, for a list."""
+    model, training = job.config.model, job.config.training
+    budget = f"{training.epochs} epochs" if training.epochs else _duration(training.seconds)
+    beta = "" if training.beta == 1 else f", β = {training.beta:g}"
+    return f"{training.dataset}, {model.latent}-D, {model.network}, {model.likelihood}{beta}, {budget}"
+
+
+def standing(job: Job) -> str:
+    """Where a run stands, for a list."""
+    fraction = job.progress.get("fraction")
+    part = f" {100 * fraction:.0f} %" if fraction is not None and job.state in ("running", "paused") else ""
+    elbo = job.progress.get("heldout_elbo") or job.progress.get("elbo")
+    value = f" · ELBO {elbo:.1f} nats".replace("-", "−") if elbo is not None else ""
+    return f"{WORDS[job.state]}{part}{value}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    if seconds < 5_400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3_600:.1f} h"

@@ -1,0 +1,207 @@
+"""What a page that watches a training run asks for, and the buttons it presses."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from ..checkpoint import CONFIG_FILE
+from ..datasets import default_data_dir
+from ..jobs import Database, Job, JobError, Jobs
+from ..jobs.snapshots import FOLDER, HELDOUT_FILE, read_index
+from ..latent_map.files import static_key
+from ..registry import kept_folder
+from ..training import METRICS_FILE
+from .blobs import make_blob
+from .engine import same_origin
+from .manifest import PREFIX
+from .person import person_of
+from .tail import Tails
+
+MAX_ORDER_BYTES = 1_024
+_STEP = re.compile(r"[0-9]{1,12}")
+_TAILS = Tails(limit=64)
+
+
+@lru_cache(maxsize=4)
+def open_database(folder: Path) -> Database:
+    """A data folder's database, made once.
+
+    Raises:
+        JobError: the folder cannot be written.
+    """
+    return Database(folder)
+
+
+def open_jobs() -> Jobs:
+    """The runs in this server's data folder.
+
+    Raises:
+        JobError: the folder cannot be written.
+    """
+    return Jobs(open_database(default_data_dir()))
+
+
+def describe_job(job: Job, person: str) -> dict[str, Any]:
+    """A job as the page that shows it wants it."""
+    config = json.loads(job.config.to_json())
+    heldout = job.facts.get("heldout")
+    there = (kept_folder() / job.name / CONFIG_FILE).is_file()
+    held = job.state == "running" and job.pace == 0 and job.allowed <= job.step
+    return {
+        "id": job.id,
+        "name": job.name,
+        "state": job.state,
+        "place": open_jobs().place(job),
+        "mine": job.person == person,
+        "message": job.message,
+        "notes": list(job.notes),
+        "config": {"model": config["model"], "training": config["training"]},
+        "device": job.facts.get("device") or job.device,
+        "speed": job.facts.get("speed"),
+        "created": job.created,
+        "started": job.started,
+        "finished": job.finished,
+        "asked": None if job.wanted == "run" else job.wanted,
+        "waiting": held,
+        "pace": job.pace,
+        "attempt": job.attempt,
+        "steps_per_epoch": job.facts.get("steps_per_epoch"),
+        "images": job.facts.get("images"),
+        "progress": job.progress or None,
+        "beat": None if job.beat is None else time.time() - job.beat,
+        "model": job.name if there else None,
+        "heldout": heldout and {**heldout, "url": f"{PREFIX}/jobs/{job.id}/heldout.bin"},
+    }
+
+
+def describe_run(job: Job, beside: Sequence[Job], refused: Sequence[str]) -> dict[str, Any]:
+    """What the view of a run is told when it starts.
+
+    Args:
+        beside: runs whose curves are laid beside; refused: why others are not.
+    """
+    files = f"{PREFIX}/static/{static_key()}"
+    return {
+        "entry": f"{files}/training/monitor.mjs",
+        "style": f"{files}/training/training.css",
+        "plotly": f"{files}/vendor/plotly.min.js",
+        "base": f"{PREFIX}/jobs/{job.id}",
+        "compare": [{"id": other.id, "name": other.name, "base": f"{PREFIX}/jobs/{other.id}"} for other in beside],
+        "refused": list(refused),
+        "explore": f"/?model={job.name}",
+        "notices": [],
+    }
+
+
+def _live(job: Job, person: str, query: dict[str, str]) -> dict[str, Any]:
+    """What is new since the page last asked: rows of the curve, and snapshots."""
+
+    def count(name: str) -> int:
+        text = query.get(name, "")
+        return int(text) if _STEP.fullmatch(text) else 0
+
+    folder = kept_folder() / job.name
+    reset = count("attempt") != job.attempt
+    rows, snapshots = _TAILS.rows(folder / METRICS_FILE), read_index(folder / FOLDER)
+    first, seen = (0, 0) if reset else (count("metrics"), count("snapshots"))
+    base = f"{PREFIX}/jobs/{job.id}/snapshot"
+    return {
+        "job": describe_job(job, person),
+        "reset": reset,
+        "metrics": rows[first:],
+        "snapshots": [
+            {"index": index, **row, "url": f"{base}/{row['step']}-{job.attempt}.bin"}
+            for index, row in enumerate(snapshots)
+        ][seen:],
+    }
+
+
+def _fault(sentence: str, status: int) -> Response:
+    return JSONResponse({"error": sentence}, status, headers={"Cache-Control": "no-store"})
+
+
+def _answer(content: dict[str, Any]) -> Response:
+    return JSONResponse(content, headers={"Cache-Control": "no-store"})
+
+
+async def job(request: Request) -> Response:
+    return await run_in_threadpool(_job, request, live=False)
+
+
+async def live(request: Request) -> Response:
+    return await run_in_threadpool(_job, request, live=True)
+
+
+def _job(request: Request, *, live: bool) -> Response:
+    try:
+        found, person = open_jobs().get(request.path_params["id"]), person_of(request.cookies)
+    except JobError as error:
+        return _fault(str(error), 404)
+    return _answer(_live(found, person, dict(request.query_params)) if live else describe_job(found, person))
+
+
+async def file(request: Request) -> Response:
+    return await run_in_threadpool(_file, request.path_params["id"], request.path_params.get("step"))
+
+
+def _file(identity: str, step: str | None) -> Response:
+    try:
+        folder = kept_folder() / open_jobs().get(identity).name / FOLDER
+        path = folder / (HELDOUT_FILE if step is None else f"{int(step)}.bin")
+        return make_blob(path.read_bytes(), level=1).response()
+    except (JobError, OSError):
+        return PlainTextResponse("There is no such snapshot any more.", 404)
+
+
+async def control(request: Request) -> Response:
+    """A button: {"action": ..., "pace": ...}."""
+    if not same_origin(request.headers):
+        return _fault("Requests from other sites are refused.", 403)
+    body = b""
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_ORDER_BYTES:
+                return _fault("That is too long for an order.", 413)
+    except ClientDisconnect:
+        return Response(status_code=400)
+    try:
+        order = json.loads(body)
+        action, pace = order["action"], order.get("pace")
+        if not isinstance(action, str) or isinstance(pace, bool) or not isinstance(pace, (int, float, type(None))):
+            raise TypeError
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return _fault("An order is an action by name, and a pace that is a number.", 400)
+    return await run_in_threadpool(_order, request, action, pace)
+
+
+def _order(request: Request, action: str, pace: float | None) -> Response:
+    person = person_of(request.cookies)
+    try:
+        changed = open_jobs().ask(request.path_params["id"], action, person=person, pace=pace)
+        return _answer(describe_job(changed, person))
+    except JobError as error:
+        return _fault(str(error), 409)
+
+
+def job_routes() -> list[BaseRoute]:
+    """Under /explorer/jobs/<id>."""
+    base = f"{PREFIX}/jobs/{{id}}"
+    return [
+        Route(base, job),
+        Route(f"{base}/live", live),
+        Route(f"{base}/heldout.bin", file),
+        Route(f"{base}/snapshot/{{step:int}}-{{attempt:int}}.bin", file),
+        Route(f"{base}/control", control, methods=["POST"]),
+    ]

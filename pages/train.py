@@ -1,0 +1,67 @@
+"""Train: choose data and a model, press one button, watch the latent map take shape."""
+
+import streamlit as st
+
+from explorer import runs, session
+from explorer.latent_map.training_view import training_view
+from explorer.serving.jobs import describe_run
+from pages.train_form import settings_form
+
+st.html("<style>.stMainBlockContainer { padding: 4rem 1.6rem 0.4rem; }</style>")
+try:
+    jobs, presence = session.training_desk()
+except session.FAULTS as error:
+    st.error(session.to_the_letter(str(error)), icon=":material/error:")
+    st.stop()
+
+
+@st.fragment(run_every=4)
+def list_of_runs() -> None:
+    """Everybody's runs, the newest first."""
+    everybody = jobs.all(30)
+    st.subheader("Runs" if everybody else "No runs yet", anchor=False)
+    if not everybody:
+        st.caption("Press Train: the curves and the map of latent space appear within seconds, and move as it learns.")
+    for job in everybody:
+        yours = "" if job.person == session.person() else " · somebody else’s"
+        st.page_link(
+            "pages/train.py", label=f"**{job.name}** · {runs.standing(job)}{yours}", query_params={"job": job.id}
+        )
+        st.caption(runs.one_line(job))
+
+
+def show_run(identity: str) -> None:
+    """One run, live."""
+    job = jobs.get(identity)
+    bar = st.container(horizontal=True, vertical_alignment="center")
+    if bar.button("New run", icon=":material/arrow_back:", key="new"):
+        session.go()
+    if bar.button("Duplicate with changes", icon=":material/content_copy:", key="duplicate"):
+        session.go(like=job.id)
+    others = {other.id: other for other in jobs.all() if other.id != job.id and other.attempt}
+    chosen = bar.multiselect(
+        "Compare with",
+        list(others),
+        format_func=lambda key: others[key].name,
+        placeholder="Compare with …",
+        label_visibility="collapsed",
+        key=f"compare {job.id}",
+        width=320,
+    )
+    beside, refused = runs.beside(job, [others[key] for key in chosen])
+    training_view(describe_run(job, beside, refused), key="run")
+
+
+try:
+    if session.asked("job"):
+        show_run(session.asked("job"))
+    else:
+        form, listing = st.columns([3, 2], gap="large")
+        with form:
+            settings_form(jobs, presence)
+        with listing:
+            list_of_runs()
+except session.FAULTS as error:
+    st.error(session.to_the_letter(str(error)), icon=":material/error:")
+    if st.button("Back to all runs"):
+        session.go()
