@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from .checkpoint import write_file
 from .models import VAE
-from .models.likelihoods import TRACED
 
 DECODER_FILE = "decoder.onnx"
 OPSET = 20
@@ -27,7 +26,10 @@ MAX_LATENTS = 4_096
 
 
 def fingerprint(model: VAE) -> str:
-    """SHA-256 of a decoder's architecture and weights, written into decoder.onnx to say whose it is."""
+    """SHA-256 of a decoder's architecture and weights, a likelihood's own among them.
+
+    Written into decoder.onnx to say whose it is.
+    """
     total = hashlib.sha256(repr(model.config).encode())
     for name, value in model.decoder.state_dict().items():
         total.update(name.encode())
@@ -45,10 +47,10 @@ class LiveDecoder(nn.Module):
     def __init__(self, model: VAE) -> None:
         super().__init__()
         self.network = model.decoder.network
-        self.traced = TRACED[model.config.likelihood]
+        self.likelihood = model.decoder.likelihood
 
     def forward(self, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.traced(self.network(z).flatten(1), x)
+        return self.likelihood.traced(self.network(z), x)
 
 
 def export_decoder(model: VAE, folder: Path) -> Path:

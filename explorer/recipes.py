@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from .config import Config, ModelConfig, TrainingConfig
+from .models import conv_hidden
 
 # Dense layers for which the best ELBO was found in a minute or two on MNIST.
 DENSE = (512, 256, 128)
@@ -16,14 +17,12 @@ def binarisation_for(likelihood: str, wanted: str = "dynamic") -> str:
 
 
 def hidden_for(network: str, image_shape: tuple[int, int, int]) -> tuple[int, ...]:
-    """Widths to start from: `DENSE`, or convolutions that halve the image down to 4 to 7 pixels."""
-    if network == "mlp":
-        return DENSE
-    channels, side = [], min(image_shape[1:])
-    while side % 2 == 0 and side > 7 and len(channels) < 4:
-        channels.append(min(32 * 2 ** len(channels), 128))
-        side //= 2
-    return (*(channels or [32]), 256)
+    """Widths to start from.
+
+    Raises:
+        ConfigError: convolutions were asked for and the images cannot be halved.
+    """
+    return DENSE if network == "mlp" else conv_hidden(image_shape)
 
 
 def command_for(config: Config, out: str) -> str:

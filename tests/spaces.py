@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from explorer.checkpoint import Checkpoint, save_checkpoint
 from explorer.config import Config, ModelConfig, TrainingConfig
-from explorer.gallery import Gallery
+from explorer.gallery import Gallery, save_gallery
 from explorer.latents import encode
 from explorer.models import build
 from explorer.projection import fit_plane
@@ -33,6 +36,39 @@ def odd_space(folder: Path, count: int = 300) -> Space:
     grey = (binary_images(count, (1, 5, 5)) * 255).byte()
     latents = encode(model, [(grey, (grey.flatten(1).sum(1) % 7).long())], tuple("abcdefg"))
     return Space("odd", Checkpoint(model, config, folder), "test", latents, fit_plane(latents.loc), True)
+
+
+def synthetic_pictures(count: int, shape: tuple[int, int, int], seed: int = 0) -> Tensor:
+    """Smooth blobs, uint8 (count, *shape): each channel brightest at a place of its own."""
+    generator = torch.Generator().manual_seed(seed)
+    channels, height, width = shape
+    at = torch.rand(count, channels, 2, 1, 1, generator=generator)
+    rows, columns = torch.linspace(0, 1, height)[:, None], torch.linspace(0, 1, width)[None]
+    square = (rows - at[:, :, 0]).square() + (columns - at[:, :, 1]).square()
+    return (255 * torch.exp(-square / 0.08)).round().byte()
+
+
+def save_pictures(
+    folder: Path,
+    shape: tuple[int, int, int],
+    likelihood: str,
+    *,
+    network: str = "mlp",
+    hidden: tuple[int, ...] = (32,),
+    latent: int = 2,
+    count: int = 60,
+    gain: float = 1.0,
+) -> Path:
+    """An untrained model of grey or colour values, with a gallery in the place of a data set."""
+    config = ModelConfig(shape, latent, network, hidden, "silu", likelihood)
+    model = build(config, seed=0)
+    with torch.no_grad():
+        for weight in model.decoder.network.parameters():
+            weight.mul_(gain)
+    save_checkpoint(folder, model, Config(config, TrainingConfig(dataset="nowhere", binarisation="none")))
+    images = synthetic_pictures(count, shape)
+    save_gallery(folder, Gallery(images, torch.arange(count) % 3, ("red", "green", "blue")))
+    return folder
 
 
 def digits_gallery(count: int = 50) -> Gallery:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 
-from explorer.datasets.binarise import dynamic, fixed, threshold
+from explorer.datasets.binarise import dynamic, fixed, observed, repeatable, threshold
 
 LEVELS = torch.arange(256, dtype=torch.uint8)
 
@@ -75,3 +76,24 @@ def test_threshold_is_one_half() -> None:
     x = threshold(LEVELS)
     assert x.dtype == torch.float32
     assert torch.equal(x, (LEVELS.double() / 255 >= 0.5).float())
+
+
+def test_grey_values_are_levels_of_255_exactly() -> None:
+    x = repeatable(LEVELS, "none")
+    assert x.dtype == torch.float32 and x[0] == 0 and x[255] == 1
+    assert torch.equal(x, (LEVELS.double() / 255).float())
+    assert torch.equal((x * 255).round(), LEVELS.float())
+
+
+@pytest.mark.parametrize("how", ["dynamic", "fixed", "threshold", "none"])
+def test_what_training_sees_is_what_is_reported_but_for_the_dynamic_draw(how: str) -> None:
+    images = torch.randint(256, (30, 1, 5, 5), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    generator, copy = torch.Generator().manual_seed(1), images.clone()
+    state = generator.get_state()
+    x = observed(images, how, generator)
+    assert torch.equal(images, copy)
+    if how == "dynamic":
+        assert torch.equal(x, dynamic(images, torch.Generator().manual_seed(1)))
+        assert not torch.equal(observed(images, how, generator), x)
+    else:
+        assert torch.equal(x, repeatable(images, how)) and torch.equal(generator.get_state(), state)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from explorer.config import ModelConfig
 from explorer.datasets.binarise import fixed
 from explorer.latents import encode
-from explorer.models import VAE
+from explorer.models import VAE, build
 
 
 def grey(n: int, seed: int) -> torch.Tensor:
@@ -41,3 +42,23 @@ def test_what_is_drawn_is_what_the_likelihood_sees(model: VAE) -> None:
     images = grey(10, 0) // 128 * 255
     latents = encode(model, [(images, torch.zeros(10).long())], ("a",))
     assert torch.equal(latents.x, images // 255)
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 4), (3, 6, 5)])
+def test_grey_and_colour_values_are_observed_as_they_are_and_kept_once(
+    shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explorer.latents.VALUES", 5 * 90)  # a few images at a time
+    model = build(ModelConfig(shape, 3, hidden=(8,), likelihood="gaussian"), seed=0).eval()
+    images = torch.randint(256, (23, *shape), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    latents = encode(model, [(images, torch.zeros(23).long())], ("a",), binarisation="none")
+    assert not latents.binary and latents.x is latents.images
+    x = latents.observed(slice(7, 9))
+    assert torch.equal(x, images[7:9].float() / 255)
+    torch.testing.assert_close(latents.loc[7:9], model.posterior(x).mean)
+    torch.testing.assert_close(latents.scale, model.posterior(images.float() / 255).stddev)
+
+
+def test_binary_pixels_are_observed_as_they_were_drawn(model: VAE) -> None:
+    latents = encode(model, [(grey(9, 0), torch.zeros(9).long())], ("a",), binarisation="threshold")
+    assert latents.binary and torch.equal(latents.observed(slice(3, 9)), (grey(9, 0)[3:] >= 128).float())

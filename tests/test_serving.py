@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +13,20 @@ from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from explorer.checkpoint import load_checkpoint
 from explorer.serving.manifest import describe
-from explorer.serving.pack import SHEET, pack_images, pack_latents, pack_points, pack_rule, sheets
+from explorer.serving.pack import (
+    SHEET,
+    SHEET_BYTES,
+    pack_images,
+    pack_latents,
+    pack_points,
+    pack_rule,
+    sheet_size,
+    sheets,
+)
 from explorer.serving.space import Space, open_space
 from explorer.serving.terms import BadState, evaluate_state
 
-from .spaces import odd_space, save_digits
+from .spaces import odd_space, save_digits, save_pictures
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +64,66 @@ def test_an_image_is_found_in_its_sheet_also_in_the_last_short_one(odd: Space, i
     assert len(latents) == 8 * rows * d
     assert np.frombuffer(latents, "<f4", d, 4 * row * d).tolist() == odd.latents.loc[index].tolist()
     assert np.frombuffer(latents, "<f4", d, 4 * (rows + row) * d).tolist() == odd.latents.scale[index].tolist()
+
+
+@pytest.fixture(scope="module", params=["continuous-bernoulli", "gaussian", "discretised-logistic"])
+def pictures(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Space:
+    folder = save_pictures(tmp_path_factory.mktemp("pictures"), (3, 64, 64), request.param, latent=3, hidden=(8,))
+    return open_space(load_checkpoint(folder), "pictures")
+
+
+@pytest.mark.parametrize("index", [0, 31, 32, 59])
+def test_grey_and_colour_images_travel_once_in_sheets_of_a_bounded_size(pictures: Space, index: int) -> None:
+    size, pixels = sheet_size(pictures), 3 * 64 * 64
+    assert size == 32 and sheets(pictures) == 2 and describe(pictures)["sheet"]["size"] == size
+    sheet, row = divmod(index, size)
+    content = pack_images(pictures, sheet)
+    assert len(content) == min(size, 60 - sheet * size) * pixels <= SHEET_BYTES  # no bits after them
+    assert list(content[row * pixels :][:pixels]) == pictures.latents.images[index].flatten().tolist()
+    latents = pack_latents(pictures, sheet)
+    assert np.frombuffer(latents, "<f4", 3, 12 * row).tolist() == pictures.latents.loc[index].tolist()
+
+
+def test_small_binary_images_keep_the_largest_sheet(odd: Space) -> None:
+    assert sheet_size(odd) == SHEET
+
+
+def test_the_manifest_says_what_is_observed_and_what_the_numbers_are(pictures: Space, digits: Space) -> None:
+    name = pictures.checkpoint.config.model.likelihood
+    manifest = describe(pictures)
+    assert manifest["observed"] == "grey"
+    assert manifest["likelihood"] == {"name": name, "density": name != "discretised-logistic"}
+    assert describe(digits)["observed"] == "binary"
+    assert describe(digits)["likelihood"] == {"name": "bernoulli", "density": False}
+
+
+@pytest.mark.parametrize("mode", ["point", "gaussian"])
+def test_terms_of_grey_and_colour_images_are_of_their_values(pictures: Space, mode: str) -> None:
+    terms = evaluate_state(pictures, state_of(pictures, 40, mode))
+    model, x = pictures.checkpoint.model, pictures.latents.images[40:41].float() / 255
+    if mode == "point":
+        expected = model.likelihood(pictures.latents.loc[40:41]).log_prob(x).item()
+        # A plane through three dimensions: the image's own code is not moved by the lift.
+        assert terms["log_likelihood"] == pytest.approx(expected, rel=1e-5)
+        return
+    z = model.posterior(x.expand(300, -1, -1, -1)).rsample()
+    draws = model.likelihood(z).log_prob(x).double()
+    error = draws.std().item() / len(draws) ** 0.5 + terms["standard_error"] + 1e-6 * abs(terms["reconstruction"])
+    assert abs(terms["reconstruction"] - draws.mean().item()) < 5 * error
+
+
+def test_one_data_set_seen_as_bits_and_as_grey_has_two_names(tmp_path: Path) -> None:
+    from explorer.checkpoint import save_checkpoint
+    from explorer.config import Config, ModelConfig, TrainingConfig
+    from explorer.models import build
+
+    keys = []
+    for likelihood, how in (("bernoulli", "threshold"), ("gaussian", "none")):
+        config = ModelConfig((1, 8, 8), 2, hidden=(16,), likelihood=likelihood)
+        folder = tmp_path / likelihood
+        save_checkpoint(folder, build(config, seed=0), Config(config, TrainingConfig("digits", binarisation=how)))
+        keys.append(open_space(load_checkpoint(folder), likelihood).data_key)
+    assert keys[0] != keys[1]
 
 
 @pytest.mark.parametrize("name", ["live", "rest"])
@@ -95,6 +165,15 @@ def test_a_point_has_the_terms_of_the_models_distributions(digits: Space) -> Non
     assert terms["log_posterior"] == pytest.approx(model.posterior(x).log_prob(z[None]).item(), abs=1e-3)
     total = terms["log_likelihood"] + terms["log_prior"] - terms["log_posterior"]
     assert terms["log_weight"] == pytest.approx(total, abs=1e-3)
+
+
+def test_a_point_s_q_is_the_one_that_was_served(digits: Space) -> None:
+    """Far from a narrow q the last digits of its mean are hundredths of a nat: both sides must take the same ones."""
+    state = {"image": 9, "mode": "point", "u": [300.0, -200.0]}
+    loc, scale = digits.latents.loc[9].double(), digits.latents.scale[9].double()
+    z = digits.plane.lift(torch.tensor(state["u"], dtype=torch.float64), digits.latents.loc[9]).float().double()
+    expected = Normal(loc, scale).log_prob(z).sum().item()
+    assert evaluate_state(digits, state)["log_posterior"] == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(("by", "scale"), [(0.0, 1.0), (0.7, 0.5), (-0.4, 1.6)])

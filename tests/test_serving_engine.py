@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from explorer.serving import engine
 from explorer.serving.routes import routes
 from explorer.serving.space import SPACES, Space
 
-from .spaces import save_digits
+from .spaces import save_digits, save_pictures
 
 D = 64
 
@@ -62,6 +63,17 @@ def test_answers_are_torchs(client: TestClient, space: Space, k: int, images: in
     assert number == 7 and mean.shape == (images, D)
     np.testing.assert_allclose(mean, likelihood.mean.flatten(1)[:images], atol=1e-6)
     np.testing.assert_allclose(log_likelihood, likelihood.log_prob(x.view(1, 1, 8, 8)), atol=1e-3)
+
+
+@pytest.mark.parametrize("likelihood", ["continuous-bernoulli", "gaussian", "discretised-logistic"])
+def test_answers_of_every_likelihood_are_torchs(tmp_path: Path, likelihood: str) -> None:
+    space = SPACES.get(str(save_pictures(tmp_path / "m", (3, 16, 8), likelihood, network="conv", hidden=(4, 6, 8))))
+    z = torch.randn(70, 2, generator=torch.Generator().manual_seed(0))
+    x = space.latents.observed(slice(5, 6))
+    _, mean, log_likelihood = read(engine.answer(space, ask(z, x.flatten(), 70)))
+    p = space.checkpoint.model.likelihood(z)
+    np.testing.assert_allclose(mean, p.mean.flatten(1), atol=0.1 / 255 if "logistic" in likelihood else 1e-6)
+    np.testing.assert_allclose(log_likelihood, p.log_prob(x), rtol=3e-7, atol=1e-3)
 
 
 def test_what_is_decoded_in_parts_is_what_is_decoded_at_once(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:

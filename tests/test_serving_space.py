@@ -21,11 +21,11 @@ from explorer.registry import summarise
 from explorer.serving import space as module
 from explorer.serving.kept import Kept
 from explorer.serving.manifest import describe
-from explorer.serving.space import NODES, Spaces, open_space
+from explorer.serving.space import COSTLY_NODES, NODES, Spaces, open_space
 from explorer.serving.terms import evaluate_state
 from explorer.serving.warm import warm_up
 
-from .spaces import digits_gallery, save_digits
+from .spaces import digits_gallery, save_digits, save_pictures
 
 
 def key(folder: Path, points: str = "test") -> str:
@@ -61,6 +61,19 @@ def test_every_latent_size_has_rules_that_torch_can_use(tmp_path: Path, latent: 
     space = open_space(load_checkpoint(save_digits(tmp_path / "a", latent=latent)), "a")
     assert set(space.rules) == set(NODES.get(latent, NODES[0]))
     assert all(rule.weights.isfinite().all() for rule in space.rules.values())
+    terms = evaluate_state(space, {"image": 0, "mode": "gaussian", "u": space.codes[0].tolist(), "sigma": [0.5, 1.0]})
+    assert all(math.isfinite(value) for value in terms.values())
+
+
+@pytest.mark.parametrize("latent", [1, 2, 3])
+def test_a_costly_decoder_runs_on_the_server_with_fewer_nodes(tmp_path: Path, latent: int) -> None:
+    folder = save_pictures(
+        tmp_path / "a", (3, 32, 32), "gaussian", network="conv", hidden=(32, 64, 128, 64), latent=latent, count=10
+    )
+    space = open_space(load_checkpoint(folder), "a")
+    assert space.engine == "server" and set(space.rules) == set(COSTLY_NODES.get(latent, COSTLY_NODES[0]))
+    full = NODES.get(latent, NODES[0])
+    assert all(0 < len(rule) < full[name] for name, rule in space.rules.items())
     terms = evaluate_state(space, {"image": 0, "mode": "gaussian", "u": space.codes[0].tolist(), "sigma": [0.5, 1.0]})
     assert all(math.isfinite(value) for value in terms.values())
 

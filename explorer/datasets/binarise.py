@@ -1,9 +1,10 @@
-"""Grey values to binary pixels: a Bernoulli is a likelihood of nothing else.
+"""Grey values to the pixels a likelihood is of: binary ones for a Bernoulli, else grey / 255.
 
-Three ways, never mixed in one table:
+The ways, whose numbers are never mixed in one table:
     dynamic    a new draw x ~ Bernoulli(grey) every time an image is seen (training);
     fixed      one such draw an image, repeatable from a seed (numbers that must repeat);
-    threshold  grey >= 1/2.
+    threshold  grey >= 1/2;
+    none       grey / 255, for a likelihood of grey or colour values.
 """
 
 from __future__ import annotations
@@ -60,6 +61,24 @@ def threshold(images: Tensor) -> Tensor:
     return (images >= 128).float()
 
 
+def grey(images: Tensor) -> Tensor:
+    """Grey values in [0, 1], float32: k / 255 exactly as float32 rounds it."""
+    return images.float().div_(255)
+
+
 def repeatable(images: Tensor, how: str) -> Tensor:
-    """The pixels whose numbers are reported: thresholded for a model trained so, else a fixed draw."""
+    """The pixels whose numbers are reported, float32: as the model was trained, a fixed draw for a dynamic one."""
+    if how == "none":
+        return grey(images)
     return threshold(images) if how == "threshold" else fixed(images)
+
+
+def observed(images: Tensor, how: str, generator: torch.Generator) -> Tensor:
+    """What a likelihood sees of images while it is trained, float32.
+
+    Args:
+        images: uint8, a minibatch; for "fixed" a whole data set in its own order, see `fixed`.
+        how: one of the ways above.
+        generator: of the draws of "dynamic", on the images' device; no other way touches it.
+    """
+    return dynamic(images, generator) if how == "dynamic" else repeatable(images, how)

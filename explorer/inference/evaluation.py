@@ -16,6 +16,7 @@ from .elbo import elbo
 from .evidence import log_evidence
 
 CHUNK = 500
+VALUES = 1 << 21  # pixels decoded at once, so that large colour images take no more memory than small ones
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def evaluate(
     """Test numbers of a model.
 
     Args:
-        x: binary images (n, c, h, w), float32.
+        x: images (n, c, h, w), float32, as the likelihood sees them (`datasets.binarise.repeatable`).
         samples: draws of z an image for the reconstruction.
         evidence_images: how many of the first images get an importance estimate of log p(x).
         evidence_samples: k of that estimate (IWAE-k).
@@ -68,11 +69,12 @@ def evaluate(
     parts, means = [], []
     evidence_images = min(evidence_images, len(x))
     cost = len(x) * samples + evidence_images * evidence_samples
-    for index, chunk in enumerate(x.split(CHUNK)):
+    size = max(1, min(CHUNK, VALUES // x.shape[1:].numel()))
+    for index, chunk in enumerate(x.split(size)):
         chunk = chunk.to(device)
         parts.append(elbo(model, chunk, samples=samples, generator=generator))
         means.append(model.posterior(chunk).mean)
-        progress(min((index + 1) * CHUNK, len(x)) * samples / cost)
+        progress(min((index + 1) * size, len(x)) * samples / cost)
     log_likelihood = torch.cat([part.log_likelihood for part in parts]).double()
     kl = torch.cat([part.kl_per_dimension for part in parts]).double()
     value = log_likelihood - kl.sum(1)

@@ -20,6 +20,8 @@ from torch import Tensor
 from ..models import VAE
 from .rules import Rule
 
+VALUES = 1 << 22  # pixels decoded at once
+
 
 @dataclass(frozen=True)
 class GaussianTerms:
@@ -80,7 +82,8 @@ def gaussian_terms(model: VAE, x: Tensor, loc: Tensor, factor: Tensor, rule: Rul
         raise ValueError("q needs a finite mean and finite scales.")
     z = loc.double() + rule.nodes @ factor.double().T
     device = next(model.parameters()).device
-    log_likelihood = model.likelihood(z.float().to(device)).log_prob(x.to(device)).cpu()
+    parts = z.float().to(device).split(max(1, VALUES // x.numel()))
+    log_likelihood = torch.cat([model.likelihood(part).log_prob(x.to(device)) for part in parts]).cpu()
     return GaussianTerms(
         rule.expectation(log_likelihood), gaussian_kl(loc, factor), rule.standard_error(log_likelihood)
     )

@@ -1,12 +1,15 @@
-"""The two kinds of network: dense layers, and strided convolutions."""
+"""The two kinds of network: dense layers, and strided convolutions to any depth."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+
+from ..config import ConfigError
 
 _ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": lambda: nn.GELU(approximate="tanh"), "tanh": nn.Tanh}
 
@@ -51,32 +54,53 @@ def mlp_decoder(latent: int, hidden: Sequence[int], shape: tuple[int, int, int],
 
 
 def conv_encoder(shape: tuple[int, int, int], hidden: Sequence[int], outputs: int, activation: str) -> nn.Module:
-    """Two convolutions of stride 2, then a dense layer; `hidden` is (channels, channels, width)."""
-    first, second, width = hidden
-    act = _ACTIVATIONS[activation]
-    return nn.Sequential(
-        nn.Conv2d(shape[0], first, kernel_size=4, stride=2, padding=1),  # (h/2, w/2)
-        act(),
-        nn.Conv2d(first, second, kernel_size=4, stride=2, padding=1),  # (h/4, w/4)
-        act(),
-        nn.Flatten(),
-        dense((second * (shape[1] // 4) * (shape[2] // 4), width, outputs), activation, precise=-1),
-    )
+    """Convolutions that each halve height and width, then a dense layer; `hidden` is (channels, ..., width)."""
+    *channels, width = hidden
+    layers: list[nn.Module] = []
+    for inside, outside in itertools.pairwise((shape[0], *channels)):
+        layers += [nn.Conv2d(inside, outside, kernel_size=4, stride=2, padding=1), _ACTIVATIONS[activation]()]
+    flat = math.prod(_lowest(shape, channels))
+    return nn.Sequential(*layers, nn.Flatten(), dense((flat, width, outputs), activation, precise=-1))
 
 
 def conv_decoder(latent: int, hidden: Sequence[int], shape: tuple[int, int, int], activation: str) -> nn.Module:
     """The mirror of `conv_encoder`, with transposed convolutions."""
-    first, second, width = hidden
-    act = _ACTIVATIONS[activation]
-    low = (second, shape[1] // 4, shape[2] // 4)
-    return nn.Sequential(
-        dense((latent, width, low[0] * low[1] * low[2]), activation, precise=0),
-        act(),
-        nn.Unflatten(1, low),
-        nn.ConvTranspose2d(second, first, kernel_size=4, stride=2, padding=1),
-        act(),
-        nn.ConvTranspose2d(first, shape[0], kernel_size=4, stride=2, padding=1),
-    )
+    *channels, width = hidden
+    low = _lowest(shape, channels)
+    layers: list[nn.Module] = []
+    for inside, outside in itertools.pairwise((*reversed(channels), shape[0])):
+        layers += [_ACTIVATIONS[activation](), nn.ConvTranspose2d(inside, outside, kernel_size=4, stride=2, padding=1)]
+    first, *others = layers
+    flat = dense((latent, width, math.prod(low)), activation, precise=0)
+    return nn.Sequential(flat, first, nn.Unflatten(1, low), *others)
+
+
+def _lowest(shape: tuple[int, int, int], channels: Sequence[int]) -> tuple[int, int, int]:
+    """What is left of an image after the last halving: (channels, height, width)."""
+    factor = 2 ** len(channels)
+    return channels[-1], shape[1] // factor, shape[2] // factor
+
+
+def conv_hidden(image_shape: tuple[int, int, int]) -> tuple[int, ...]:
+    """Widths of a convolutional network that suit images of a size: channels of each halving, then the dense width.
+
+    Halves while the sides are even and longer than four pixels; the channels double up to 256.
+    28x28 gives (32, 64, 256), 64x64 gives (32, 64, 128, 256, 256), grey or in colour.
+
+    Raises:
+        ConfigError: the images cannot be halved even once.
+    """
+    _, height, width = image_shape
+    channels: list[int] = []
+    while min(height, width) > 4 and height % 2 == 0 and width % 2 == 0:
+        channels.append(min(32 * 2 ** len(channels), 256))
+        height, width = height // 2, width // 2
+    if not channels:
+        raise ConfigError(
+            f"images of {height} by {width} pixels cannot be halved by a convolution: choose an mlp, "
+            "or images whose sides are even and longer than 4 pixels."
+        )
+    return (*channels, 256)
 
 
 def count_parameters(module: nn.Module) -> int:

@@ -41,15 +41,20 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """p(x|z): latents (batch, d) to a distribution over images (batch, c, h, w)."""
+    """p(x|z): latents (batch, d) to a distribution over images (batch, c, h, w).
+
+    The network gives as many channels as the family of p(x|z) needs; what parameters the
+    family has of its own (a Gaussian's scale) are the decoder's too.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        if config.network == "mlp":
-            self.network = mlp_decoder(config.latent, config.hidden, config.image_shape, config.activation)
-        else:
-            self.network = conv_decoder(config.latent, config.hidden, config.image_shape, config.activation)
-        self.likelihood = LIKELIHOODS[config.likelihood]
+        likelihood = LIKELIHOODS[config.likelihood]()
+        channels, height, width = config.image_shape
+        shape = (likelihood.outputs * channels, height, width)
+        make = mlp_decoder if config.network == "mlp" else conv_decoder
+        self.network = make(config.latent, config.hidden, shape, config.activation)
+        self.likelihood = likelihood
 
     def forward(self, z: Tensor) -> Distribution:
         return self.likelihood(self.network(z).float())

@@ -18,12 +18,11 @@ import numpy as np
 import torch
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ..models.likelihoods import TRACED
 from .space import SPACES, Space
 
 MAX_LATENTS = 4_096
 MAX_VALUES = 1 << 23  # pixels in one answer
-AT_ONCE = 1 << 20  # pixels decoded at once: what a message takes beside its answer stays under 30 MB
+AT_ONCE = 1 << 20  # numbers decoded at once: what a message takes beside its answer stays in the tens of MB
 _ASK, _ANSWER = struct.Struct("<5I"), struct.Struct("<4I")
 # Its own threads and few of them, so that a flood of messages leaves the routes theirs.
 _POOL = ThreadPoolExecutor(4, thread_name_prefix="engine")
@@ -64,8 +63,9 @@ def answer(space: Space, message: bytes) -> bytes:
     z = torch.from_numpy(values[: k * d].reshape(k, d).copy()).to(device)
     x = torch.from_numpy(values[k * d :].copy())[None].to(device)
     means, log_likelihoods, wanted = [], [], images
-    for part in z.split(max(1, AT_ONCE // pixels)):
-        mean, log_likelihood = TRACED[model.config.likelihood](model.decoder.network(part).float().flatten(1), x)
+    decoder = model.decoder
+    for part in z.split(max(1, AT_ONCE // (pixels * decoder.likelihood.outputs))):
+        mean, log_likelihood = decoder.likelihood.traced(decoder.network(part).float(), x)
         means.append(mean[:wanted].cpu().numpy().astype("<f4").tobytes())
         log_likelihoods.append(log_likelihood.cpu().numpy().astype("<f4").tobytes())
         wanted = max(0, wanted - len(part))

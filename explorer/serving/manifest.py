@@ -6,7 +6,7 @@ from typing import Any
 
 from ..latent_map.files import static_key
 from ..view import MAX_SIGMA, MIN_SIGMA
-from .pack import SHEET, map_range
+from .pack import map_range, sheet_size
 from .space import Space
 
 PREFIX = "/explorer"
@@ -21,6 +21,10 @@ def describe(space: Space) -> dict[str, Any]:
         "name": space.name,
         "latent": space.latent,
         "imageShape": list(model.image_shape),
+        # What the numbers are: of which family, and whether log p(x|z) is a log-density, which can be positive.
+        "likelihood": {"name": model.likelihood, "density": space.checkpoint.model.decoder.likelihood.continuous},
+        # What x is: bits beside each image's grey values, or those values themselves, divided by 255.
+        "observed": "binary" if space.latents.binary else "grey",
         "classes": list(space.latents.classes),
         "count": len(space.latents),
         "complete": space.complete,
@@ -33,7 +37,11 @@ def describe(space: Space) -> dict[str, Any]:
         "points": space.points,
         "sigma": [MIN_SIGMA, MAX_SIGMA],
         "codes": f"{base}/points.bin",
-        "sheet": {"size": SHEET, "latents": f"{base}/latents-", "images": f"{PREFIX}/images/{space.data_key}/"},
+        "sheet": {
+            "size": sheet_size(space),
+            "latents": f"{base}/latents-",
+            "images": f"{PREFIX}/images/{space.data_key}/",
+        },
         "decoder": f"{base}/decoder.onnx",
         "rules": {
             name: {"url": f"{base}/rule-{name}.bin", "nodes": len(rule), "replicates": rule.replicates}

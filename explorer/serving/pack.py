@@ -9,7 +9,9 @@ from torch import Tensor
 from ..inference import Rule
 from .space import Space
 
+# Images a sheet, and the bytes it may have: whoever hovers over a point waits for a whole sheet.
 SHEET = 256
+SHEET_BYTES = 400_000
 
 
 def _bytes(tensor: Tensor, dtype: str) -> bytes:
@@ -26,21 +28,33 @@ def pack_rule(rule: Rule) -> bytes:
     return _bytes(rule.nodes, "<f8") + _bytes(rule.weights, "<f8")
 
 
+def sheet_size(space: Space) -> int:
+    """Images a sheet: SHEET, or fewer where they are large. Follows from the images alone, which models share."""
+    pixels = space.checkpoint.config.model.pixels
+    return max(1, min(SHEET, SHEET_BYTES // (pixels + (-(-pixels // 8) if space.latents.binary else 0))))
+
+
 def sheets(space: Space) -> int:
-    """How many sheets of SHEET images there are."""
-    return -(-len(space.latents) // SHEET)
+    """How many sheets of `sheet_size` images there are."""
+    return -(-len(space.latents) // sheet_size(space))
+
+
+def _rows(space: Space, sheet: int) -> slice:
+    return slice(sheet * sheet_size(space), (sheet + 1) * sheet_size(space))
 
 
 def pack_images(space: Space, sheet: int) -> bytes:
-    """Grey images uint8 (m, D), then the binary draws, bits packed from the highest (m, ceil(D / 8))."""
-    rows = slice(sheet * SHEET, (sheet + 1) * SHEET)
-    bits = np.packbits(space.latents.x[rows].flatten(1).numpy(), axis=1)
-    return _bytes(space.latents.images[rows], "u1") + bits.tobytes()
+    """Images as uint8 (m, D), then, where x is binary, its bits from the highest (m, ceil(D / 8))."""
+    rows = _rows(space, sheet)
+    images = _bytes(space.latents.images[rows], "u1")
+    if not space.latents.binary:
+        return images
+    return images + np.packbits(space.latents.x[rows].flatten(1).numpy(), axis=1).tobytes()
 
 
 def pack_latents(space: Space, sheet: int) -> bytes:
     """q(z|x) of a sheet's images: means float32 (m, d), then scales float32 (m, d)."""
-    rows = slice(sheet * SHEET, (sheet + 1) * SHEET)
+    rows = _rows(space, sheet)
     return _bytes(space.latents.loc[rows], "<f4") + _bytes(space.latents.scale[rows], "<f4")
 
 

@@ -35,10 +35,17 @@ NODES = {
     2: {"live": 6**2, "check": 24**2, "rest": 96**2},
     0: {"live": 64, "rest": 512},
 }
+# The same where a decoder runs on the server, ten times as costly or more: a drag must stay a
+# drag, and what is asked for at rest a second or two on a CPU.
+COSTLY_NODES = {
+    1: {"live": 16, "check": 64, "rest": 128},
+    2: {"live": 4**2, "check": 12**2, "rest": 24**2},
+    0: {"live": 32, "rest": 256},
+}
 REPLICATES = 8
 
 # Raised whenever what is served under a key would change for the same weights.
-LAYOUT = b"1"
+LAYOUT = b"2"
 
 
 @dataclass(frozen=True)
@@ -70,8 +77,9 @@ class Space:
 
     @cached_property
     def data_key(self) -> str:
-        """Names the images and their binary draws, whatever the model."""
-        return digest(LAYOUT, self.latents.images.numpy().tobytes(), self.latents.x[:64].numpy().tobytes())
+        """Names the images and what is observed of them, whatever the model."""
+        x, white = self.latents.x[:64].numpy().tobytes(), str(self.latents.white).encode()
+        return digest(LAYOUT, self.latents.images.numpy().tobytes(), x, white)
 
     @property
     def latent(self) -> int:
@@ -94,8 +102,9 @@ class Space:
 
     @cached_property
     def rules(self) -> dict[str, Rule]:
-        """The rules of NODES by name; "rest" is the one torch uses too."""
-        sizes = NODES.get(self.latent, NODES[0])
+        """The rules of NODES or COSTLY_NODES by name; "rest" is the one torch uses too."""
+        table = NODES if self.engine == "browser" else COSTLY_NODES
+        sizes = table.get(self.latent, table[0])
         return {
             name: gaussian_rule(
                 self.latent, nodes, replicates=REPLICATES if name == "rest" else 1, whiten=name == "live"

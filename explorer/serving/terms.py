@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch.distributions import Independent, Normal
 
 from ..inference import gaussian_terms, point_terms, stretched
 from ..view import MAX_SIGMA, MIN_SIGMA
@@ -54,12 +55,13 @@ def evaluate_state(space: Space, state: Any) -> dict[str, float]:
     if isinstance(image, bool) or not isinstance(image, int) or not 0 <= image < len(space.latents):
         raise BadState(f"image must be a whole number from 0 to {len(space.latents) - 1}.")
     u = torch.tensor(read_pair(state.get("u"), "u"), dtype=torch.float64)
-    x = space.latents.x[image : image + 1].float()
+    x = space.latents.observed(slice(image, image + 1))
     model = space.checkpoint.model
     z = space.plane.lift(u, space.latents.loc[image])
     mode = state.get("mode")
     if mode == "point":
-        terms = point_terms(model, x, z[None].float())
+        q = Independent(Normal(space.latents.loc[image], space.latents.scale[image]), 1)  # the one that was served
+        terms = point_terms(model, x, z[None].float(), q)
         return {
             "log_likelihood": terms.log_likelihood.item(),
             "log_prior": terms.log_prior.item(),

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..config import TrainingConfig
-from ..datasets.binarise import dynamic, repeatable
+from ..datasets.binarise import fixed, observed
 from ..inference import elbo
 from ..models import VAE
 from .cadence import Cadence
@@ -129,12 +129,10 @@ def train(
 def _observer(images: Tensor, how: str, noise: torch.Generator) -> Callable[[Tensor], Tensor]:
     """From the numbers of some images to what the likelihood sees of them, float32."""
     # index_select copies whole images: on a CPU nine times faster than images[chosen].
-    if how == "dynamic":
-        return lambda chosen: dynamic(images.index_select(0, chosen), noise)
-    if how == "none":
-        return lambda chosen: images.index_select(0, chosen).float().mul_(1 / 255)
-    still = repeatable(images, how)
-    return lambda chosen: still.index_select(0, chosen)
+    if how == "fixed":  # drawn for the whole set in its own order
+        still = fixed(images)
+        return lambda chosen: still.index_select(0, chosen)
+    return lambda chosen: observed(images.index_select(0, chosen), how, noise)
 
 
 def _step(

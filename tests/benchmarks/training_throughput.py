@@ -16,13 +16,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
-import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from multiprocessing.connection import Connection
-from typing import Protocol
 
 import torch
 from PIL import Image
@@ -33,20 +29,13 @@ from explorer.config import ModelConfig, TrainingConfig
 from explorer.datasets import load_dataset
 from explorer.models import build, count_parameters
 from explorer.training import choose_speed, start, train
+from tests.benchmarks.contest import Rate, clocked, contest
 from tests.benchmarks.machine import describe_machine
 
 HIDDEN, LATENT = 400, 20
 BATCHES = (128, 512)
 TRIAL_SECONDS = 1.0
 CPU = torch.device("cpu")
-
-
-@dataclass(frozen=True)
-class Rate:
-    """Images a second of wall-clock time, and a second of processor time."""
-
-    wall: float
-    cpu: float
 
 
 @dataclass(frozen=True)
@@ -94,22 +83,6 @@ class PillowDataset(torch.utils.data.Dataset):
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         image = Image.fromarray(self.images[index].numpy())
         return self.transform(image), int(self.labels[index])
-
-
-def clocked(batches: Callable[[], Iterator[int]]) -> Rate:
-    """Drains an iterator that gives the number of images of each piece of work."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    images = sum(batches())
-    return Rate(images / (time.perf_counter() - wall), images / (time.process_time() - cpu))
-
-
-class Contender(Protocol):
-    """A loop that goes on from turn to turn; `note` says how it runs."""
-
-    weights: int
-    note: str
-
-    def turn(self, seconds: float) -> Rate: ...
 
 
 class Ours:
@@ -175,46 +148,19 @@ class Common:
                     return
 
 
-CONTENDERS: dict[str, Callable[[int], Contender]] = {"ours": Ours, "common": Common}
-
-
-def serve(name: str, batch: int, pipe: Connection) -> None:
-    """A contender's process: says how it runs, then takes a turn of each length asked for, until None."""
-    contender = CONTENDERS[name](batch)
-    contender.turn(TRIAL_SECONDS)
-    pipe.send((contender.weights, contender.note))
-    while seconds := pipe.recv():
-        pipe.send(contender.turn(seconds))
-
-
 def compare(batch: int, seconds: float, rounds: int) -> Comparison:
-    """Turns of `seconds` each, one loop at a time; who goes first changes every round."""
-    spawn = multiprocessing.get_context("spawn")
-    pipes, processes, notes, weights = {}, [], {}, set()
-    for name in CONTENDERS:
-        pipes[name], theirs = spawn.Pipe()
-        process = spawn.Process(target=serve, args=(name, batch, theirs), daemon=True)
-        process.start()
-        theirs.close()
-        processes.append(process)
-        size, notes[name] = pipes[name].recv()  # nobody else runs while one chooses its threads
-        weights.add(size)
-    assert len(weights) == 1, "the two networks are of different size"
-    rates: dict[str, list[Rate]] = {name: [] for name in CONTENDERS}
-    for index in range(rounds):
-        for name in list(CONTENDERS)[:: 1 if index % 2 == 0 else -1]:
-            pipes[name].send(seconds)
-            rates[name].append(pipes[name].recv())
-    for name, process in zip(CONTENDERS, processes, strict=True):
-        pipes[name].send(None)
-        process.join()
-    ours, common = _median(rates["ours"]), _median(rates["common"])
-    ratio, ratio_cpu = ours.wall / common.wall, ours.cpu / common.cpu
-    return Comparison(batch, ours, common, ratio, ratio_cpu, notes["ours"], notes["common"])
-
-
-def _median(rates: list[Rate]) -> Rate:
-    return Rate(statistics.median(r.wall for r in rates), statistics.median(r.cpu for r in rates))
+    """Both loops at one batch size, in turns."""
+    found = contest({"ours": (Ours, (batch,)), "common": (Common, (batch,))}, seconds, rounds)
+    ours, common = found["ours"], found["common"]
+    return Comparison(
+        batch,
+        ours.rate,
+        common.rate,
+        ours.rate.wall / common.rate.wall,
+        ours.rate.cpu / common.rate.cpu,
+        ours.note,
+        common.note,
+    )
 
 
 def main(argv: list[str] | None = None) -> int:

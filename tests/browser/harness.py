@@ -6,7 +6,9 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -44,7 +46,7 @@ def free_port() -> int:
 def server(**environment: str) -> Iterator[str]:
     """The app as `python -m explorer` serves it; yields its address."""
     port = free_port()
-    own = None if "EXPLORER_DATA" in environment else tempfile.TemporaryDirectory()
+    own = None if "EXPLORER_DATA" in environment else tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     if own:  # nobody's own data folder has a part in what is tested
         environment["EXPLORER_DATA"] = own.name
     log = tempfile.TemporaryFile()  # noqa: SIM115 - not a pipe: nobody reads it, and a full one stops the server
@@ -66,10 +68,33 @@ def server(**environment: str) -> Iterator[str]:
         if process.poll() is None:
             process.kill()
             process.wait()
+        end_workers(Path(environment["EXPLORER_DATA"]))
+        if own:
+            own.cleanup()
         log.seek(0)
         said = log.read().decode(errors="replace")
         log.close()
     assert "Traceback" not in said, said[-4_000:]
+
+
+def worker_pid(data: Path) -> int | None:
+    """The process that trains for a data folder, as its database says."""
+    path = data / "jobs.sqlite"
+    if not path.exists():
+        return None
+    with contextlib.closing(sqlite3.connect(path, timeout=10)) as table, contextlib.suppress(sqlite3.Error):
+        row = table.execute("SELECT pid FROM workers WHERE beat > 0").fetchone()
+        return row and row[0]
+    return None
+
+
+def end_workers(data: Path) -> None:
+    """Ends the worker that a server has left behind: it outlives its server on purpose."""
+    pid = worker_pid(data)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            time.sleep(0.1)
 
 
 def _wait(address: str, process: subprocess.Popen, log: BinaryIO) -> None:

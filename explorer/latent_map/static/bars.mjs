@@ -1,60 +1,75 @@
-// The terms as lengths. Gaussian: what is lost from zero nats, first by reconstruction, then
-// by the KL; the bar's end is the ELBO. Point: each log-density on a shared scale.
+// The terms as lengths. Gaussian: from zero nats to the reconstruction, and from there down by the
+// KL to the ELBO. Point: from zero to log p(x|z), and from there down by log p(z). Probabilities
+// stay left of zero; log-densities can lie right of it.
 
 import { h, nats } from './dom.mjs';
 import { words } from './words.mjs';
 
-const ROUND = [10, 20, 30, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1000, 1500, 2000, 3000, 5000, 10000, 100000, 1e9];
+const ROUND = [
+  10, 20, 30, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1000, 1500, 2000, 3000, 5000, 7500,
+  10_000, 15_000, 20_000, 30_000, 50_000, 100_000, 200_000, 500_000, 1e6, 1e7, 1e9,
+];
 
 export class Bars {
   constructor() {
     this.mine = this.track();
     this.theirs = this.track();
     this.low = h('span');
-    this.axis = h('div', { class: 'lx-axis', 'aria-hidden': 'true' }, this.low, h('span', {}, words.zero));
+    this.high = h('span');
+    this.axis = h('div', { class: 'lx-axis', 'aria-hidden': 'true' }, this.low, this.high);
     this.mineLabel = h('span', { class: 'lx-bar-label' });
     this.theirsLabel = h('span', { class: 'lx-bar-label' });
     this.element = h('div', { class: 'lx-bars', 'aria-hidden': 'true' },
       this.mineLabel, this.mine.element, this.theirsLabel, this.theirs.element, h('span'), this.axis);
-    this.full = 0;
+    this.reach = [0, 0]; // nats on the scale left and right of zero
   }
 
   track() {
     const segments = [0, 1].map((i) => h('i', { class: `lx-segment lx-segment-${i}` }));
-    return { segments, element: h('div', { class: 'lx-track' }, ...segments) };
+    const zero = h('i', { class: 'lx-zero', hidden: true });
+    return { segments, zero, element: h('div', { class: 'lx-track' }, ...segments, zero) };
   }
 
-  /** A scale that changes only in steps, so that bars do not breathe while one drags. */
-  scaleFor(most) {
-    if (most > this.full || most < 0.4 * this.full) this.full = ROUND.find((value) => value >= most) ?? most;
-    const low = nats(-this.full, 0);
-    if (this.low.textContent !== low) this.low.textContent = low;
-    return this.full;
-  }
-
-  /** Stretched by a transform: a width would have the page laid out anew in every frame. */
-  draw(track, lengths) {
-    let from = 0;
-    track.segments.forEach((node, i) => {
-      const share = Math.min(Math.max(lengths[i] ?? 0, 0) / this.full, 1 - from);
-      node.style.transform = `translateX(${-100 * from}%) scaleX(${share})`;
-      from += share;
+  /** A scale over all these values that changes only in steps, so that bars do not breathe while one drags. */
+  scaleFor(values) {
+    const most = [Math.max(0, ...values.map((value) => -value)), Math.max(0, ...values)];
+    most.forEach((needed, side) => {
+      const full = this.reach[side];
+      if (needed > full || needed < 0.4 * full) this.reach[side] = needed && (ROUND.find((value) => value >= needed) ?? needed);
     });
+    if (this.reach[0] + this.reach[1] === 0) this.reach[0] = ROUND[0];
+    const [low, high] = this.reach;
+    write(this.low, low ? nats(-low, 0) : words.scaleEnd(0));
+    write(this.high, low && !high ? words.scaleEnd(0) : words.scaleEnd(nats(high, 0)));
   }
 
-  showGaussian(mine, theirs) {
-    this.labels('gaussian');
-    this.scaleFor(Math.max(-mine.elbo, -theirs.elbo));
-    this.draw(this.mine, [-mine.reconstruction, mine.kl]);
-    this.draw(this.theirs, [-theirs.reconstruction, theirs.kl]);
+  /** Between pairs of values, stretched by a transform: a width would have the page laid out anew in every frame. */
+  draw(track, spans) {
+    const [low, high] = this.reach;
+    const share = (value) => Math.min(Math.max((high - value) / (low + high), 0), 1); // from the right
+    track.segments.forEach((node, i) => {
+      const [from, to] = spans[i].map(share).sort((a, b) => a - b);
+      node.style.transform = `translateX(${-100 * from}%) scaleX(${to - from})`;
+    });
+    track.zero.style.transform = `translateX(${-100 * share(0)}%)`;
+    track.zero.hidden = !(low && high);
   }
 
-  showPoint(mine, theirs) {
-    this.labels('point');
-    const parts = (terms) => [-terms['log-likelihood'], -terms['log-prior']];
-    this.scaleFor(Math.max(...[mine, theirs].map((terms) => parts(terms).reduce((a, b) => a + Math.max(b, 0), 0))));
-    this.draw(this.mine, parts(mine));
-    this.draw(this.theirs, parts(theirs));
+  /** Each side's first value from zero, and its second from there. */
+  show(mode, sides) {
+    this.labels(mode);
+    const ends = sides.map(([first, second]) => [first, first + second].map((value) => (Number.isFinite(value) ? value : 0)));
+    this.scaleFor(ends.flat());
+    // What the second takes away from a positive first is drawn over it: both stay in view.
+    [this.mine, this.theirs].forEach((track, i) => this.draw(track, [[0, ends[i][0]], ends[i]]));
+  }
+
+  showGaussian(...sides) {
+    this.show('gaussian', sides.map((terms) => [terms.reconstruction, -terms.kl]));
+  }
+
+  showPoint(...sides) {
+    this.show('point', sides.map((terms) => [terms['log-likelihood'], terms['log-prior']]));
   }
 
   labels(mode) {
@@ -62,4 +77,8 @@ export class Bars {
     this.mineLabel.textContent = words.yours[mode];
     this.theirsLabel.textContent = words.encoder[mode];
   }
+}
+
+function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
 }

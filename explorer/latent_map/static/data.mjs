@@ -49,7 +49,7 @@ export class Sheets {
     return cache.get(sheet);
   }
 
-  /** Grey values uint8 (D) and the fixed binary draw float32 (D) of one image. */
+  /** Grey or colour values uint8 (D) of one image, and what the likelihood sees of it, float32 (D). */
   async image(index) {
     const { size, images } = this.manifest.sheet;
     const sheet = Math.floor(index / size);
@@ -57,10 +57,11 @@ export class Sheets {
     const rows = this.rows(sheet);
     const buffer = await this.once(this.images, sheet, `${images}${sheet}.bin`);
     const D = this.pixels;
+    const grey = new Uint8Array(buffer, row * D, D);
+    if (this.manifest.observed === 'grey') return { grey, x: Float32Array.from(grey, (value) => value / 255) };
     const stride = Math.ceil(D / 8);
     const bits = new Uint8Array(buffer, rows * D + row * stride, stride);
-    const x = Float32Array.from({ length: D }, (_, i) => (bits[i >> 3] >> (7 - (i & 7))) & 1);
-    return { grey: new Uint8Array(buffer, row * D, D), x };
+    return { grey, x: Float32Array.from({ length: D }, (_, i) => (bits[i >> 3] >> (7 - (i & 7))) & 1) };
   }
 
   /** Mean and scales of q(z|x), float32 (d) each. */

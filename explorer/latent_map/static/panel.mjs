@@ -9,18 +9,27 @@ const TERMS = {
   gaussian: ['reconstruction', 'kl', 'elbo'],
   point: ['log-likelihood', 'log-prior', 'log-posterior', 'log-weight'],
 };
-// Full colour of the difference picture is reached at this many nats lost in one pixel.
+// The terms that the likelihood has a part in.
+const LIKELY = new Set(['reconstruction', 'elbo', 'log-likelihood', 'log-weight']);
+// Full colour of the difference picture is reached at this many nats lost in one binary pixel, or
+// where a grey one is this far from what was expected (white is 1).
 const DEEP = 4;
+const FAR = 0.5;
 
 export class Panel {
   constructor(manifest) {
     [this.channels, this.height, this.width] = manifest.imageShape;
+    this.words = words.observed[manifest.observed];
+    this.lost = manifest.observed === 'binary' ? (pixel) => this.nats(pixel) : (pixel) => this.shift(pixel);
+    const { name, density } = manifest.likelihood;
+    this.meaning = words.likelihoods[name];
+    this.unit = density ? words.densityUnit : words.unit;
     this.tile = new ImageData(this.width, this.height);
     this.anchor = this.picture('anchor-image');
     this.decoded = this.picture('decoded-image');
     this.difference = this.picture('difference-image');
-    this.caption(this.anchor, words.pictures.anchor);
-    this.caption(this.difference, words.pictures.difference);
+    this.caption(this.anchor, this.words.anchor);
+    this.caption(this.difference, this.words.difference);
     this.rows = {};
     this.heads = [h('span'), h('span', { class: 'lx-head' }), h('span', { class: 'lx-head' })];
     this.table = h('div', { class: 'lx-terms', role: 'group', 'aria-label': words.table });
@@ -52,7 +61,7 @@ export class Panel {
     this.heads[1].textContent = words.yours[mode];
     this.heads[2].textContent = words.encoder[mode];
     this.rows = Object.fromEntries(TERMS[mode].map((name) => [name, this.row(name)]));
-    const unit = h('span', { class: 'lx-unit' }, words.unit);
+    const unit = h('span', { class: 'lx-unit', title: this.meaning, 'data-testid': 'unit' }, this.unit);
     this.heads[0].append(unit);
     this.table.replaceChildren(...this.heads, ...Object.values(this.rows).flatMap((row) => row.cells));
     this.verdict.textContent = '';
@@ -60,42 +69,58 @@ export class Panel {
   }
 
   row(name) {
-    const [label, tip] = words.terms[name];
+    const [label, about] = words.terms[name];
+    const tip = LIKELY.has(name) ? `${about} ${this.meaning}` : about;
     const value = h('span', { class: `lx-value lx-${name}`, 'data-testid': `term-${name}` }, '–');
     const theirs = h('span', { class: 'lx-theirs', 'data-testid': `encoder-${name}` }, '–');
     const error = h('small', { class: 'lx-error', title: words.error });
     return { value, theirs, error, cells: [h('span', { class: `lx-term lx-${name}`, title: tip }, label, error), value, theirs] };
   }
 
-  /** The anchor's binary pixels, float32 (D). */
+  /** What the likelihood sees of the anchor, float32 (D). */
   showAnchor(x, caption) {
     this.x = x;
     this.draw(this.anchor, x);
     this.anchor.text.textContent = caption;
   }
 
-  /** E[x|z] and the pixels' log-likelihoods. */
+  /** E[x|z], and where x differs from it: from black to orange where x is brighter, to blue where darker. */
   showImage(mean) {
     this.draw(this.decoded, mean);
+    this.mean = mean;
     const { data } = this.tile;
     const count = this.width * this.height;
     for (let i = 0; i < count; i++) {
-      let lost = 0, ink = 0;
-      for (let c = 0; c < this.channels; c++) {
-        const x = this.x[c * count + i];
-        const p = mean[c * count + i];
-        lost -= Math.log(Math.max(x > 0.5 ? p : 1 - p, 1e-12));
-        ink += x;
-      }
-      const t = Math.min(lost / DEEP, 1);
-      const missing = 2 * ink >= this.channels;
-      // From black to orange where ink is missing, to blue where there is too much.
-      data[4 * i] = t * (missing ? 255 : 70);
-      data[4 * i + 1] = t * (missing ? 150 : 160);
-      data[4 * i + 2] = t * (missing ? 20 : 255);
+      const lost = this.lost(i);
+      const t = Math.min(Math.abs(lost), 1);
+      data[4 * i] = t * (lost > 0 ? 255 : 70);
+      data[4 * i + 1] = t * (lost > 0 ? 150 : 160);
+      data[4 * i + 2] = t * (lost > 0 ? 20 : 255);
       data[4 * i + 3] = 255;
     }
     this.difference.context.putImageData(this.tile, 0, 0);
+  }
+
+  /** A binary pixel's loss in nats, as a share of DEEP; positive where ink is missing. */
+  nats(pixel) {
+    let lost = 0, ink = 0;
+    for (let c = 0; c < this.channels; c++) {
+      const x = this.x[c * this.width * this.height + pixel];
+      const p = this.mean[c * this.width * this.height + pixel];
+      lost -= Math.log(Math.max(x > 0.5 ? p : 1 - p, 1e-12));
+      ink += x;
+    }
+    return (2 * ink >= this.channels ? lost : -lost) / DEEP;
+  }
+
+  /** How much brighter a pixel of x is than expected, its channels averaged, as a share of FAR. */
+  shift(pixel) {
+    let sum = 0;
+    for (let c = 0; c < this.channels; c++) {
+      const at = c * this.width * this.height + pixel;
+      sum += this.x[at] - this.mean[at];
+    }
+    return sum / this.channels / FAR;
   }
 
   draw(picture, values) {

@@ -72,6 +72,16 @@ export function largestDifference(terms, torch) {
   return Math.max(...Object.keys(terms).map((name) => Math.abs(terms[name] - torch[NAMES[name]])));
 }
 
+// float32 keeps some seven digits of a sum over pixels: where log p(x|z) runs into the thousands of
+// nats, as for large colour images, its last digits are not there to agree.
+const TOLERANCE = 1e-3; // nats
+const PART = 1e-6; // of the terms' size, and no less than of one nat a pixel
+
+/** How far apart the same terms may lie in two float32 computations, in nats. */
+export function tolerance(terms, pixels) {
+  return Math.max(TOLERANCE, PART * Math.max(pixels, ...Object.values(terms).map(Math.abs)));
+}
+
 /** Torch's terms for the same state, from the server. */
 export async function askTorch(manifest, state, signal) {
   const { image, mode, u, sigma } = state;

@@ -1,10 +1,8 @@
 // Torch's numbers beside the browser's, for every place where something comes to rest.
 
 import { nats, power } from './dom.mjs';
-import { askTorch, largestDifference } from './terms.mjs';
+import { askTorch, largestDifference, tolerance } from './terms.mjs';
 import { words } from './words.mjs';
-
-const TOLERANCE = 1e-3; // nats
 
 export class TorchCheck {
   constructor(manifest, panel) {
@@ -48,7 +46,8 @@ export class TorchCheck {
       return;
     }
     const difference = largestDifference(terms, torch);
-    if (difference <= TOLERANCE) this.panel.showTorch(words.torch.agrees(power(difference)), 'agrees');
+    const pixels = this.manifest.imageShape.reduce((a, b) => a * b);
+    if (difference <= tolerance(terms, pixels)) this.panel.showTorch(words.torch.agrees(power(difference)), 'agrees');
     else this.panel.showTorch(words.torch.differs(nats(difference, 4)), 'differs');
   }
 }

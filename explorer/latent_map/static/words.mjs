@@ -26,17 +26,39 @@ export const words = {
   anchor: (label) => `x: ${label}`,
   table: 'Terms in nats',
   unit: 'nats',
-  zero: '0 nats',
+  densityUnit: 'nats (density)',
+  scaleEnd: (value) => `${value} nats`,
   pictures: {
-    anchor: ['x', 'The image whose terms are shown, made binary once and for all: what the likelihood sees.'],
     decoded: { gaussian: ['E[x|z = m]', 'The expected image at the mean of q.'], point: ['E[x|z]', 'The expected image at z.'] },
-    difference: [
-      'log p(xᵢ|z)',
-      'Log-likelihood of each pixel. Orange: ink in x that the decoder did not expect. Blue: ink expected where x has none.',
-    ],
+  },
+  // What x is: binary pixels, or grey and colour values as they are.
+  observed: {
+    binary: {
+      anchor: ['x', 'The image whose terms are shown, made binary once and for all: what the likelihood sees.'],
+      difference: [
+        'log p(xᵢ|z)',
+        'Log-likelihood of each pixel. Orange: ink in x that the decoder did not expect. Blue: ink expected where x has none.',
+      ],
+    },
+    grey: {
+      anchor: ['x', 'The image whose terms are shown, its values from 0 (black) to 1 (white): what the likelihood sees.'],
+      difference: [
+        'x − E[x|z]',
+        'Difference of each pixel, colours averaged. Orange: x is brighter than expected. Blue: x is darker. Black: as expected.',
+      ],
+    },
+  },
+  // What the numbers are, by the family of p(x|z).
+  likelihoods: {
+    bernoulli: 'p(x|z) is the probability of binary pixels, so its logarithm is never positive.',
+    'continuous-bernoulli':
+      'p(x|z) is a density (a continuous Bernoulli over grey values from 0 to 1), so its logarithm, in nats, can be positive.',
+    gaussian:
+      'p(x|z) is a density (a Gaussian over values, with one learned scale for all pixels; white is 1), so its logarithm, in nats, can be positive.',
+    'discretised-logistic': 'p(x|z) is the probability of the image’s 8-bit values, so its logarithm is never positive.',
   },
   terms: {
-    reconstruction: ['Reconstruction', 'E_q[log p(x|z)]: the mean log-probability of x over z drawn from q.'],
+    reconstruction: ['Reconstruction', 'E_q[log p(x|z)]: the mean of log p(x|z) over z drawn from q.'],
     kl: ['KL(q ‖ p(z))', 'KL divergence of q from the prior p(z): the price of q in nats. Subtracted.'],
     elbo: ['ELBO', 'Reconstruction − KL: a lower bound on log p(x), whatever q you choose.'],
     'log-likelihood': ['log p(x|z)', 'How probable x is at this z.'],
