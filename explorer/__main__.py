@@ -1,4 +1,4 @@
-"""python -m explorer [serve | train | evaluate | export]: `serve` where no command is named."""
+"""python -m explorer [serve | train | evaluate | export | import]: `serve` where no command is named."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ import argparse
 import sys
 from importlib import import_module
 
-COMMANDS = {"serve": "serve", "train": "train", "evaluate": "evaluate", "export": "export_onnx"}
+COMMANDS = {
+    "serve": "serve",
+    "train": "train",
+    "worker": "worker",
+    "evaluate": "evaluate",
+    "export": "export_onnx",
+    "import": "import_model",
+}
 
 
 def main(argv: list[str] | None = None) -> int:

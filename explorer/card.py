@@ -1,9 +1,13 @@
-"""The model card: what a model is, how it was made, and its test numbers with their conditions."""
+"""The model card: what a model is, how it was made, and its test numbers with their conditions.
+
+It begins with the block of metadata that the Hugging Face Hub reads.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from .checkpoint import CARD_FILE, write_file
 from .config import Config
@@ -18,9 +22,34 @@ _LICENCES = {
 }
 
 
+# What log p(x|z) of a likelihood is, in words: numbers of two kinds are never to be compared.
+_MEASURES = {
+    "bernoulli": ("probability", "log p(x|z) is the log-probability of binary pixels"),
+    "continuous-bernoulli": (
+        "density",
+        "log p(x|z) is a log-density of values in [0, 1], which can be positive and is no log-probability",
+    ),
+    "gaussian": (
+        "density",
+        "log p(x|z) is a log-density of values in which white is 1, which can be positive and is no log-probability",
+    ),
+    "discretised-logistic": ("probability", "log p(x|z) is the log-probability of the 256 levels a value can have"),
+}
+
+# Names on the Hugging Face Hub, and what people call them.
+_HUB_DATASETS = {"mnist": "ylecun/mnist", "fashion-mnist": "zalando-datasets/fashion_mnist"}
+
+
 def describe_binarisation(how: str) -> str:
     """How the pixels of the test images were made binary, in words."""
+    if how == "none":
+        return "not binary: grey or colour values / 255"
     return "threshold at one half" if how == "threshold" else "one fixed Bernoulli draw an image, seed 0"
+
+
+def describe_likelihood(likelihood: str) -> str:
+    """What nats of a likelihood are nats of, in words."""
+    return _MEASURES[likelihood][1]
 
 
 def write_card(folder: Path, name: str, config: Config, evaluation: Evaluation, command: str) -> None:
@@ -33,9 +62,60 @@ def write_card(folder: Path, name: str, config: Config, evaluation: Evaluation, 
         **evaluation.facts(),
         "units": "nats",
         "binarisation": describe_binarisation(config.training.binarisation),
+        "likelihood": config.model.likelihood,
+        "measure": _MEASURES[config.model.likelihood][0],
     }
     write_file(folder / EVALUATION_FILE, (json.dumps(facts, indent=2) + "\n").encode())
-    write_file(folder / CARD_FILE, _card(name, config, evaluation, command).encode())
+    text = front_matter(name, config, facts) + _card(name, config, evaluation, command)
+    write_file(folder / CARD_FILE, text.encode())
+
+
+def front_matter(name: str, config: Config, facts: dict[str, Any]) -> str:
+    """The YAML block that the Hugging Face Hub reads at the top of a card, as far as its facts are known.
+
+    Args:
+        facts: as evaluation.json holds them.
+    """
+    dataset = config.training.dataset
+    hub = _HUB_DATASETS.get(dataset)
+    conditions = f"{facts['n']:,} test images; {config.model.likelihood} likelihood; pixels: {facts['binarisation']}"
+    lines = [
+        "---",
+        f"license: {'mit' if dataset in _LICENCES else 'unknown'}",
+        "library_name: latent-explorer",
+        "pipeline_tag: unconditional-image-generation",
+        "tags:",
+        "- variational-autoencoder",
+        f"- {config.model.likelihood}",
+        *(["datasets:", f"- {hub}"] if hub else []),
+        "model-index:",
+        f"- name: {_quoted(name)}",
+        "  results:",
+        "  - task:",
+        "      type: unconditional-image-generation",
+        "    dataset:",
+        f"      name: {_quoted(dataset)}",
+        f"      type: {_quoted(hub or dataset)}",
+        "      split: test",
+        "    metrics:",
+        "    - type: elbo",
+        f"      name: {_quoted(f'ELBO in nats an image ({conditions})')}",
+        f"      value: {facts['elbo']:.2f}",
+        "---",
+    ]
+    return "\n".join(lines) + "\n\n"
+
+
+def _quoted(text: str) -> str:
+    """A YAML string: a JSON string is one."""
+    return json.dumps(text)
+
+
+def _pixels(config: Config) -> str:
+    """How the test images were seen, for the sentence above the test numbers."""
+    how = describe_binarisation(config.training.binarisation)
+    seen = f"pixels made binary by {how}" if config.model.likelihood == "bernoulli" else f"pixels {how}"
+    return f"{seen}; {describe_likelihood(config.model.likelihood)}"
 
 
 def _card(name: str, config: Config, e: Evaluation, command: str) -> str:
@@ -63,8 +143,9 @@ A variational autoencoder of {training.dataset} with {model.latent} latent dimen
 
 ## Test numbers
 
-Nats an image, all {e.n:,} test images; pixels made binary by {describe_binarisation(training.binarisation)}; the
-reconstruction is the mean of {e.samples} draws from q(z|x); ± is one standard error over images.
+Nats an image, all {e.n:,} test images; {_pixels(config)}. The
+reconstruction is the mean of {e.samples} draws from q(z|x); ± is one standard error over images. These numbers can be
+compared with those of the same likelihood, on the same images seen in the same way, and with no others.
 
 | term | nats |
 |---|---|

@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from .config import Config, ConfigError
+from .config import Config, ConfigError, ModelConfig
 from .models import VAE, build
 
 CONFIG_FILE = "config.json"
@@ -83,7 +83,7 @@ def load_checkpoint(folder: Path | str, *, device: torch.device | str = "cpu") -
     folder = Path(folder)
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is not a folder: a checkpoint is one with {CONFIG_FILE} and {WEIGHTS_FILE}.")
-    config = _read_config(folder / CONFIG_FILE)
+    config = read_config(folder / CONFIG_FILE)
     weights = folder / WEIGHTS_FILE
     try:
         with torch.device("meta"):
@@ -102,7 +102,26 @@ def load_checkpoint(folder: Path | str, *, device: torch.device | str = "cpu") -
     return Checkpoint(model.to(device).eval().requires_grad_(False), config, folder)
 
 
-def _read_config(path: Path) -> Config:
+def most_weight_bytes(config: ModelConfig) -> int:
+    """The most that model.safetensors of an architecture can hold, in bytes; counted without taking memory.
+
+    Raises:
+        CheckpointError: the architecture would have more weights than any model here.
+    """
+    try:
+        with torch.device("meta"):
+            weights = sum(value.numel() for value in build(config).state_dict().values())
+    except ConfigError as error:
+        raise CheckpointError(f"{CONFIG_FILE}: {error}") from None
+    return 8 + MAX_HEADER_BYTES + weights * max(dtype.itemsize for dtype in _DTYPES.values())
+
+
+def read_config(path: Path) -> Config:
+    """A checkpoint's config.json, with every bound checked.
+
+    Raises:
+        CheckpointError: it is missing, is not one, or asks for what no model here may be.
+    """
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:
             raise CheckpointError(f"{path} is too large to be a configuration ({path.stat().st_size:,} bytes).")

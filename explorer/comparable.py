@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
+from .card import describe_likelihood
 from .config import Config
-
-_KIND = {
-    "bernoulli": "probabilities of binary pixels",
-    "continuous-bernoulli": "densities of values between 0 and 1",
-    "gaussian": "densities of unbounded values",
-    "discretised-logistic": "probabilities of 256 levels",
-}
 
 
 def why_not(one: Config, other: Config) -> str | None:
@@ -20,10 +14,8 @@ def why_not(one: Config, other: Config) -> str | None:
     if a.model.image_shape != b.model.image_shape:
         return "their images differ in size or colour"
     if a.model.likelihood != b.model.likelihood:
-        return (
-            f"a {a.model.likelihood} likelihood gives {_KIND[a.model.likelihood]}, a {b.model.likelihood} one "
-            f"{_KIND[b.model.likelihood]}: their nats do not measure the same thing"
-        )
+        kinds = [f"under {model.likelihood}, {describe_likelihood(model.likelihood)}" for model in (a.model, b.model)]
+        return f"{'; '.join(kinds)}: their nats do not measure the same thing"
     # Dynamic and fixed draws are measured on the same fixed test draw; a threshold makes other images.
     if (a.training.binarisation == "threshold") != (b.training.binarisation == "threshold"):
         return "one thresholds the pixels and the other draws them: different binary images"

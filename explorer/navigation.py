@@ -9,4 +9,13 @@ ICON = str(HERE / "latent_map/static/icon.svg")  # a file of ours: named icons c
 
 st.set_page_config(page_title="Latent Explorer", page_icon=ICON, layout="wide")
 st.logo(ICON)
-st.navigation([st.Page(HERE.parent / "pages/explore.py", title="Explore", default=True)], position="top").run()
+PAGES = HERE.parent / "pages"
+st.navigation(
+    [
+        st.Page(PAGES / "explore.py", title="Explore", default=True),
+        st.Page(PAGES / "train.py", title="Train"),
+        st.Page(PAGES / "pictures.py", title="Pictures"),
+        st.Page(PAGES / "models.py", title="Models"),
+    ],
+    position="top",
+).run()

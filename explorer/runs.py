@@ -42,18 +42,28 @@ def submit(jobs: Jobs, config: Config, *, person: str, name: str, tensorboard: b
     return jobs.submit(config, person=person, name=name or None, tensorboard=tensorboard, taken=taken)
 
 
-def length(config: Config, images: Images, presence: Presence) -> str:
+def length(config: Config, images: Images, jobs: Jobs, presence: Presence) -> str:
     """How long a run will take and how large the model is, in a sentence."""
-    rates = presence.rates()
     size = f"{cost(config.model) / 1e6:.2f} million multiply-adds an image"
-    if rates is None:
-        return f"{size}. How fast this machine is will be known in a moment."
-    seconds = estimate(config.model, config.training, images.count, rates)
+    epoch = _epoch_seconds(config, images, jobs, presence)
     if config.training.seconds:
-        epoch = dataclasses.replace(config.training, epochs=1, seconds=0.0)
-        epochs = seconds / max(estimate(config.model, epoch, images.count, rates), 1e-6)
-        return f"About {_duration(seconds)}, which is roughly {epochs:,.0f} epochs here; {size}."
-    return f"About {_duration(seconds)} on this machine; {size}."
+        epochs = "" if epoch is None else f", roughly {config.training.seconds / epoch:,.1f} epochs of it"
+        return f"About {_duration(config.training.seconds)}{epochs}; {size}."
+    if epoch is None:
+        return f"How long it takes will be known when this machine has been timed, in a moment; {size}."
+    return f"About {_duration(config.training.epochs * epoch)} on this machine; {size}."
+
+
+def _epoch_seconds(config: Config, images: Images, jobs: Jobs, presence: Presence) -> float | None:
+    """What an epoch takes: as long as in the last run of this very network, else by the machine's rates."""
+    for job in jobs.all():
+        pace = job.progress.get("elapsed", 0) / max(job.progress.get("epoch", 0), 1e-9)
+        same = (job.config.model, job.config.training.batch_size) == (config.model, config.training.batch_size)
+        if same and job.pace is None and job.progress.get("epoch", 0) > 0.5 and job.facts.get("images") == images.count:
+            return pace
+    rates = presence.rates()
+    once = dataclasses.replace(config.training, epochs=1, seconds=0.0)
+    return None if rates is None else max(estimate(config.model, once, images.count, rates), 1e-3)
 
 
 def beside(job: Job, others: Sequence[Job]) -> tuple[list[Job], list[str]]:

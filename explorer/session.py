@@ -7,20 +7,28 @@ is out of date and must never be written back.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from .checkpoint import CheckpointError
-from .datasets import DatasetError
-from .registry import Summary, models, summarise
+from .datasets import DatasetError, default_data_dir
+from .jobs import JobError, Jobs, Presence
+from .registry import Summary, kept_folder, models, summarise
+from .runs import offered
+from .serving.jobs import open_database
 from .serving.manifest import describe
+from .serving.person import person_of
 from .serving.space import SPACES
+from .settings import Images
+from .transfer import source_of
 from .view import View, choose_model, read_view
 
-FAULTS = (CheckpointError, DatasetError)
+FAULTS = (CheckpointError, DatasetError, JobError)
 
 
 def first_model() -> tuple[str, dict[str, Summary], tuple[str, ...]]:
@@ -65,3 +73,85 @@ def open_view(name: str, *, all_points: bool) -> tuple[View, dict[str, Any]]:
 def to_the_letter(text: str) -> str:
     """Text as Markdown that shows it as it is: a file's words are not to become links or images."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+
+
+# Training
+
+
+def person() -> str:
+    """Who is here: the word in the browser's cookie."""
+    return person_of(st.context.cookies)
+
+
+def training_desk() -> tuple[Jobs, Presence]:
+    """The table of runs, and who works on them.
+
+    Raises:
+        JobError: the data folder cannot be written.
+    """
+    database = open_database(default_data_dir())
+    return Jobs(database), Presence(database)
+
+
+@st.cache_resource(ttl=5, show_spinner=False)
+def data_sets() -> dict[str, Images]:
+    """The data sets that can be trained on here."""
+    return offered()
+
+
+def asked(name: str) -> str:
+    """A word of the address of a page that writes it by way of Streamlit alone; "" where it has none."""
+    return st.query_params.get(name, "")
+
+
+def go(**query: str) -> None:
+    """Another address of the same page."""
+    st.query_params.from_dict(query)
+    st.rerun()
+
+
+def kept(name: str, otherwise: Any = None) -> Any:
+    """What a page put by with `keep` in this visit."""
+    return st.session_state.get(f"kept {name}", otherwise)
+
+
+def keep(name: str, value: Any) -> None:
+    """Puts something by for the rest of the visit; None forgets it."""
+    st.session_state[f"kept {name}"] = value
+
+
+def visitor_is_local() -> bool:
+    """Whether the visitor sits at the machine that serves, and so may name folders of it.
+
+    A visitor who comes by way of a proxy does not count as local: all who do look alike.
+    """
+    if any(st.context.headers.get(name) for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP")):
+        return False
+    return st.context.ip_address in (None, "127.0.0.1", "::1")
+
+
+# Models
+
+
+def mark() -> str:
+    """Who is here, as a word that can be written beside a model: it lets nobody pass for them."""
+    return hashlib.sha256(person().encode()).hexdigest()[:16] if person() else ""
+
+
+def may_delete(name: str) -> bool:
+    """Whether the visitor may delete a model that the app keeps: at this machine any, elsewhere those of one's own."""
+    if visitor_is_local():
+        return True
+    if not person():
+        return False
+    brought = source_of(kept_folder() / name).get("by") == mark()
+    try:
+        return brought or any(job.name == name and job.person == person() for job in training_desk()[0].all())
+    except JobError:
+        return brought
+
+
+def origin(folder: Path) -> str:
+    """A sentence on the commit a model was brought at, to stand after another; "" where there is none."""
+    source = source_of(folder)
+    return f" It is {source['repository']} at commit {source['revision']}." if source.get("kind") == "hub" else ""

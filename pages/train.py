@@ -23,11 +23,11 @@ def list_of_runs() -> None:
     if not everybody:
         st.caption("Press Train: the curves and the map of latent space appear within seconds, and move as it learns.")
     for job in everybody:
-        yours = "" if job.person == session.person() else " · somebody else’s"
-        st.page_link(
-            "pages/train.py", label=f"**{job.name}** · {runs.standing(job)}{yours}", query_params={"job": job.id}
-        )
-        st.caption(runs.one_line(job))
+        row = st.container(gap=None)
+        if row.button(f"**{job.name}** · {runs.standing(job)}", type="tertiary", key=f"open {job.id}"):
+            session.go(job=job.id)
+        yours = "" if job.person == session.person() else "somebody else’s · "
+        row.caption(session.to_the_letter(yours + runs.one_line(job)))
 
 
 def show_run(identity: str) -> None:

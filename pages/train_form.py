@@ -33,7 +33,7 @@ def settings_form(jobs: Jobs, presence: Presence) -> None:
         tensorboard = st.checkbox("TensorBoard’s event files too", help=HELP["tensorboard"], key="tensorboard")
     try:
         config = config_from(answers, images)
-        st.caption(runs.length(config, images, presence))
+        st.caption(runs.length(config, images, jobs, presence))
     except ConfigError as error:
         st.warning(session.to_the_letter(f"This cannot be trained: {error}"))
         config = None

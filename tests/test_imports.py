@@ -26,10 +26,11 @@ PAGES = sorted((ROOT / "pages").rglob("*.py"))
 # `training` writes checkpoints, so `checkpoint` stands before it.
 MAY_IMPORT: dict[str, set[str]] = {
     "names": set(),
+    "archives": set(),
     "config": set(),
     "device": set(),
     "view": set(),
-    "datasets": set(),
+    "datasets": {"archives", "names"},  # one's own pictures: named by people, brought as a zip
     "models": {"config"},
     "inference": {"models"},
     "checkpoint": {"config", "models"},
@@ -37,23 +38,37 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gallery": {"checkpoint"},
     "export": {"checkpoint", "models"},
     "card": {"checkpoint", "config", "inference"},
-    "recipes": {"config"},
+    "recipes": {"config", "models"},
     "publish": {"card", "checkpoint", "datasets", "export", "gallery", "inference"},
     "registry": {"card", "checkpoint", "datasets"},
-    "explorer": {"models", "registry"},  # explorer/__init__.py
     "latents": {"datasets", "models"},
     "projection": set(),
+    "jobs": {
+        *("card", "checkpoint", "config", "datasets", "device", "models", "names", "projection", "publish", "recipes"),
+        *("registry", "training"),
+    },
+    "settings": {"config", "recipes"},
+    "comparable": {"card", "config"},
+    "runs": {"comparable", "config", "datasets", "jobs", "registry", "settings"},
+    "transfer": {
+        *("archives", "card", "checkpoint", "config", "datasets", "export", "gallery", "jobs", "names", "registry"),
+    },
+    "explorer": {"models", "registry"},  # explorer/__init__.py
     "latent_map": set(),
     "serving": {
         *("card", "checkpoint", "config", "datasets", "device", "export", "gallery", "inference"),
-        *("latents", "latent_map", "models", "projection", "registry", "view"),
+        *("jobs", "latents", "latent_map", "models", "projection", "registry", "training", "transfer", "view"),
     },
-    "session": {"checkpoint", "config", "datasets", "latents", "registry", "serving", "training", "view"},
+    "session": {
+        *("checkpoint", "config", "datasets", "jobs", "latents", "registry", "runs", "serving", "settings", "training"),
+        "transfer",
+        "view",
+    },
     "navigation": set(),
-    "app": {"serving"},
+    "app": {"datasets", "jobs", "serving"},
     "commands": {
         *("card", "checkpoint", "config", "datasets", "device", "export", "gallery", "inference"),
-        *("models", "publish", "recipes", "registry", "serving", "training"),
+        *("jobs", "models", "publish", "recipes", "registry", "serving", "training", "transfer"),
     },
     "__main__": {"commands"},
 }
@@ -61,8 +76,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 EXCEPTIONS = {("serving/server.py", "app")}
 
 HEADLESS = {
+    *("jobs", "publish", "recipes", "settings", "comparable", "runs", "names"),
     *("models", "inference", "training", "checkpoint", "latents", "datasets", "config"),
-    *("device", "export", "gallery", "registry", "card", "projection", "view"),
+    *("device", "export", "gallery", "registry", "card", "projection", "view", "archives", "transfer"),
 }
 SCREEN = {"streamlit", "plotly", "umap"}
 SLOW_TO_IMPORT = {"umap", "sklearn", "torchvision"}

@@ -8,7 +8,7 @@ import torch
 
 from ..config import ModelConfig, TrainingConfig
 from ..models import build, count_parameters
-from ..training import Speed, start, train
+from ..training import choose_speed, start, train
 from ..training.cadence import Cadence
 
 SECONDS = 0.4
@@ -41,12 +41,14 @@ def measure_rates(device: torch.device) -> dict[str, float]:
     """Seconds a step of each trial network on this device, at a batch of 128 images."""
     images = torch.randint(0, 255, (1_024, 1, 28, 28), dtype=torch.uint8, device=device)
     rates = {}
+    trial = build(_TRIALS["mlp"], seed=0).to(device)
+    speed = choose_speed(trial, images, BATCH)
     for name, model in _TRIALS.items():
         config = TrainingConfig(seconds=SECONDS, batch_size=BATCH)
         network = build(model, seed=0).to(device)
         state = start(network, config, device)
         began = time.perf_counter()
-        for _ in train(network, config, images, state, Speed(1, False, "a trial"), Cadence()):
+        for _ in train(network, config, images, state, speed, Cadence()):
             pass
         rates[name] = (time.perf_counter() - began) / max(state.step, 1)
     return rates

@@ -9,15 +9,16 @@ from typing import Any
 from .files import STATIC
 
 
-@lru_cache(maxsize=1)
-def _component() -> Any:
+@lru_cache(maxsize=4)
+def component(name: str, module: str, root: str) -> Any:
+    """The component of a module below static/ that draws into an element of the class `root`."""
     import streamlit as st
 
     return st.components.v2.component(
-        "latent_map",
-        html='<div class="lx-root"></div>',
-        js=(STATIC / "streamlit.mjs").read_text("utf-8"),
-        # plotly's own styles do not reach a shadow root; ours are scoped under .lx.
+        name,
+        html=f'<div class="{root}"></div>',
+        js=(STATIC / module).read_text("utf-8"),
+        # plotly's own styles do not reach a shadow root; ours are scoped under .lx and .lt.
         isolate_styles=False,
     )
 
@@ -31,4 +32,5 @@ def latent_map(manifest: dict[str, Any], state: dict[str, Any], *, notices: Sequ
         notices: sentences to show over the map at the start.
         key: keeps one instance while the manifest changes.
     """
-    _component()(data={"manifest": manifest, "state": state, "notices": list(notices)}, key=key)
+    data = {"manifest": manifest, "state": state, "notices": list(notices)}
+    component("latent_map", "streamlit.mjs", "lx-root")(data=data, key=key)

@@ -12,7 +12,9 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from ..latent_map.files import static_files, static_key
 from .blobs import Blob, make_blob
+from .downloads import download_routes
 from .engine import engine_socket, same_origin
+from .jobs import job_routes
 from .kept import Kept
 from .manifest import PREFIX
 from .pack import pack_images, pack_latents, pack_points, pack_rule, sheets
@@ -125,6 +127,8 @@ def routes() -> list[BaseRoute]:
         Route(f"{PREFIX}/model/{{key}}/{{name}}", model_file),
         Route(f"{PREFIX}/images/{{key}}/{{sheet}}.bin", images_file),
         Route(f"{PREFIX}/terms/{{key}}", terms, methods=["POST"]),
+        *job_routes(),
+        *download_routes(),
         WebSocketRoute(f"{PREFIX}/engine/{{key}}", engine_socket),
         Route(f"{PREFIX}/{{rest:path}}", nothing),
     ]

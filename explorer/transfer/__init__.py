@@ -1,0 +1,23 @@
+"""Models between machines: sent as one zip, brought as a zip, from a folder or from the Hugging Face Hub.
+
+What comes from a stranger is checked before it is kept, and nothing of it is ever run.
+"""
+
+from .arrival import Brought
+from .bring import from_folder, from_zip
+from .bundle import download_name, write_bundle
+from .files import TransferError
+from .kept import delete_model, kept_names, source_of, suggest_name
+
+__all__ = [
+    "Brought",
+    "TransferError",
+    "delete_model",
+    "download_name",
+    "from_folder",
+    "from_zip",
+    "kept_names",
+    "source_of",
+    "suggest_name",
+    "write_bundle",
+]

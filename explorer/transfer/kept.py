@@ -1,0 +1,105 @@
+"""The models kept by the app: their names, where they came from, and deleting one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ..checkpoint import MAX_CONFIG_BYTES
+from ..datasets import default_data_dir
+from ..jobs import ACTIVE, Database, JobError, Jobs, jobs_file
+from ..names import free_name, is_name, name_from
+from ..registry import kept_folder, models
+from .files import SOURCE_FILE, TransferError
+
+
+def incoming_folder() -> Path:
+    """Where models lie that are not checked yet: beside models/, on the same disk, where nobody looks for one."""
+    return default_data_dir() / "incoming"
+
+
+def kept_names() -> set[str]:
+    """Names of the models in the app's own folder, half-made ones included."""
+    try:
+        return {path.name for path in kept_folder().iterdir() if path.is_dir()}
+    except OSError:
+        return set()
+
+
+def _runs() -> dict[str, bool]:
+    """Names of the models of training runs, and whether each run may still write to its folder."""
+    folder = default_data_dir()
+    if not jobs_file(folder).is_file():
+        return {}
+    try:
+        return {job.name: job.state in ACTIVE for job in Jobs(Database(folder)).all(100_000)}
+    except (JobError, sqlite3.Error):
+        return {}
+
+
+def _taken() -> set[str]:
+    """Names a new model cannot have: a run that waits has its name before it has a folder."""
+    return {*models(), *kept_names(), *_runs()}
+
+
+def suggest_name(text: str) -> str:
+    """A free name near to a file's or a repository's: "My model.zip" gives "my-model", or "my-model-2"."""
+    last = text.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    stem = last[:-4] if last.lower().endswith(".zip") else last
+    return free_name(name_from(stem, "model"), _taken())
+
+
+def check_name(name: str) -> None:
+    """Whether a new model may have this name.
+
+    Raises:
+        TransferError: it is no name, or is taken; the message has one that is free.
+    """
+    if not is_name(name):
+        raise TransferError(
+            f"{name!r:.60} cannot be a model's name: small letters, digits and hyphens, 48 at most; "
+            f"{suggest_name(name)!r} could."
+        )
+    if name in _taken():
+        raise TransferError(
+            f"There is a model {name!r} already, and it stays as it is; {suggest_name(name)!r} is free."
+        )
+
+
+def source_of(folder: Path) -> dict[str, Any]:
+    """What is known of where a model was brought from; {} for one that was made here."""
+    path = folder / SOURCE_FILE
+    try:
+        facts = json.loads(path.read_text("utf-8")) if path.stat().st_size <= MAX_CONFIG_BYTES else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def delete_model(name: str) -> None:
+    """Deletes a model of the app's own folder; those who look at it keep what they see.
+
+    Raises:
+        TransferError: there is none of this name there, or it is being trained.
+    """
+    folder = kept_folder() / name
+    if name not in kept_names() or folder.is_symlink():
+        raise TransferError(f"{name!r:.60} is not a model that is kept here, so there is nothing to delete.")
+    if _runs().get(name):
+        raise TransferError(f"{name} is still being trained: stop its run on the Train page first.")
+    incoming_folder().mkdir(parents=True, exist_ok=True)
+    # Out of sight at once, whatever happens to its files afterwards.
+    grave = Path(tempfile.mkdtemp(dir=incoming_folder(), prefix="deleted-"))
+    try:
+        os.replace(folder, grave / name)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            grave.rmdir()
+        raise TransferError(f"{name} could not be deleted: {error.strerror}.") from None
+    shutil.rmtree(grave, ignore_errors=True)

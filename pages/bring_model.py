@@ -1,0 +1,90 @@
+"""The part of Models that brings one: from a zip, from the Hugging Face Hub, or from a folder of this machine."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from explorer import session
+from explorer.serving.downloads import explore_address
+from explorer.transfer import Brought, TransferError, from_folder, from_zip, suggest_name
+from explorer.transfer.bring import UPLOAD_BYTES
+from explorer.transfer.hub import from_hub
+
+letter = session.to_the_letter
+
+
+def bring_model() -> None:
+    """Three ways to bring a model, and what became of the last one."""
+    st.subheader("Bring a model", anchor=False)
+    last = session.kept("brought")
+    if last:
+        brought, said = last
+        st.success(letter(f"{brought.name} is here.{said}"), icon=":material/check:")
+        for notice in brought.notices:
+            st.markdown(f":small[{letter(notice)}]")
+        st.link_button(f"Explore {brought.name}", explore_address(brought.name), type="primary")
+    ways = {"Zip": _zip, "Hugging Face Hub": _hub, "Folder": _folder}
+    for tab, way in zip(st.tabs(list(ways)), ways.values(), strict=True):
+        with tab:
+            way()
+
+
+def _zip() -> None:
+    file = st.file_uploader(
+        "A zip of a model: one from here, or a snapshot from the Hub",
+        type="zip",
+        key=f"zip {session.kept('round', 0)}",
+        max_upload_size=UPLOAD_BYTES >> 20,
+    )
+    if file is None:
+        st.markdown(
+            ":small[It needs config.json and model.safetensors. Pickles (.bin, .pt, .ckpt) are refused, unopened.]"
+        )
+        return
+    name = st.text_input("Name", suggest_name(file.name), key=f"zip name {file.file_id}")
+    if st.button("Bring it", key="bring zip", type="primary"):
+        _take(lambda: from_zip(file, name.strip(), file_name=file.name, by=session.mark()))
+
+
+def _hub() -> None:
+    repository = st.text_input("Repository", placeholder="owner/name", key="repository").strip()
+    revision = st.text_input(
+        "Commit, branch or tag",
+        "main",
+        key="revision",
+        help="A branch or tag is looked up once: the commit it names now is fetched, shown and written down.",
+    )
+    name = st.text_input("Name (empty: the repository’s)", key="hub name")
+    local = session.visitor_is_local()
+    token = "a token in this machine’s environment is sent, if there is one" if local else "no token is sent"
+    st.markdown(f":small[Nothing is asked of the Hub before you press; {token}.]")
+    if st.button("Fetch it", key="bring hub", type="primary", disabled=not repository):
+        bar = st.empty()
+        asked = {"with_token": local, "by": session.mark(), "progress": lambda share: bar.progress(share, "weights")}
+        _take(lambda: from_hub(repository, revision.strip(), name.strip(), **asked))
+
+
+def _folder() -> None:
+    if not session.visitor_is_local():
+        st.info(
+            "Folders are those of the machine that serves this page, so only somebody who sits at it can name one. "
+            "Pack the folder into a zip and bring that."
+        )
+        return
+    folder = st.text_input("Folder on this machine", placeholder="runs/mine", key="folder").strip()
+    name = st.text_input("Name (empty: the folder’s)", key="folder name")
+    if st.button("Copy it here", key="bring folder", type="primary", disabled=not folder):
+        _take(lambda: from_folder(folder, name.strip(), by=session.mark()))
+
+
+def _take(bring: Callable[[], Brought]) -> None:
+    """Brings a model and shows it in the list, or says why not; what was typed stays."""
+    try:
+        with st.spinner("Checking the model …"):
+            brought = bring()
+    except TransferError as error:
+        st.error(letter(str(error)), icon=":material/error:")
+        return
+    session.keep("brought", (brought, session.origin(brought.folder)))
+    session.keep("round", session.kept("round", 0) + 1)
+    st.rerun()

@@ -1,0 +1,85 @@
+"""The model card: facts alone, in the Hub's form, and no number without what it is a number of."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from explorer.card import describe_binarisation, describe_likelihood, front_matter, write_card
+from explorer.checkpoint import read_config
+from explorer.config import LIKELIHOODS, Config, ModelConfig, TrainingConfig
+from explorer.inference.evaluation import Evaluation
+from explorer.registry import PRETRAINED, pretrained
+
+NUMBERS = Evaluation(360, 16, -15.25, 5.5, -20.75, 0.125, (3.0, 2.5), 2)
+
+
+def card(folder: Path, likelihood: str = "bernoulli", dataset: str = "digits", name: str = "mine") -> tuple[str, dict]:
+    """The card's text and evaluation.json."""
+    how = "dynamic" if likelihood == "bernoulli" else "none"
+    training = TrainingConfig(dataset=dataset, binarisation=how)
+    config = Config(ModelConfig((1, 8, 8), 2, hidden=(16,), likelihood=likelihood), training)
+    write_card(folder, name, config, NUMBERS, "python -m explorer train --out runs/mine")
+    return (folder / "README.md").read_text(), json.loads((folder / "evaluation.json").read_text())
+
+
+def front(text: str) -> dict:
+    """The block of metadata, as a YAML reader that is not ours sees it."""
+    start, block, rest = text.split("---\n", 2)
+    assert start == "" and rest.startswith("\n# ")
+    return yaml.safe_load(block)
+
+
+def test_a_card_begins_with_what_the_hub_reads(tmp_path: Path) -> None:
+    facts = front(card(tmp_path, dataset="mnist")[0])
+    assert facts["license"] == "mit" and facts["datasets"] == ["ylecun/mnist"]
+    assert facts["library_name"] == "latent-explorer" and "variational-autoencoder" in facts["tags"]
+    (result,) = facts["model-index"][0]["results"]
+    (metric,) = result["metrics"]
+    assert metric["value"] == -20.75 and result["dataset"]["split"] == "test"
+    for condition in ("nats", "360 test images", "bernoulli", "fixed Bernoulli draw"):
+        assert condition in metric["name"]
+
+
+def test_of_ones_own_pictures_no_licence_is_claimed(tmp_path: Path) -> None:
+    text, _ = card(tmp_path, dataset="my-cats")
+    assert front(text)["license"] == "unknown" and "datasets" not in front(text)
+    assert "Licence: not stated." in text and "MIT" not in text
+
+
+@pytest.mark.parametrize("name", ["a: b", 'qu"ote', "#", "- x", "ünï ☃", "a\\b", "---", "yes", "1"])
+def test_odd_names_stay_names_in_the_metadata(tmp_path: Path, name: str) -> None:
+    facts = front(card(tmp_path, name=name, dataset=name)[0])
+    assert facts["model-index"][0]["name"] == name
+    assert facts["model-index"][0]["results"][0]["dataset"]["name"] == name
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_numbers_say_what_they_are_numbers_of(tmp_path: Path, likelihood: str) -> None:
+    text, facts = card(tmp_path, likelihood)
+    density = likelihood in ("gaussian", "continuous-bernoulli")
+    assert facts["likelihood"] == likelihood and facts["measure"] == ("density" if density else "probability")
+    assert ("log-density" in text) == density == ("log-density" in describe_likelihood(likelihood))
+    assert ("made binary" in text) == (likelihood == "bernoulli")
+    assert ("/ 255" in text) == (likelihood != "bernoulli")
+    assert likelihood in front(text)["model-index"][0]["results"][0]["metrics"][0]["name"]
+    assert "no others" in text
+
+
+def test_binarisation_is_said_in_words() -> None:
+    said = {how: describe_binarisation(how) for how in ("dynamic", "fixed", "threshold", "none")}
+    assert said["dynamic"] == said["fixed"]  # both are measured on the same fixed draw
+    assert len({*said.values()}) == 3 and "not binary" in said["none"]
+
+
+@pytest.mark.parametrize("name", pretrained())
+def test_cards_of_the_models_that_come_along_hold_the_numbers_of_their_files(name: str) -> None:
+    folder = PRETRAINED / name
+    text, facts = (folder / "README.md").read_text(), json.loads((folder / "evaluation.json").read_text())
+    assert text.startswith(front_matter(name, read_config(folder / "config.json"), facts))
+    value = front(text)["model-index"][0]["results"][0]["metrics"][0]["value"]
+    assert value == round(facts["elbo"], 2) == float(re.search(r"\| ELBO \| (\S+) ±", text)[1])
