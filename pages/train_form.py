@@ -16,7 +16,8 @@ def settings_form(jobs: Jobs, presence: Presence) -> None:
     st.subheader("Train a model" if origin is None else "The same again, with changes", anchor=False)
     first = origin.training.dataset if origin else session.asked("dataset")
     names = list(offered)
-    top = st.columns(2)
+    top = st.columns([2, 2, 1], vertical_alignment="bottom")
+    said = st.container()  # under the button, though the answers that fill it come below
     dataset = top[0].selectbox(
         "Data set", names, index=names.index(first) if first in names else 0, help=HELP["dataset"], key="dataset"
     )
@@ -33,11 +34,14 @@ def settings_form(jobs: Jobs, presence: Presence) -> None:
         tensorboard = st.checkbox("TensorBoard’s event files too", help=HELP["tensorboard"], key="tensorboard")
     try:
         config = config_from(answers, images)
-        st.caption(runs.length(config, images, jobs, presence))
+        said.caption(runs.length(config, images, jobs, presence))
     except ConfigError as error:
-        st.warning(session.to_the_letter(f"This cannot be trained: {error}"))
+        said.warning(session.to_the_letter(f"This cannot be trained: {error}"))
         config = None
-    if st.button("Train", type="primary", icon=":material/play_arrow:", disabled=config is None, key="train"):
+    go = top[2].button(
+        "Train", type="primary", icon=":material/play_arrow:", disabled=config is None, key="train", width="stretch"
+    )
+    if go and config is not None:
         job = runs.submit(jobs, config, person=session.person(), name=name, tensorboard=tensorboard)
         session.go(job=job.id)
 
