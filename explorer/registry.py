@@ -1,4 +1,4 @@
-"""The models there are: the pretrained ones, those trained or brought in the app, and those in a folder of one's own."""
+"""The models there are: the pretrained ones, the app's own, and those in a folder of one's own."""
 
 from __future__ import annotations
 

@@ -5,8 +5,10 @@ from pathlib import Path
 from . import digits, fashion_mnist, mnist
 from .dataset import SPLITS, Dataset, DatasetError
 from .folder import default_data_dir
+from .pictures.load import load_pictures
+from .pictures.store import own_names
 
-__all__ = ["Dataset", "DatasetError", "default_data_dir", "load_dataset", "names"]
+__all__ = ["Dataset", "DatasetError", "default_data_dir", "load_dataset", "names", "own_names"]
 
 _LOADERS = {
     "mnist": mnist.load,
@@ -16,7 +18,7 @@ _LOADERS = {
 
 
 def names() -> tuple[str, ...]:
-    """The names that `load_dataset` knows."""
+    """The names of the built-in data sets; `own_names` gives those of one's own pictures."""
     return tuple(_LOADERS)
 
 
@@ -32,7 +34,7 @@ def load_dataset(
     A split read before may be given again: its tensors are to be left as they are.
 
     Args:
-        name: One of `names()`.
+        name: One of `names()`, or else of `own_names(data_dir)`.
         split: "train" or "test".
         data_dir: The data folder, in torchvision's layout; `default_data_dir()`
             if None. MNIST and the digits do not need it.
@@ -45,8 +47,11 @@ def load_dataset(
         DatasetError: If the name or split is unknown, or the data are missing,
             damaged or cannot be downloaded.
     """
-    if name not in _LOADERS:
-        raise DatasetError(f"There is no data set named {name!r}. Choose one of {', '.join(names())}.")
     if split not in SPLITS:
         raise DatasetError(f"There is no split named {split!r}. Choose one of {', '.join(SPLITS)}.")
-    return _LOADERS[name](split, data_dir, download)
+    if name in _LOADERS:
+        return _LOADERS[name](split, data_dir, download)
+    own = own_names(data_dir)
+    if name in own:
+        return load_pictures(name, split, data_dir=data_dir)
+    raise DatasetError(f"There is no data set named {name!r:.80}. Choose one of {', '.join((*names(), *own))}.")

@@ -118,7 +118,7 @@ class Work:
         """True when the budget was spent, False when it was stopped, None when it was paused."""
         began = time.monotonic()
         if self.job.wanted != "run":
-            return self._leave(run)
+            return self._leave(run, snapshots)
         for progress in run:
             snapshots.maybe(run.model, progress, slow=run.cadence.steps is not None)
             settled = {"deaths": 0} if time.monotonic() - began > SETTLED_SECONDS else {}
@@ -129,11 +129,12 @@ class Work:
                 with run.cadence.holding():
                     self.job = hold(self.jobs, self.job, run.cadence, progress.step) or self._lost()
             if self.job.wanted != "run":
-                return self._leave(run)
+                return self._leave(run, snapshots)
         return True
 
-    def _leave(self, run: Run) -> bool | None:
+    def _leave(self, run: Run, snapshots: Snapshots) -> bool | None:
         run.save()
+        snapshots.take(run.model, run.state.step, run.state.step / run.steps_per_epoch, run.state.elapsed)
         if self.job.wanted == "pause":
             self.jobs.settle(self.job, "paused")
             return None

@@ -13,8 +13,8 @@ YEAR = 365 * 86_400
 
 def person_of(cookies: Mapping[str, str]) -> str:
     """The person's word, or "" where the browser keeps no cookies."""
-    word = cookies.get(COOKIE) or ""
-    return word if _WORD.fullmatch(word) else ""
+    word = cookies.get(COOKIE)
+    return word if isinstance(word, str) and _WORD.fullmatch(word) else ""
 
 
 def new_cookie() -> str:

@@ -35,15 +35,18 @@ export function rowAt(rows, step) {
   return rows[low - 1];
 }
 
+/** The lowest and the highest of many values. */
+export const extremes = (values) => values.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
+
 /** The share of the lowest values to leave out: the first three reports of a young run, 5 % of an old one. */
 export const early = (rows) => (rows < 4 ? 0 : Math.max(0.05, Math.min(0.3, 3 / rows)));
 
-/** A range for values of which the first are far off, in round numbers. */
-export function robustRange(values, { low = 0.05, high = 1, floor = null } = {}) {
+/** A range for values of which the first are far off, in round numbers; `recent` ones it holds in any case. */
+export function robustRange(values, { low = 0.05, high = 1, floor = null, recent = [] } = {}) {
   const sorted = Float64Array.from(values.filter(Number.isFinite)).sort();
   if (!sorted.length) return [0, 1];
   const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(share * (sorted.length - 1)))];
-  let [from, to] = [floor ?? at(low), high === 1 ? sorted.at(-1) : Math.max(at(high), sorted.at(-1) * 0.2)];
+  let [from, to] = [floor ?? at(low), Math.max(at(high), ...recent.filter(Number.isFinite))];
   const span = Math.max(to - from, Math.abs(to) * 0.02, 0.02);
   const step = niceStep(span / 8);
   from = floor ?? Math.floor((from - 0.03 * span) / step) * step;

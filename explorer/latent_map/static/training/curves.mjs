@@ -3,7 +3,7 @@
 
 import { isDark } from '../colours.mjs';
 import { h } from '../dom.mjs';
-import { early, measured, robustRange, thin, timeUnit } from './curve_data.mjs';
+import { early, extremes, measured, robustRange, thin, timeUnit } from './curve_data.mjs';
 import { dimensionTraces } from './dimensions.mjs';
 import { words } from './words.mjs';
 
@@ -156,8 +156,9 @@ export class Curves {
   range(terms, options) {
     const heldout = measured(this.rows);
     const values = terms.flatMap((term) => [...this.rows.map((row) => row[term]), ...heldout.map((row) => row[`heldout_${term}`])]);
+    const recent = this.rows.slice(this.rows.length >> 1).flatMap((row) => terms.map((term) => row[term]));
     const others = terms.includes('elbo') ? this.others.flatMap(({ rows }) => measured(rows).map((row) => row.heldout_elbo)) : [];
-    return { range: robustRange([...values, ...others], this.all ? { low: 0, high: 1, floor: options?.floor } : options) };
+    return { range: robustRange([...values, ...others], this.all ? { low: 0, floor: options.floor } : { ...options, recent: extremes(recent) }) };
   }
 
   /** Where beta had not reached its final value: a faint band over all panels. */
@@ -195,4 +196,3 @@ export class Curves {
     globalThis.Plotly?.purge(this.plot);
   }
 }
-

@@ -1,7 +1,7 @@
 // KL of each latent dimension over the run: lines while one can tell them apart, else a heat map.
 
 import { classColour, isDark } from '../colours.mjs';
-import { ACTIVE, heatMap, LINES, robustRange, thin } from './curve_data.mjs';
+import { ACTIVE, extremes, heatMap, LINES, robustRange, thin } from './curve_data.mjs';
 import { words } from './words.mjs';
 
 const DASHES = ['solid', '6px,3px'];
@@ -30,7 +30,8 @@ function lines(rows, x, element) {
     marker: { color: classColour(i, dark) },
   }));
   const values = rows.flatMap((row) => row.kl_per_dimension);
-  const range = robustRange(values, { low: 0, high: 0.985, floor: 0 });
+  const recent = extremes(rows.slice(rows.length >> 1).flatMap((row) => row.kl_per_dimension));
+  const range = robustRange(values, { low: 0, high: 0.985, floor: 0, recent });
   return { traces, axis: { range }, annotations: newest.length > NAMED ? [] : labels(newest, range, element, dark) };
 }
 

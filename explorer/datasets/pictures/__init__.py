@@ -1,0 +1,57 @@
+"""A person's own pictures as a data set: read, labelled, previewed, saved, opened.
+
+`read_files` or `read_folder` → `read_pictures` → a labelling → `save_pictures` → `load_pictures`.
+"""
+
+from .choices import NO_LABELS, LabelSource, label_sources, labelled
+from .labels import Column, Labelling, folder_names, label_by_folder, label_by_table, label_columns, no_labels
+from .load import Description, describe_pictures, load_pictures, some_pictures
+from .matching import Match, match
+from .preview import class_counts, contact_sheet, examples
+from .reading import FEWEST, MOST, Reading, read_pictures
+from .sources import read_files, read_folder
+from .square import NOTES, SIZES, PictureError, Square, square
+from .store import delete_pictures, own_names, pictures_folder, save_pictures, test_rows
+from .table import Table, TableError, read_table
+
+__all__ = [
+    "FEWEST",
+    "MOST",
+    "NOTES",
+    "NO_LABELS",
+    "SIZES",
+    "Column",
+    "Description",
+    "LabelSource",
+    "Labelling",
+    "Match",
+    "PictureError",
+    "Reading",
+    "Square",
+    "Table",
+    "TableError",
+    "class_counts",
+    "contact_sheet",
+    "delete_pictures",
+    "describe_pictures",
+    "examples",
+    "folder_names",
+    "label_by_folder",
+    "label_by_table",
+    "label_columns",
+    "label_sources",
+    "labelled",
+    "load_pictures",
+    "match",
+    "no_labels",
+    "own_names",
+    "pictures_folder",
+    "read_files",
+    "read_folder",
+    "read_pictures",
+    "read_table",
+    "save_pictures",
+    "some_pictures",
+    "square",
+    "test_rows",
+]

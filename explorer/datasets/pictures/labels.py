@@ -1,0 +1,144 @@
+"""Labels and columns of a person's pictures: from the folders they lie in, or from a table."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ..dataset import DatasetError
+from .matching import Match
+
+UNLABELLED = "unlabelled"
+MOST_CLASSES = 200
+MOST_CATEGORIES = 1_000
+_LABEL_HEADERS = ("label", "class", "category", "target", "species", "kind", "type", "y")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A further column: a value for each picture.
+
+    Attributes:
+        values: float64 (n,), NaN where unknown; or int64 (n,), each an index into
+            `categories`, −1 where unknown.
+        categories: the texts, or None for numbers.
+    """
+
+    values: torch.Tensor
+    categories: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """What each picture is: labels int64 (n,), classes, columns by name, and remarks for people."""
+
+    labels: torch.Tensor
+    classes: tuple[str, ...]
+    columns: dict[str, Column]
+    remarks: tuple[str, ...] = ()
+
+
+def no_labels(count: int) -> Labelling:
+    """One class for all."""
+    return Labelling(torch.zeros(count, dtype=torch.int64), (UNLABELLED,), {})
+
+
+def folder_names(names: Sequence[str]) -> list[str | None]:
+    """The folder that each picture lies in; None where it lies in none."""
+    return [name.split("/")[-2] if "/" in name else None for name in names]
+
+
+def label_by_folder(names: Sequence[str]) -> Labelling:
+    """Each picture belongs to the class that its own folder is called.
+
+    Raises:
+        DatasetError: no picture lies in a folder, or there are too many folders.
+    """
+    folders = folder_names(names)
+    if not any(folders):
+        raise DatasetError("The pictures lie in no folders, so folders give no labels.")
+    labels, classes = _classes(folders, "folders")
+    remarks = []
+    if classes[-1] == UNLABELLED and None in folders:
+        remarks.append(f"{folders.count(None):,} in no folder: “{UNLABELLED}”.")
+    return Labelling(labels, classes, {}, tuple(remarks))
+
+
+def label_columns(match: Match) -> list[str]:
+    """The columns that can be labels, the likeliest first."""
+    likely = {name: len(_LABEL_HEADERS) - number for number, name in enumerate(_LABEL_HEADERS)}
+    found = []
+    for number, name in enumerate(match.header):
+        cells = {cell for cell in match.cells(number) if cell}
+        if number != match.file_column and 1 <= len(cells) <= MOST_CLASSES:
+            is_text = any(match.table.number(cell) is None for cell in cells)
+            found.append((likely.get(name.casefold(), 0), is_text, 2 <= len(cells) <= 50, -number, name))
+    return [entry[-1] for entry in sorted(found, reverse=True)]
+
+
+def label_by_table(match: Match, column: str | None) -> Labelling:
+    """Labels from one column of a table, and all its other columns as they are.
+
+    A column is of numbers if every cell in it is one, or missing; else of categories.
+
+    Args:
+        column: a name in `match.header`, or None for no labels.
+
+    Raises:
+        DatasetError: there is no such column, or it has too many different values.
+    """
+    if column is not None and (column not in match.header or column == match.header[match.file_column]):
+        raise DatasetError(f"The table has no column {column!r} that could give labels.")
+    labelling = no_labels(len(match.rows))
+    labels, classes = labelling.labels, labelling.classes
+    remarks, columns = list(match.remarks), {}
+    for number, name in enumerate(match.header):
+        cells = match.cells(number)
+        if number == match.file_column:
+            continue
+        if name == column:
+            labels, classes = _classes(cells, f"values in “{name}”")
+            unknown = sum(not cell for cell in cells)
+            if unknown:
+                remarks.append(f"{unknown:,} without a value in “{name}”: “{UNLABELLED}”.")
+            continue
+        values = _column(match, cells)
+        if values is None:
+            remarks.append(f"“{name}” has more than {MOST_CATEGORIES:,} different texts, so it is not kept.")
+        else:
+            columns[name] = values
+    return Labelling(labels, classes, columns, tuple(remarks))
+
+
+def _column(match: Match, cells: list[str | None]) -> Column | None:
+    numbers = [match.table.number(cell or "") for cell in cells]
+    if None not in numbers and not all(map(math.isnan, numbers)):
+        return Column(torch.tensor(numbers, dtype=torch.float64))
+    texts = sorted({cell for cell in cells if cell}, key=natural)
+    if len(texts) > MOST_CATEGORIES:
+        return None
+    index = {text: number for number, text in enumerate(texts)}
+    return Column(torch.tensor([index.get(cell or "", -1) for cell in cells], dtype=torch.int64), tuple(texts))
+
+
+def _classes(values: Sequence[str | None], what: str) -> tuple[torch.Tensor, tuple[str, ...]]:
+    texts = sorted({value for value in values if value}, key=natural)
+    if len(texts) > MOST_CLASSES:
+        raise DatasetError(f"There are {len(texts):,} different {what}; labels may have {MOST_CLASSES}.")
+    if not all(values) and UNLABELLED not in texts:
+        texts.append(UNLABELLED)
+    index = {text: number for number, text in enumerate(texts)}
+    labels = torch.tensor([index[value or UNLABELLED] for value in values], dtype=torch.int64)
+    return labels, tuple(text[:60] for text in texts)
+
+
+def natural(text: str) -> list[tuple[bool, int, str]]:
+    """A key that sorts a2 before a10."""
+    parts = re.split(r"(\d{1,18})", text.casefold())
+    return [(bool(number % 2), int(part) if number % 2 else 0, part) for number, part in enumerate(parts)] + [
+        (False, 0, text)
+    ]

@@ -1,0 +1,184 @@
+"""Sets of a person's pictures on disk: <data>/pictures/<name>/ with images.safetensors and pictures.json.
+
+The training part comes first in every tensor, the test part after it, so that either is read
+alone. A set is written beside its place and renamed into it: it is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import struct
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import torch
+
+from ...names import is_name
+from ..dataset import DatasetError
+from ..folder import default_data_dir
+from ..split import stratified_test_mask
+from .labels import Labelling
+from .reading import Reading
+
+IMAGES_FILE = "images.safetensors"
+INDEX_FILE = "pictures.json"
+VERSION = 1
+TEST_SHARE = 0.1
+FEWEST_TEST = 4
+SEED = 0
+_CHUNK = 256
+
+
+def pictures_folder(data_dir: Path | str | None = None) -> Path:
+    """Where the sets lie, each in a folder of its name."""
+    return Path(data_dir or default_data_dir()) / "pictures"
+
+
+def own_names(data_dir: Path | str | None = None) -> tuple[str, ...]:
+    """The names of the sets of one's own pictures, in alphabetical order."""
+    with contextlib.suppress(OSError, DatasetError):
+        places = pictures_folder(data_dir).glob(f"*/{INDEX_FILE}")
+        return tuple(sorted(place.parent.name for place in places if is_name(place.parent.name)))
+    return ()
+
+
+def test_rows(labels: torch.Tensor) -> torch.Tensor:
+    """Which pictures are kept for testing: a tenth of each class, always the same; bool (n,)."""
+    return stratified_test_mask(labels, max(FEWEST_TEST, round(TEST_SHARE * len(labels))), SEED)
+
+
+def save_pictures(
+    name: str, reading: Reading, labelling: Labelling, *, data_dir: Path | str | None = None, made_from: str = ""
+) -> Path:
+    """Writes a set under a new name.
+
+    Args:
+        name: see `explorer.names`; neither that of a built-in data set nor one in use.
+        made_from: a few words on where the pictures came from, kept with them.
+
+    Returns:
+        The set's folder.
+
+    Raises:
+        DatasetError: the name cannot be used, or the disk is full or read-only. Nothing half
+            is left behind.
+    """
+    from .. import names
+
+    if not is_name(name):
+        raise DatasetError("A name has 1 to 48 small letters, digits and hyphens, with none of these at an end.")
+    if name in names():
+        raise DatasetError(f"{name} is the name of a data set that comes with the app. Choose another.")
+    place = pictures_folder(data_dir) / name
+    taken = DatasetError(f"There is a set named {name} already. Choose another name, or delete that one first.")
+    if place.exists():
+        raise taken
+    half = None
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        half = Path(tempfile.mkdtemp(dir=place.parent, prefix=".saving-"))
+        _write(half, name, reading, labelling, made_from)
+        os.chmod(half, 0o755)
+        half.rename(place)  # refused where a set of this name has come meanwhile
+    except OSError as error:
+        if place.exists():
+            raise taken from None
+        raise DatasetError(f"The set was not saved: {error.strerror or error}. Nothing was left behind.") from None
+    finally:
+        if half is not None:
+            shutil.rmtree(half, ignore_errors=True)
+    return place
+
+
+def delete_pictures(name: str, *, data_dir: Path | str | None = None) -> None:
+    """Deletes a set; models that were trained on it keep the pictures in their gallery.
+
+    Raises:
+        DatasetError: there is no such set, or it cannot be deleted.
+    """
+    folder = pictures_folder(data_dir)
+    if not is_name(name) or not (folder / name).is_dir():
+        raise DatasetError(f"There is no set of pictures named {name!r:.60}; it may have been deleted already.")
+    try:
+        gone = Path(tempfile.mkdtemp(dir=folder, prefix=".deleting-"))
+        (folder / name).rename(gone / name)  # at once, so that nobody opens a half of it
+    except OSError as error:
+        raise DatasetError(f"{name} could not be deleted: {error.strerror or error}.") from None
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def _write(folder: Path, name: str, reading: Reading, labelling: Labelling, made_from: str) -> None:
+    is_test = test_rows(labelling.labels)
+    order = torch.cat([(~is_test).nonzero().flatten(), is_test.nonzero().flatten()])
+    columns = [column.values[order] for column in labelling.columns.values()]
+    header = layout(len(order), reading.shape, [column.dtype for column in columns])
+    with (folder / IMAGES_FILE).open("wb") as file:
+        digest = _Digest(file)
+        digest.write(header)
+        for part in _pieces(reading, order):
+            digest.write(part)
+        for tensor in (labelling.labels[order], *columns):
+            digest.write(tensor.numpy().astype(tensor.numpy().dtype.newbyteorder("<")).tobytes())
+        file.flush()
+        os.fsync(file.fileno())
+    test = int(is_test.sum())
+    index = {
+        "version": VERSION,
+        "name": name,
+        "image_shape": list(reading.shape),
+        "train": len(order) - test,
+        "test": test,
+        "classes": list(labelling.classes),
+        "columns": [{"name": key, "categories": c.categories} for key, c in labelling.columns.items()],
+        "sha256": digest.hash.hexdigest(),
+        "made": {
+            "from": made_from[:500],
+            "used": len(reading),
+            "skipped": reading.skipped_count,
+            "resizing": "the middle square, Lanczos",
+            "notes": dict(reading.notes),
+            "split": f"stratified, seed {SEED}",
+        },
+    }
+    (folder / INDEX_FILE).write_text(json.dumps(index, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def _pieces(reading: Reading, order: torch.Tensor) -> Iterator[bytes]:
+    for rows in order.split(_CHUNK):
+        yield reading.pictures(rows.tolist()).tobytes()
+
+
+class _Digest:
+    """Writes to a file and hashes what is written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.hash = file, hashlib.sha256()
+
+    def write(self, content: bytes) -> None:
+        self._file.write(content)
+        self.hash.update(content)
+
+
+def layout(count: int, shape: tuple[int, int, int], columns: list[torch.dtype]) -> bytes:
+    """The beginning of a set's safetensors file: the one that this count, shape and columns have.
+
+    Written here so that the pictures need not be in memory at once; the format is eight bytes
+    of length, then JSON with the type, shape and place of each tensor.
+    """
+    kinds = {torch.uint8: ("U8", 1), torch.int64: ("I64", 8), torch.float64: ("F64", 8)}
+    tensors = [("images", torch.uint8, (count, *shape)), ("labels", torch.int64, (count,))]
+    tensors += [(f"column {number}", dtype, (count,)) for number, dtype in enumerate(columns)]
+    header, end = {}, 0
+    for name, dtype, size in tensors:
+        kind, width = kinds[dtype]
+        start, end = end, end + width * torch.Size(size).numel()
+        header[name] = {"dtype": kind, "shape": list(size), "data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight, as the format asks
+    return struct.pack("<Q", len(text)) + text

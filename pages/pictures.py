@@ -1,0 +1,81 @@
+"""Pictures: make a data set of one's own pictures, look at it before it is saved, and delete it."""
+
+import streamlit as st
+
+from explorer import session
+from explorer.datasets import DatasetError, own_names, pictures
+from pages.picture_form import picture_form
+from pages.picture_preview import picture_preview
+
+SHOWN = 24
+# Streamlit's captions, and white on the blue of the dark theme or that blue on dark, are too faint to read.
+STYLE = """<style>
+.stMainBlockContainer { padding: 4rem 1.6rem 2rem; }
+.stMainBlockContainer [data-testid=stCaptionContainer] { color: light-dark(#4d5763, #b4bcc6); opacity: 1; }
+.stMainBlockContainer button[aria-checked=true] p { color: light-dark(#0a5aa3, #8cc4f7); }
+.stMainBlockContainer button[kind=primary]:enabled p { color: light-dark(#ffffff, #0b1016); }
+</style>"""
+letter = session.to_the_letter
+
+
+def saved_set(name: str) -> None:
+    """A set in a few lines, with what can be done with it."""
+    try:
+        images, about = pictures.some_pictures(name, SHOWN)
+    except DatasetError as error:
+        st.error(letter(str(error)), icon=":material/error:")
+    else:
+        channels, height, width = about.shape
+        classes = ", ".join(about.classes[:8]) + (" …" if len(about.classes) > 8 else "")
+        number = "1 class" if len(about.classes) == 1 else f"{len(about.classes)} classes"
+        st.markdown(
+            f"**{name}**  \n{about.count:,} pictures ({about.train:,} for training, {about.test:,} for testing), "
+            f"{height}×{width}, {'grey' if channels == 1 else 'colour'}  \n{number}: {letter(classes)}"
+        )
+        st.image(
+            pictures.contact_sheet(images, SHOWN // 2, 1 if height == 64 else 2),
+            output_format="PNG",
+            alt=f"Pictures of {name}",
+        )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.link_button("Train on it", f"/train?dataset={name}")
+        with st.popover("Delete"):
+            st.markdown(f"Delete **{name}**? Models trained on it stay, with the pictures in their gallery.")
+            if st.button("Delete it for good", key=f"delete {name}"):
+                try:
+                    pictures.delete_pictures(name)
+                except DatasetError as error:
+                    session.keep("notice", str(error))
+                else:
+                    session.keep("notice", f"{name} is deleted.")
+                st.rerun()
+
+
+st.html(STYLE)
+notice = session.kept("notice")
+if notice:
+    session.keep("notice", None)
+    st.toast(letter(notice))
+
+left, right = st.columns([2, 3], gap="large")
+with left:
+    st.subheader("Your own pictures")
+    picture_form()
+with right:
+    read = session.kept("pictures")
+    if read:
+        picture_preview(*read)
+    else:
+        st.subheader("What will be used")
+        st.info(
+            "Choose at least 20 pictures and read them: here you see them as a model will, before anything is saved. "
+            "Folders, or a CSV file beside the pictures, give labels; none are needed."
+        )
+st.divider()
+st.subheader("Saved sets")
+names = own_names()
+if not names:
+    st.caption("None yet. A set that you save stays here, and can be trained on.")
+for name in names:
+    with st.container(border=True):
+        saved_set(name)

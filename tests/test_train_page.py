@@ -1,0 +1,97 @@
+"""The Train page without a browser: whatever is asked for, people read sentences and lose nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer.config import Config, ModelConfig, TrainingConfig
+from explorer.jobs import Database, Jobs
+from explorer.jobs.table import MAX_ACTIVE
+
+PAGE = Path(__file__).resolve().parent.parent / "pages/train.py"
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Jobs:
+    monkeypatch.setenv("EXPLORER_DATA", str(tmp_path / "data"))
+    return Jobs(Database(tmp_path / "data"))
+
+
+def train(**query: str) -> AppTest:
+    page = AppTest.from_file(str(PAGE), default_timeout=60)
+    for name, value in query.items():
+        page.query_params[name] = value
+    page.run()
+    assert not page.exception
+    return page
+
+
+def said(page: AppTest) -> str:
+    text = " ".join(element.value for element in [*page.error, *page.warning, *page.info])
+    assert "Traceback" not in text
+    return text.replace("\\", "")
+
+
+def press(page: AppTest) -> None:
+    next(button for button in page.button if button.label == "Train").click().run()
+    assert not page.exception
+
+
+def config_of(seed: int = 0) -> Config:
+    return Config(ModelConfig((1, 8, 8), 3, hidden=(16,)), TrainingConfig("digits", seed=seed, beta=2.0))
+
+
+def test_one_click_starts_a_run_with_sane_defaults(jobs: Jobs) -> None:
+    page = train()
+    press(page)
+    (job,) = jobs.all()
+    assert job.config.training.dataset == "mnist" and job.config.training.seconds == 60 and job.config.model.latent == 2
+    assert page.query_params["job"] == [job.id]
+
+
+def test_a_copy_starts_from_the_settings_of_its_origin(jobs: Jobs) -> None:
+    origin = jobs.submit(config_of(7), person="x")
+    page = train(like=origin.id)
+    press(page)
+    copy = next(job for job in jobs.all() if job.id != origin.id)
+    assert copy.config == origin.config and copy.name != origin.name
+
+
+def test_a_data_set_named_in_the_address_is_chosen_and_one_that_is_gone_is_said(jobs: Jobs) -> None:
+    chosen = next(box for box in train(dataset="digits").selectbox if box.label == "Data set")
+    assert chosen.value == "digits"
+    assert "holiday is not on this machine" in said(train(dataset="holiday"))
+
+
+def test_a_full_queue_is_said_and_the_settings_stay(jobs: Jobs) -> None:
+    for seed in range(MAX_ACTIVE):
+        jobs.submit(config_of(seed), person="")
+    page = train(dataset="digits")
+    next(box for box in page.number_input if box.label == "Seed").set_value(99).run()
+    press(page)
+    assert "stop one of them" in said(page)
+    assert next(box for box in page.number_input if box.label == "Seed").value == 99
+    assert len(jobs.all()) == MAX_ACTIVE
+
+
+@pytest.mark.parametrize("query", [{"job": "x"}, {"like": "../.."}, {"job": "<img src=x>"}])
+def test_addresses_that_lead_nowhere_are_sentences(jobs: Jobs, query: dict[str, str]) -> None:
+    page = train(**query)
+    assert "There is no run" in said(page)
+    page.button[-1].click().run()
+    assert any(button.label == "Train" for button in page.button)
+
+
+def test_a_data_folder_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("EXPLORER_DATA", str(tmp_path / "file" / "data"))
+    assert "cannot be written" in said(train()) and "EXPLORER_DATA" in said(train())
+
+
+def test_names_from_others_are_shown_to_the_letter(jobs: Jobs) -> None:
+    jobs.submit(config_of(), person="somebody", name="**bold** [link](http://x)")
+    assert jobs.all()[0].name == "bold-link-http-x"
+    assert any("bold-link-http-x" in button.label for button in train().button)
