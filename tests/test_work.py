@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import itertools
 import json
 import threading
 import time
@@ -103,7 +104,7 @@ def test_a_map_of_more_dimensions_does_not_jump(jobs: Jobs, tmp_path: Path) -> N
         content = (folder / f"{row['step']}.bin").read_bytes()
         maps.append(torch.frombuffer(bytearray(content[: 8 * count]), dtype=torch.float32).view(count, 2))
     assert len(maps) > 5
-    for before, after in zip(maps[1:], maps[2:], strict=False):
+    for before, after in itertools.pairwise(maps[1:]):
         # No rotation or reflection of the later map would lie nearer to the earlier one.
         u, _, v = torch.linalg.svd(after.T.double() @ before.double())
         assert torch.allclose(u @ v, torch.eye(2, dtype=torch.float64), atol=1e-3)
