@@ -10,22 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ..config import ConfigError
+from .layers import PreciseLinear, QuickLinear
 
 _ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": lambda: nn.GELU(approximate="tanh"), "tanh": nn.Tanh}
-
-
-class PreciseLinear(nn.Linear):
-    """A dense layer that stays in float32 when its neighbours run in bfloat16.
-
-    For the layers next to z: a bfloat16 near 2 moves in steps of 1/64, as coarse as a
-    narrow posterior is wide.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        if not torch.is_autocast_enabled(input.device.type):
-            return super().forward(input)
-        with torch.autocast(input.device.type, enabled=False):
-            return super().forward(input.float())
 
 
 def dense(widths: Sequence[int], activation: str, *, precise: int) -> nn.Sequential:
@@ -37,7 +24,7 @@ def dense(widths: Sequence[int], activation: str, *, precise: int) -> nn.Sequent
     steps = list(itertools.pairwise(widths))
     layers: list[nn.Module] = []
     for index, (inside, outside) in enumerate(steps):
-        kind = PreciseLinear if index == precise % len(steps) else nn.Linear
+        kind = PreciseLinear if index == precise % len(steps) else QuickLinear
         layers += [kind(inside, outside), _ACTIVATIONS[activation]()]
     return nn.Sequential(*layers[:-1])
 
