@@ -1,8 +1,9 @@
 """Dragging, measured with the real mouse: frames, delay from move to painted, share of moves decoded.
 
-    python -m tests.benchmarks.drag [--moves 300] [--model mnist-2d] [--json]
+    python -m tests.benchmarks.drag [--moves 300] [--model mnist-2d] [--training] [--json]
 
-For each of 10,000 and 70,000 points, in point mode, in Gaussian mode, and on a scale's handle.
+For each of 10,000 and 70,000 points, in point mode, in Gaussian mode, and on a scale's handle;
+with --training while the worker of the same server trains a model.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import time
 
 from playwright.sync_api import sync_playwright
 
+from tests.benchmarks.busy import serving
 from tests.benchmarks.machine import describe_machine
-from tests.browser.harness import CHROMIUM_ARGS, READY, centre, chromium_path, server
+from tests.browser.harness import CHROMIUM_ARGS, READY, centre, chromium_path
 
 WATCH = """() => {
   const log = (window.dragLog = { painted: [], frames: [], moves: 0 });
@@ -83,10 +85,11 @@ def main() -> None:
     parser.add_argument("--model", default="mnist-2d")
     parser.add_argument("--points", nargs="*", default=["test", "all"])
     parser.add_argument("--engine", default="browser")
+    parser.add_argument("--training", action="store_true", help="while a run trains beside it")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     results = {}
-    with server() as address, sync_playwright() as playwright:
+    with serving(training=args.training) as (address, beside), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGS)
         for points in args.points:
             for name, (mode, handle, path) in CASES.items():
@@ -102,7 +105,7 @@ def main() -> None:
         print(json.dumps({"machine": describe_machine(), "results": results}))
         return
     print(describe_machine())
-    print(f"{args.model}, {args.engine} engine, {args.moves} mouse moves each")
+    print(f"{args.model}, {args.engine} engine, {args.moves} mouse moves each; {beside}")
     for name, r in results.items():
         print(
             f"  {name:<34} {r['fps']:5.1f} fps   frame p95 {r['frame_p95_ms']:5.1f} ms   "

@@ -1,6 +1,6 @@
 """Letting go, measured with the real mouse: from pointerup to torch's numbers on screen, beside other pages.
 
-    python -m tests.benchmarks.release [--model mnist-2d] [--others 10] [--releases 40] [--json]
+    python -m tests.benchmarks.release [--model mnist-2d] [--others 10] [--releases 40] [--training] [--json]
 
 Three cases: no other page; `--others` pages open and connected; and the same pages at work,
 every other one dragging and letting go, the rest switching model, each about every
@@ -21,9 +21,10 @@ import statistics
 
 from playwright.async_api import Browser, Page, async_playwright
 
+from tests.benchmarks.busy import serving
 from tests.benchmarks.drag import quantile
 from tests.benchmarks.machine import describe_machine
-from tests.browser.harness import CHROMIUM_ARGS, READY, chromium_path, server
+from tests.browser.harness import CHROMIUM_ARGS, READY, chromium_path
 
 TARGET_MS = 150
 ANSWERED = "[data-testid=torch-check][data-kind=agrees], [data-testid=torch-check][data-kind=differs]"
@@ -115,6 +116,9 @@ async def run(address: str, args: argparse.Namespace) -> dict[str, dict[str, flo
         page = await open_page(browser, f"{url}&at=0.5,0.2")
         results["no other page"] = await measure(page, args.releases)
         await page.context.close()
+        if args.training:
+            await browser.close()
+            return results
         others = [await open_page(browser, url) for _ in range(args.others)]
         page = await open_page(browser, f"{url}&at=0.5,0.2")
         await asyncio.sleep(2)
@@ -140,18 +144,19 @@ def main() -> None:
     parser.add_argument("--others", type=int, default=10)
     parser.add_argument("--releases", type=int, default=40)
     parser.add_argument("--period", type=float, default=4.0, help="seconds between the acts of a page at work")
+    parser.add_argument("--training", action="store_true", help="while a run trains; other pages are left out")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     random.seed(0)
     machine = describe_machine()
-    with server() as address:
+    with serving(training=args.training) as (address, beside):
         results = asyncio.run(run(address, args))
     if args.json:
         print(json.dumps({"machine": machine, "model": args.model, "results": results}))
         return
     print(machine)
     print(f"{args.model}, {args.releases} releases a case; target: {TARGET_MS} ms median beside {args.others} others")
-    print("The other pages run on this machine too, in the same browser.")
+    print(f"{beside}; the other pages run on this machine too, in the same browser.")
     for name, r in results.items():
         acts = f"   they made {r['drags']} drags, {r['switches']} switches" if "drags" in r else ""
         print(
