@@ -81,7 +81,7 @@ def wait_for_points(page: Page, least: int) -> None:
 
 def test_train_reload_kill_explore_and_replay(visit, served: str, data: Path) -> None:
     jobs = Jobs(Database(data))
-    page, identity = begin(visit, served, 16)
+    page, identity = begin(visit, served, 12)
     wait_for_points(page, 3)
     before = points(page)
 
@@ -99,7 +99,7 @@ def test_train_reload_kill_explore_and_replay(visit, served: str, data: Path) ->
     os.kill(worker_pid(data), signal.SIGKILL)
     reach(page, "done", 90)
     job = jobs.get(identity)
-    assert job.attempt == 2 and job.progress["fraction"] == 1 and job.progress["elapsed"] == pytest.approx(16, abs=1)
+    assert job.attempt == 2 and job.progress["fraction"] == 1 and job.progress["elapsed"] == pytest.approx(12, abs=1)
     wait_for_points(page, before + 1)
 
     # Replay: the first picture is the untrained model's, and differs from the last.
