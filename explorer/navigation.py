@@ -7,8 +7,17 @@ import streamlit as st
 HERE = Path(__file__).resolve().parent
 ICON = str(HERE / "latent_map/static/icon.svg")  # a file of ours: named icons come from another host
 
+# Streamlit's own captions, chosen segments and primary buttons are too faint to be read by everybody.
+STYLE = """<style>
+.stMainBlockContainer { padding: 4rem 1.6rem 0.4rem; }
+.stMainBlockContainer [data-testid=stCaptionContainer] { color: light-dark(#4d5763, #b4bcc6); opacity: 1; }
+.stMainBlockContainer button[aria-checked=true] p { color: light-dark(#0a5aa3, #8cc4f7); }
+.stMainBlockContainer button[kind=primary]:enabled p { color: light-dark(#ffffff, #0b1016); }
+</style>"""
+
 st.set_page_config(page_title="Latent Explorer", page_icon=ICON, layout="wide")
 st.logo(ICON)
+st.html(STYLE)
 PAGES = HERE.parent / "pages"
 st.navigation(
     [

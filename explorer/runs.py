@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 
 from .comparable import why_not
 from .config import Config
-from .datasets import DatasetError, load_dataset, names, own_names
+from .datasets import DatasetError, load_dataset, names, own_names, pictures
 from .jobs import Job, Jobs, Presence
 from .jobs.rates import cost, estimate
 from .registry import kept_folder, models
@@ -26,12 +27,14 @@ WORDS = {
 def offered() -> dict[str, Images]:
     """The data sets that can be trained on here, with what the settings need to know of them."""
     found = {}
-    for name in (*names(), *own_names()):
-        try:
+    for name in names():
+        with contextlib.suppress(DatasetError):  # not on this machine
             dataset = load_dataset(name)
-        except DatasetError:
-            continue  # not on this machine
-        found[name] = Images(dataset.image_shape, len(dataset))
+            found[name] = Images(dataset.image_shape, len(dataset))
+    for name in own_names():
+        with contextlib.suppress(DatasetError):  # damaged
+            about = pictures.describe_pictures(name)
+            found[name] = Images(about.shape, about.train)
     return found
 
 

@@ -15,7 +15,6 @@ def describe(model: Summary) -> str:
     return f"{model.name}  ·  {model.dataset}, {model.latent} latent dimensions, test ELBO {elbo}"
 
 
-st.html("<style>.stMainBlockContainer { padding: 4rem 1.6rem 0.4rem; }</style>")
 try:
     first, models, notices = session.first_model()
 except session.FAULTS as error:

@@ -50,7 +50,6 @@ def actions(model: Listed) -> None:
                     st.rerun()
 
 
-st.html("<style>.stMainBlockContainer { padding: 4rem 1.6rem 1.6rem; max-width: 90rem; margin: 0 auto; }</style>")
 if notice := session.kept("notice"):
     session.keep("notice", None)
     st.toast(letter(notice))

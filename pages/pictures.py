@@ -9,12 +9,6 @@ from pages.picture_preview import picture_preview
 
 SHOWN = 24
 # Streamlit's captions, and white on the blue of the dark theme or that blue on dark, are too faint to read.
-STYLE = """<style>
-.stMainBlockContainer { padding: 4rem 1.6rem 2rem; }
-.stMainBlockContainer [data-testid=stCaptionContainer] { color: light-dark(#4d5763, #b4bcc6); opacity: 1; }
-.stMainBlockContainer button[aria-checked=true] p { color: light-dark(#0a5aa3, #8cc4f7); }
-.stMainBlockContainer button[kind=primary]:enabled p { color: light-dark(#ffffff, #0b1016); }
-</style>"""
 letter = session.to_the_letter
 
 
@@ -51,7 +45,6 @@ def saved_set(name: str) -> None:
                 st.rerun()
 
 
-st.html(STYLE)
 notice = session.kept("notice")
 if notice:
     session.keep("notice", None)

@@ -7,7 +7,6 @@ from explorer.latent_map.training_view import training_view
 from explorer.serving.jobs import describe_run
 from pages.train_form import settings_form
 
-st.html("<style>.stMainBlockContainer { padding: 4rem 1.6rem 0.4rem; }</style>")
 try:
     jobs, presence = session.training_desk()
 except session.FAULTS as error:
