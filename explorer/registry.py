@@ -58,7 +58,7 @@ class Summary:
 
 def summarise(name: str, folder: Path) -> Summary:
     """A model's data set, latent size and test ELBO, as its files say."""
-    config, numbers = _facts(folder / CONFIG_FILE), _facts(folder / EVALUATION_FILE)
+    config, numbers = read_facts(folder / CONFIG_FILE), read_facts(folder / EVALUATION_FILE)
     model, training = config.get("model", {}), config.get("training", {})
     try:
         return Summary(name, str(training["dataset"])[:60], int(model["latent"]), _finite(numbers.get("elbo")))
@@ -72,7 +72,8 @@ def _finite(value: Any) -> float | None:
     return float(value) if known else None
 
 
-def _facts(path: Path) -> dict[str, Any]:
+def read_facts(path: Path) -> dict[str, Any]:
+    """A small JSON object as its file has it; {} where there is none, or something else."""
     try:
         facts = json.loads(path.read_text("utf-8")) if path.stat().st_size <= MAX_CONFIG_BYTES else {}
     except (OSError, ValueError, RecursionError):

@@ -75,8 +75,8 @@ def evaluate(
         parts.append(elbo(model, chunk, samples=samples, generator=generator))
         means.append(model.posterior(chunk).mean)
         progress(min((index + 1) * size, len(x)) * samples / cost)
-    log_likelihood = torch.cat([part.log_likelihood for part in parts]).double()
-    kl = torch.cat([part.kl_per_dimension for part in parts]).double()
+    log_likelihood = torch.cat([part.log_likelihood for part in parts]).cpu().double()  # Apple's GPUs have no float64
+    kl = torch.cat([part.kl_per_dimension for part in parts]).cpu().double()
     value = log_likelihood - kl.sum(1)
     # Burda, Grosse & Salakhutdinov (2016): a unit is active where its posterior mean moves.
     active = (torch.cat(means).var(0, correction=0) > 0.01).sum().item()

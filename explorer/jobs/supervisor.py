@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -66,7 +67,7 @@ class Supervisor:
                     pid, silent = signs.get(device, (0, SILENT_SECONDS))
                     if silent >= SILENT_SECONDS or not _exists(pid):
                         self._children[device] = self._spawn(device)
-            except (JobError, OSError) as error:
+            except (JobError, OSError, sqlite3.Error) as error:  # such as a full disk: it may pass
                 logging.getLogger("explorer").warning("No worker for training: %s", error)
                 wait = 30.0
 

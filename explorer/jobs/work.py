@@ -53,7 +53,7 @@ class Work:
                 except RuntimeError as error:
                     if not _out_of_memory(error):
                         raise
-                    self._halve()
+                self._halve()  # not above: the error's traceback holds the run, and its memory
         except Lost:
             return
         except TrainingDiverged as error:

@@ -42,6 +42,8 @@ def work(data_dir: Path, device: torch.device, *, while_served: bool) -> bool:
     Args:
         while_served: end too when there is nothing to do and no server is left.
     """
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", 0)  # one device, one name: the supervisor numbers them all
     name = str(device)
     database = Database(data_dir)
     jobs, presence = Jobs(database), Presence(database)
@@ -73,7 +75,8 @@ def _serve(jobs: Jobs, presence: Presence, device: torch.device, while_served: b
         elif not measured:
             # While there is nothing else to do: what the estimates of a run's length are made from.
             measured = True
-            presence.keep_rates(name, measure_rates(device))
+            with contextlib.suppress(Exception):  # a GPU that others have filled: estimates can be done without
+                presence.keep_rates(name, measure_rates(device))
         elif while_served and not presence.is_served(UNSERVED_SECONDS):
             return
         else:

@@ -23,6 +23,7 @@ from ..latent_map.files import static_key
 from ..registry import kept_folder
 from ..training import METRICS_FILE
 from .blobs import make_blob
+from .downloads import explore_address
 from .engine import same_origin
 from .manifest import PREFIX
 from .person import person_of
@@ -99,7 +100,7 @@ def describe_run(job: Job, beside: Sequence[Job], refused: Sequence[str]) -> dic
         "base": f"{PREFIX}/jobs/{job.id}",
         "compare": [{"id": other.id, "name": other.name, "base": f"{PREFIX}/jobs/{other.id}"} for other in beside],
         "refused": list(refused),
-        "explore": f"/?model={job.name}",
+        "explore": explore_address(job.name),
         "notices": [],
     }
 

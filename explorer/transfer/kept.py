@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import sqlite3
@@ -11,11 +10,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ..checkpoint import MAX_CONFIG_BYTES
 from ..datasets import default_data_dir
 from ..jobs import ACTIVE, Database, JobError, Jobs, jobs_file
 from ..names import free_name, is_name, name_from
-from ..registry import kept_folder, models
+from ..registry import kept_folder, models, read_facts
 from .files import SOURCE_FILE, TransferError
 
 
@@ -74,12 +72,7 @@ def check_name(name: str) -> None:
 
 def source_of(folder: Path) -> dict[str, Any]:
     """What is known of where a model was brought from; {} for one that was made here."""
-    path = folder / SOURCE_FILE
-    try:
-        facts = json.loads(path.read_text("utf-8")) if path.stat().st_size <= MAX_CONFIG_BYTES else {}
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return facts if isinstance(facts, dict) else {}
+    return read_facts(folder / SOURCE_FILE)
 
 
 def delete_model(name: str) -> None:

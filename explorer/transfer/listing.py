@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..card import EVALUATION_FILE, describe_binarisation, describe_likelihood
-from ..checkpoint import CONFIG_FILE, MAX_CONFIG_BYTES, CheckpointError, read_config
+from ..checkpoint import CONFIG_FILE, CheckpointError, read_config
 from ..config import Config
-from ..registry import kept_folder
+from ..registry import kept_folder, read_facts
 from .kept import source_of
 
 
@@ -80,13 +80,8 @@ def _listed(name: str, folder: Path) -> Listed:
     try:
         config = read_config(folder / CONFIG_FILE)
     except CheckpointError as error:
-        return Listed(name, None, kept=kept, fault=str(error).replace(f"{folder}/", ""))
-    path = folder / EVALUATION_FILE
-    try:
-        facts = json.loads(path.read_text("utf-8")) if path.stat().st_size <= MAX_CONFIG_BYTES else {}
-    except (OSError, ValueError, RecursionError):
-        facts = {}
-    facts = facts if isinstance(facts, dict) else {}
+        return Listed(name, None, kept=kept, fault=str(error).replace(f"{folder}{os.sep}", ""))
+    facts = read_facts(folder / EVALUATION_FILE)
     elbo, images = _number(facts.get("elbo")), _number(facts.get("n"))
     if elbo is None or images is None or images < 1:
         elbo, images = None, None  # a number without its conditions says nothing
