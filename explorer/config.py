@@ -144,8 +144,9 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.dataset, str) or not self.dataset:
-            raise ConfigError("dataset must be a name.")
+        name = self.dataset
+        if not isinstance(name, str) or not 0 < len(name) <= 64 or not name.isprintable():
+            raise ConfigError(f"dataset must be a name of at most 64 printable characters, not {name!r:.80}.")
         _whole("epochs", self.epochs, 0, 1_000_000)
         _real("seconds", self.seconds, 0.0, 30 * 86_400.0)
         if (self.epochs > 0) == (self.seconds > 0):

@@ -54,6 +54,11 @@ def save_gallery(folder: Path, gallery: Gallery) -> None:
     write_file(folder / INDEX_FILE, (json.dumps(index) + "\n").encode())
 
 
+def _readable(name: object) -> str:
+    """A class's name as it can be shown anywhere, whatever a file holds."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(name)[:200])
+
+
 def load_gallery(folder: Path, image_shape: tuple[int, int, int]) -> Gallery | None:
     """Reads what `save_gallery` wrote; None where a model has no gallery.
 
@@ -68,7 +73,7 @@ def load_gallery(folder: Path, image_shape: tuple[int, int, int]) -> Gallery | N
             raise CheckpointError(f"{index} or {sheet.name} beside it is too large to be a gallery.")
         facts = json.loads(index.read_text("utf-8"))
         labels = torch.tensor(facts["labels"], dtype=torch.int64)
-        columns, classes = int(facts["columns"]), tuple(map(str, facts["classes"]))
+        columns, classes = int(facts["columns"]), tuple(map(_readable, facts["classes"]))
         shape = tuple(facts["image_shape"])
     except CheckpointError:
         raise

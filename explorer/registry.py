@@ -61,7 +61,8 @@ def summarise(name: str, folder: Path) -> Summary:
     config, numbers = read_facts(folder / CONFIG_FILE), read_facts(folder / EVALUATION_FILE)
     model, training = config.get("model", {}), config.get("training", {})
     try:
-        return Summary(name, str(training["dataset"])[:60], int(model["latent"]), _finite(numbers.get("elbo")))
+        dataset = str(training["dataset"])[:60].encode("utf-8", "replace").decode()
+        return Summary(name, dataset, int(model["latent"]), _finite(numbers.get("elbo")))
     except (KeyError, TypeError, ValueError, OverflowError):
         return Summary(name)
 

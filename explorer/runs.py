@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 from collections.abc import Sequence
 
+from .checkpoint import CONFIG_FILE
 from .comparable import why_not
 from .config import Config
 from .datasets import DatasetError, load_dataset, names, own_names, pictures
 from .jobs import Job, Jobs, Presence
 from .jobs.rates import cost, estimate
+from .jobs.snapshots import FOLDER as SNAPSHOTS
 from .registry import kept_folder, models
 from .settings import Images
 
@@ -67,6 +70,25 @@ def _epoch_seconds(config: Config, images: Images, jobs: Jobs, presence: Presenc
     rates = presence.rates()
     once = dataclasses.replace(config.training, epochs=1, seconds=0.0)
     return None if rates is None else max(estimate(config.model, once, images.count, rates), 1e-3)
+
+
+def what_goes(job: Job) -> str:
+    """What deleting a run takes away, in a sentence."""
+    if (kept_folder() / job.name / CONFIG_FILE).is_file():
+        return f"The run leaves the list and its snapshots are deleted. The model {job.name} stays, under Models."
+    return "The run leaves the list, and all that it wrote is deleted: it has made no model."
+
+
+def forget(jobs: Jobs, job: Job, person: str) -> None:
+    """Deletes a run that is over; a model that it made stays.
+
+    Raises:
+        JobError: it is not this person's, or not over.
+    """
+    jobs.forget(job.id, person=person)
+    folder = kept_folder() / job.name
+    has_model = (folder / CONFIG_FILE).is_file()
+    shutil.rmtree(folder / SNAPSHOTS if has_model else folder, ignore_errors=True)
 
 
 def beside(job: Job, others: Sequence[Job]) -> tuple[list[Job], list[str]]:

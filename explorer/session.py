@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,8 @@ def to_the_letter(text: str) -> str:
 
 
 def person() -> str:
-    """Who is here: the word in the browser's cookie."""
-    return person_of(st.context.cookies)
+    """Who is here: the word in the browser's cookie, or one of this visit where it keeps none."""
+    return person_of(st.context.cookies) or st.session_state.setdefault("visitor", secrets.token_hex(16))
 
 
 def training_desk() -> tuple[Jobs, Presence]:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explorer import runs, session
+from explorer.jobs import ACTIVE
 from explorer.latent_map.training_view import training_view
 from explorer.serving.jobs import describe_run
 from pages.train_form import settings_form
@@ -37,6 +38,12 @@ def show_run(identity: str) -> None:
         session.go()
     if bar.button("Duplicate with changes", icon=":material/content_copy:", key="duplicate"):
         session.go(like=job.id)
+    if job.person == session.person() and job.state not in ACTIVE:
+        with bar.popover("Delete"):
+            st.write(session.to_the_letter(runs.what_goes(job)))
+            if st.button("Delete this run", key=f"delete {job.id}"):
+                runs.forget(jobs, job, session.person())
+                session.go()
     others = {other.id: other for other in jobs.all() if other.id != job.id and other.attempt}
     chosen = bar.multiselect(
         "Compare with",

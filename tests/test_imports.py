@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "settings": {"config", "recipes"},
     "comparable": {"card", "config"},
-    "runs": {"comparable", "config", "datasets", "jobs", "registry", "settings"},
+    "runs": {"checkpoint", "comparable", "config", "datasets", "jobs", "registry", "settings"},
     "transfer": {
         *("archives", "card", "checkpoint", "config", "datasets", "export", "gallery", "jobs", "names", "registry"),
     },

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from explorer.config import Config, ModelConfig, TrainingConfig
-from explorer.jobs import Database, Job, JobError, Jobs, Presence
+from explorer.jobs import Database, DatabaseFault, Job, JobError, Jobs, Presence
 from explorer.jobs.table import MAX_ACTIVE, MAX_DEATHS
 
 ME, YOU = "a" * 32, "b" * 32
@@ -147,7 +147,7 @@ def test_slow_motion_is_a_number_of_steps_or_a_pace(jobs: Jobs) -> None:
     assert jobs.ask(job.id, "epoch", person=ME).allowed == 23
     assert jobs.ask(job.id, "pace", person=ME, pace=5.0).pace == 5.0
     assert jobs.ask(job.id, "pace", person=ME, pace=None).pace is None
-    for pace in (-1.0, float("nan"), 1e9):
+    for pace in (-1.0, 1e-9, float("nan"), 1e9):
         with pytest.raises(JobError, match="steps a second"):
             jobs.ask(job.id, "pace", person=ME, pace=pace)
     with pytest.raises(JobError, match="nothing called"):
@@ -172,8 +172,97 @@ def test_a_job_that_kills_its_worker_again_and_again_is_given_up(jobs: Jobs) -> 
     for _ in range(MAX_DEATHS):
         job = jobs.claim("cpu")
         jobs.orphans("cpu")
+    # The next worker is only to make a model of what was learnt; if that kills it too, nobody tries again.
+    last = jobs.claim("cpu")
+    assert last.wanted == "stop" and last.deaths == MAX_DEATHS
+    jobs.orphans("cpu")
     job = jobs.get(job.id)
-    assert job.state == "failed" and "smaller network" in job.message
+    assert job.state == "failed" and "smaller network" in job.message and jobs.claim("cpu") is None
+
+
+def test_what_is_asked_while_a_pause_is_being_written_is_not_lost(jobs: Jobs) -> None:
+    for action, state, wanted in (("stop", "queued", "stop"), ("resume", "queued", "run"), ("pause", "paused", "run")):
+        submit(jobs, person=f"{action:0>32}")
+        job = jobs.claim("cpu")
+        jobs.ask(job.id, "pause", person=job.person)
+        jobs.ask(job.id, action, person=job.person)
+        jobs.settle(job, "paused")
+        now = jobs.get(job.id)
+        assert (now.state, now.wanted) == (state, wanted), action
+        with jobs._open(write=True) as table:
+            table.execute("DELETE FROM jobs")
+
+
+def test_a_stop_stays_a_stop(jobs: Jobs) -> None:
+    submit(jobs)
+    job = jobs.claim("cpu")
+    jobs.ask(job.id, "stop", person=ME)
+    for action in ("pause", "resume", "step", "epoch", "pace"):
+        with pytest.raises(JobError, match="being stopped"):
+            jobs.ask(job.id, action, person=ME)
+    assert jobs.get(job.id).wanted == "stop"
+
+
+def test_nobody_goes_before_others_by_stopping_and_going_on(jobs: Jobs) -> None:
+    first = submit(jobs)
+    jobs.claim("cpu")
+    mine, others = submit(jobs, seed=1), submit(jobs, person=YOU)
+    jobs.ask(first.id, "pause", person=ME)
+    jobs.settle(jobs.get(first.id), "paused")
+    assert jobs.claim("cpu").id == mine.id
+    jobs.ask(first.id, "resume", person=ME)
+    assert jobs.claim("cpu").id == first.id and jobs.claim("cpu").id == others.id
+
+
+def test_a_run_of_a_device_that_is_gone_is_taken_up_elsewhere(jobs: Jobs) -> None:
+    job = submit(jobs)
+    jobs.claim("cuda:7")
+    jobs.orphans("cpu")
+    assert jobs.get(job.id).state == "running"  # it may well live
+    with jobs._open(write=True) as table:
+        table.execute("UPDATE jobs SET beat = beat - 2000")
+    jobs.orphans("cpu")
+    assert jobs.claim("cpu").id == job.id
+
+
+def test_who_cannot_be_told_apart_steers_nothing(jobs: Jobs) -> None:
+    job = jobs.submit(config_of(), person="")
+    with pytest.raises(JobError, match="cookie"):
+        jobs.ask(job.id, "stop", person="")
+
+
+def test_a_run_is_forgotten_by_its_person_when_it_is_over(jobs: Jobs) -> None:
+    job = submit(jobs)
+    with pytest.raises(JobError, match="stop it first"):
+        jobs.forget(job.id, person=ME)
+    jobs.ask(job.id, "stop", person=ME)
+    with pytest.raises(JobError, match="somebody else"):
+        jobs.forget(job.id, person=YOU)
+    jobs.forget(job.id, person=ME)
+    with pytest.raises(JobError, match="no run"):
+        jobs.get(job.id)
+
+
+def test_a_row_of_another_version_hides_nothing_and_stops_nobody(jobs: Jobs) -> None:
+    odd, other = submit(jobs), submit(jobs, seed=1)
+    with jobs._open(write=True) as table:
+        table.execute("UPDATE jobs SET config = '{\"format\": 9}' WHERE id = ?", (odd.id,))
+    assert [job.id for job in jobs.all()] == [other.id]
+    with pytest.raises(JobError, match="cannot be read"):
+        jobs.get(odd.id)
+    assert jobs.claim("cpu").id == other.id and jobs.claim("cpu") is None
+
+
+def test_a_data_folder_that_is_emptied_or_damaged_is_a_sentence_or_made_anew(database: Database, jobs: Jobs) -> None:
+    submit(jobs)
+    for path in database.data_dir.iterdir():
+        path.unlink()
+    assert jobs.all() == []
+    for path in database.data_dir.iterdir():
+        path.unlink()
+    database.path.write_bytes(b"no database" * 500)
+    with pytest.raises(DatabaseFault, match="cannot be written"):
+        jobs.all()
 
 
 def test_a_folder_that_cannot_be_written_is_said_in_a_sentence(tmp_path: Path) -> None:
@@ -201,8 +290,3 @@ def test_presence_tells_who_is_there(database: Database) -> None:
     assert presence.rates() == {"mlp": 0.1}
     presence.worker_gone("cpu")
     assert presence.workers()["cpu"][1] > 1e6
-    # A busy worker is heard by way of its job.
-    jobs = Jobs(database)
-    submit(jobs)
-    jobs.claim("cpu")
-    assert presence.workers()["cpu"][1] < 5

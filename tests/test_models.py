@@ -95,7 +95,7 @@ def test_an_image_is_coded_alone(config: ModelConfig) -> None:
 
 def test_multiply_adds_are_those_of_the_layers_written_out() -> None:
     dense = build(ModelConfig(latent=3, hidden=(20, 10)))
-    assert multiply_adds(dense.decoder.network, 3) == 3 * 10 + 10 * 20 + 20 * 784
+    assert multiply_adds(dense.decoder.network, torch.zeros(1, 3)) == 3 * 10 + 10 * 20 + 20 * 784
     conv = build(ModelConfig(latent=3, network="conv", hidden=(4, 8, 16)))
     flat = 3 * 16 + 16 * 8 * 7 * 7
-    assert multiply_adds(conv.decoder.network, 3) == flat + 8 * 4 * 16 * 7 * 7 + 4 * 1 * 16 * 14 * 14
+    assert multiply_adds(conv.decoder.network, torch.zeros(1, 3)) == flat + 8 * 4 * 16 * 7 * 7 + 4 * 1 * 16 * 14 * 14

@@ -56,9 +56,9 @@ def test_multiply_adds_are_those_of_the_layers_written_out(likelihood: str) -> N
     model = build(ModelConfig((3, 32, 64), 5, "conv", (4, 6, 8, 10), likelihood=likelihood), seed=0)
     flat = 5 * 10 + 10 * 8 * 4 * 8
     layers = 8 * 6 * 16 * 4 * 8 + 6 * 4 * 16 * 8 * 16 + 4 * last * 16 * 16 * 32
-    assert multiply_adds(model.decoder.network, 5) == flat + layers
+    assert multiply_adds(model.decoder.network, torch.zeros(1, 5)) == flat + layers
     mlp = build(ModelConfig((3, 4, 4), 5, hidden=(7,), likelihood=likelihood), seed=0)
-    assert multiply_adds(mlp.decoder.network, 5) == 5 * 7 + 7 * last * 16
+    assert multiply_adds(mlp.decoder.network, torch.zeros(1, 5)) == 5 * 7 + 7 * last * 16
 
 
 def test_a_two_convolution_model_has_the_names_its_checkpoints_have() -> None:

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 import pytest
+import torch
 
 from explorer import recipes, settings
 from explorer.commands import train as train_command
@@ -112,7 +113,7 @@ def test_only_what_measures_the_same_may_be_compared() -> None:
 )
 def test_the_cost_of_a_network_is_counted_as_it_is_computed(model: ModelConfig) -> None:
     network = build(model, seed=0)
-    decoder = multiply_adds(network.decoder.network, model.latent)
+    decoder = multiply_adds(network.decoder.network, torch.zeros(1, model.latent))
     # The encoder mirrors the decoder but for its first output, twice as wide, and its biases.
     assert cost(model) == pytest.approx(2 * decoder, rel=0.05)
 

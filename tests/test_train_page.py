@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from explorer import session
 from explorer.config import Config, ModelConfig, TrainingConfig
 from explorer.jobs import Database, Jobs
 from explorer.jobs.table import MAX_ACTIVE
@@ -66,9 +67,10 @@ def test_a_data_set_named_in_the_address_is_chosen_and_one_that_is_gone_is_said(
     assert "holiday is not on this machine" in said(train(dataset="holiday"))
 
 
-def test_a_full_queue_is_said_and_the_settings_stay(jobs: Jobs) -> None:
+def test_a_full_queue_is_said_and_the_settings_stay(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "person", lambda: "a" * 32)
     for seed in range(MAX_ACTIVE):
-        jobs.submit(config_of(seed), person="")
+        jobs.submit(config_of(seed), person="a" * 32)
     page = train(dataset="digits")
     next(box for box in page.number_input if box.label == "Seed").set_value(99).run()
     press(page)

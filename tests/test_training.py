@@ -86,6 +86,7 @@ def test_a_stopped_and_resumed_run_is_the_run_that_was_not(
     assert steps == list(range(stop_at + 1, 34))
     assert same(whole.model, resumed.model)
     resumed.finish(whole=True)
+    resumed.discard_state()
     assert not (tmp_path / "parts" / STATE_FILE).exists()
     lines = (tmp_path / "parts" / METRICS_FILE).read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == list(range(1, 34))

@@ -82,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
     if not whole:
         print(f"Stopped. What was learnt is in {args.out}; the same command with --resume goes on.")
     _publish(args.out, config, test, device.torch)
+    if whole:
+        training.discard_state()
     return 0
 
 

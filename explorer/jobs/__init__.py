@@ -1,8 +1,8 @@
 """Training in the background: a table of jobs, and the worker process that carries them out."""
 
-from .database import Database, jobs_file
+from .database import Database, DatabaseFault, jobs_file
 from .job import ACTIVE, Job, JobError
 from .presence import Presence
 from .table import Jobs
 
-__all__ = ["ACTIVE", "Database", "Job", "JobError", "Jobs", "Presence", "jobs_file"]
+__all__ = ["ACTIVE", "Database", "DatabaseFault", "Job", "JobError", "Jobs", "Presence", "jobs_file"]

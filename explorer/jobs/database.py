@@ -31,6 +31,10 @@ def jobs_file(data_dir: Path) -> Path:
     return data_dir / FILE
 
 
+class DatabaseFault(JobError):
+    """The database cannot be used just now; the same call may go through later."""
+
+
 class Database:
     """The database in one data folder.
 
@@ -38,18 +42,26 @@ class Database:
         data_dir: the data folder, made when it is missing.
 
     Raises:
-        JobError: the folder cannot be written.
+        DatabaseFault: the folder cannot be written. So may each transaction.
     """
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir, self.path = data_dir, jobs_file(data_dir)
-        try:
-            data_dir.mkdir(parents=True, exist_ok=True)
-            with self.open() as table:
+        self._create()
+
+    def _create(self) -> None:
+        with self._faults():
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            with contextlib.closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as table:
                 table.execute("PRAGMA journal_mode=WAL")
                 table.executescript(_SCHEMA)
+
+    @contextlib.contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
         except (OSError, sqlite3.Error) as error:
-            raise JobError(
+            raise DatabaseFault(
                 f"The data folder cannot be written ({error}), so nothing can be trained here: make room or give "
                 "another folder, by EXPLORER_DATA."
             ) from None
@@ -57,10 +69,9 @@ class Database:
     @contextlib.contextmanager
     def open(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
         """A connection for one transaction."""
-        table = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
-        try:
-            table.row_factory = sqlite3.Row
-            table.execute("PRAGMA synchronous=NORMAL")
+        if not self.path.exists():  # somebody emptied the data folder
+            self._create()
+        with self._faults(), contextlib.closing(self._connect()) as table:
             if not write:
                 yield table
                 return
@@ -68,8 +79,13 @@ class Database:
             try:
                 yield table
             except BaseException:
-                table.execute("ROLLBACK")
+                with contextlib.suppress(sqlite3.Error):
+                    table.execute("ROLLBACK")
                 raise
             table.execute("COMMIT")
-        finally:
-            table.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        table = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+        table.row_factory = sqlite3.Row
+        table.execute("PRAGMA synchronous=NORMAL")
+        return table

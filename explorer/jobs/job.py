@@ -9,8 +9,7 @@ from typing import Any
 
 from ..config import Config
 
-STATES = ("queued", "running", "paused", "stopped", "failed", "done")
-# What may still go on; the other states are ends.
+# What may still go on; the other states, stopped, failed and done, are ends.
 ACTIVE = ("queued", "running", "paused")
 
 
@@ -25,7 +24,8 @@ class Job:
     Attributes:
         id: eight hexadecimal digits; name: of the model it makes, and of its folder.
         person: who may steer it, an opaque word.
-        state: one of STATES; wanted: "run", "pause" or "stop", what its person asks for.
+        state: queued, running, paused, stopped, failed or done.
+        wanted: "run", "pause" or "stop", what its person asks for.
         config: what is trained.
         created, started, finished: seconds since 1970.
         device: where it runs or ran; beat: when the worker last said that it is alive.
@@ -65,10 +65,17 @@ class Job:
 
     @classmethod
     def read(cls, row: sqlite3.Row) -> Job:
-        """From a row of the table."""
+        """From a row of the table.
+
+        Raises:
+            JobError: the row is not as this version writes it.
+        """
         values = dict(row)
-        values["config"] = Config.from_json(values["config"])
-        values["notes"] = tuple(json.loads(values["notes"]))
-        values["progress"], values["facts"] = json.loads(values["progress"]), json.loads(values["facts"])
+        try:
+            values["config"] = Config.from_json(values["config"])
+            values["notes"] = tuple(json.loads(values["notes"]))
+            values["progress"], values["facts"] = json.loads(values["progress"]), json.loads(values["facts"])
+        except ValueError as error:
+            raise JobError(f"The run {values['name']} cannot be read: {error}") from None
         values["tensorboard"] = bool(values["tensorboard"])
         return cls(**{name: values[name] for name in cls.__dataclass_fields__})

@@ -29,14 +29,11 @@ class Presence:
             table.execute("UPDATE workers SET beat = 0 WHERE device = ?", (device,))
 
     def workers(self) -> dict[str, tuple[int, float]]:
-        """Process and seconds since the last sign of each device's worker, be it idle or at work."""
+        """Process and seconds since the last sign of each device's worker."""
         now = time.time()
         with self._open() as table:
-            rows = table.execute(
-                "SELECT device, pid, max(beat, coalesce((SELECT max(beat) FROM jobs WHERE state = 'running' "
-                "AND jobs.device = workers.device), 0)) AS last FROM workers"
-            ).fetchall()
-        return {row["device"]: (row["pid"], now - row["last"]) for row in rows}
+            rows = table.execute("SELECT device, pid, beat FROM workers").fetchall()
+        return {row["device"]: (row["pid"], now - row["beat"]) for row in rows}
 
     def keep_rates(self, device: str, rates: dict[str, float]) -> None:
         """How fast the device is, see `rates`."""

@@ -7,7 +7,7 @@ import time
 import torch
 
 from ..config import ModelConfig, TrainingConfig
-from ..models import build, count_parameters
+from ..models import build, multiply_adds
 from ..training import choose_speed, start, train
 from ..training.cadence import Cadence
 
@@ -25,16 +25,8 @@ def cost(model: ModelConfig) -> int:
     """Multiply-adds of one image through encoder and decoder, counted without computing anything."""
     with torch.device("meta"):
         network = build(model)
-    if model.network == "mlp":
-        return count_parameters(network)
-    _, height, width = model.image_shape
-    total, side, before = 0, height * width, model.image_shape[0]
-    for channels in model.hidden[:-1]:
-        side //= 4
-        total += side * 16 * before * channels
-        before = channels
-    dense = sum(layer.weight.numel() for layer in network.modules() if isinstance(layer, torch.nn.Linear))
-    return 2 * total + dense
+        image, z = torch.zeros(1, *model.image_shape), torch.zeros(1, model.latent)
+    return multiply_adds(network.encoder.network, image) + multiply_adds(network.decoder.network, z)
 
 
 def measure_rates(device: torch.device) -> dict[str, float]:

@@ -116,10 +116,13 @@ def read_index(folder: Path) -> list[dict[str, float]]:
     """Which snapshots there are, in order: step, epoch and elapsed seconds of each."""
     rows = []
     path = folder / INDEX_FILE
-    for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
+    for line in path.read_text("utf-8", errors="replace").splitlines() if path.is_file() else []:
         try:
             row = json.loads(line)
-            rows.append({"step": int(row["step"]), "epoch": float(row["epoch"]), "elapsed": float(row["elapsed"])})
-        except (ValueError, KeyError, TypeError):
+            row = {"step": int(row["step"]), "epoch": float(row["epoch"]), "elapsed": float(row["elapsed"])}
+            if not all(map(math.isfinite, row.values())):
+                break
+            rows.append(row)
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             break  # half a line
     return rows

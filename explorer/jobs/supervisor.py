@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import torch
@@ -19,6 +20,7 @@ from .presence import Presence
 LOOK_SECONDS = 2.0
 # A worker so long silent is taken for gone; a step of a large network may take a while.
 SILENT_SECONDS = 30.0
+AGAIN_SECONDS = 60.0
 LOG_FILE = "worker.log"
 MAX_LOG_BYTES = 1 << 20
 
@@ -42,6 +44,7 @@ class Supervisor:
         self.data_dir = data_dir
         self._ended = threading.Event()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._again: dict[str, float] = {}
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
     def start(self) -> None:
@@ -62,11 +65,16 @@ class Supervisor:
                 signs = presence.workers()
                 for device in devices():
                     child = self._children.get(device)
-                    if child is not None and child.poll() is None:
+                    ended = None if child is None else child.poll()
+                    if child is not None and ended is None:
                         continue  # it may still be starting
+                    # One that ended of itself found another at work, or cannot start: no use in haste.
+                    if ended is not None and ended >= 0 and time.monotonic() < self._again.get(device, 0.0):
+                        continue
                     pid, silent = signs.get(device, (0, SILENT_SECONDS))
                     if silent >= SILENT_SECONDS or not _exists(pid):
                         self._children[device] = self._spawn(device)
+                        self._again[device] = time.monotonic() + AGAIN_SECONDS
             except (JobError, OSError, sqlite3.Error) as error:  # such as a full disk: it may pass
                 logging.getLogger("explorer").warning("No worker for training: %s", error)
                 wait = 30.0

@@ -6,6 +6,7 @@ both have their way: a job is claimed by an update that only the first can make.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import time
@@ -23,7 +24,9 @@ MAX_ACTIVE, MAX_QUEUE = 4, 100
 DOUBLE_CLICK_SECONDS = 3.0
 # A worker that ends so often in the midst of one job would do so for ever.
 MAX_DEATHS = 3
-LONGEST_PACE = 1_000.0
+# A running job that nobody has heard of for so long has no worker, whatever its device.
+LOST_SECONDS = 900.0
+SLOWEST_PACE, FASTEST_PACE = 0.1, 1_000.0
 
 
 class Jobs:
@@ -94,7 +97,11 @@ class Jobs:
         """The newest jobs, the newest first."""
         with self._open() as table:
             rows = table.execute("SELECT * FROM jobs ORDER BY created DESC, rowid DESC LIMIT ?", (limit,)).fetchall()
-        return [Job.read(row) for row in rows]
+        found = []
+        for row in rows:
+            with contextlib.suppress(JobError):  # of another version, perhaps: the others are still to be seen
+                found.append(Job.read(row))
+        return found
 
     def place(self, job: Job) -> int | None:
         """How many queued jobs come up to and including this one; None where it does not wait."""
@@ -124,6 +131,8 @@ class Jobs:
             if row is None:
                 raise JobError("This run is not here any more.")
             job = Job.read(row)
+            if not person:
+                raise JobError("Your browser sends no cookie, so it is not known which runs are yours: allow cookies.")
             if job.person != person:
                 raise JobError("This run is somebody else’s: you can watch it, and duplicate it to change something.")
             changes = _changes(job, action, pace)
@@ -142,7 +151,15 @@ class Jobs:
                 "ORDER BY rank, rowid LIMIT 1) AND state = 'queued' RETURNING *",
                 (device, time.time(), time.time()),
             ).fetchone()
-        return Job.read(row) if row else None
+        if row is None:
+            return None
+        try:
+            return Job.read(row)
+        except JobError as error:  # of another version: nobody can carry it out
+            with self._open(write=True) as table:
+                query = "UPDATE jobs SET state = 'failed', finished = ?, message = ? WHERE id = ?"
+                table.execute(query, (time.time(), str(error), row["id"]))
+            return self.claim(device)
 
     def beat(self, job: Job, **values: Any) -> Job | None:
         """Says that the worker lives, with what is new (progress, facts); gives the job as its person wants it now.
@@ -158,6 +175,21 @@ class Jobs:
                 (*columns.values(), job.id, job.attempt),
             ).fetchone()
         return Job.read(row) if row else None
+
+    def forget(self, identity: str, *, person: str) -> Job:
+        """Takes a run that is over out of the table; its files are left to the caller.
+
+        Raises:
+            JobError: it is not this person's, or not over.
+        """
+        job = self.get(identity)
+        if not person or job.person != person:
+            raise JobError("This run is somebody else’s.")
+        with self._open(write=True) as table:
+            query = f"DELETE FROM jobs WHERE id = ? AND state NOT IN {ACTIVE}"
+            if not table.execute(query, (identity,)).rowcount:
+                raise JobError(f"This run is still {job.state}: stop it first.")
+        return job
 
     def note(self, job: Job, sentence: str) -> None:
         """Keeps a sentence about what was changed on the way."""
@@ -177,28 +209,45 @@ class Jobs:
             table.execute("UPDATE jobs SET config = ? WHERE id = ?", (config.to_json(), job.id))
 
     def settle(self, job: Job, state: str, message: str | None = None) -> None:
-        """The end of an attempt: paused, stopped, failed, done, or queued again."""
-        finished = None if state in ACTIVE else time.time()
+        """The end of an attempt: paused, stopped, failed or done.
+
+        What its person asked for while the pause was being written counts: a run to be
+        stopped or gone on with is queued again.
+        """
         with self._open(write=True) as table:
+            row = table.execute(
+                "SELECT wanted FROM jobs WHERE id = ? AND attempt = ? AND state = 'running'", (job.id, job.attempt)
+            ).fetchone()
+            if row is None:
+                return
+            wanted = row["wanted"] if state == "paused" and row["wanted"] == "stop" else "run"
+            if state == "paused" and row["wanted"] != "pause":
+                state = "queued"
+            finished = None if state in ACTIVE else time.time()
             table.execute(
-                "UPDATE jobs SET state = ?, message = ?, finished = ?, wanted = 'run', beat = ? "
-                "WHERE id = ? AND attempt = ? AND state = 'running'",
-                (state, message, finished, time.time(), job.id, job.attempt),
+                "UPDATE jobs SET state = ?, message = ?, finished = ?, wanted = ?, beat = ? WHERE id = ?",
+                (state, message, finished, wanted, time.time(), job.id),
             )
 
     def orphans(self, device: str) -> None:
-        """Queues again what a worker of this device left running when it ended; only its successor may ask."""
+        """Queues again what was left running: by this device's last worker, or by one that is long silent.
+
+        Only the holder of the device's lock may ask. A job whose worker ended too often is
+        to be stopped by the next one, which makes a model of what was learnt.
+        """
         with self._open(write=True) as table:
             table.execute(
-                "UPDATE jobs SET state = 'queued', deaths = deaths + 1 WHERE state = 'running' AND device = ?",
-                (device,),
+                "UPDATE jobs SET state = 'queued', deaths = deaths + 1, "
+                "wanted = CASE WHEN deaths + 1 >= ? THEN 'stop' ELSE wanted END "
+                "WHERE state = 'running' AND (device = ? OR beat < ?)",
+                (MAX_DEATHS, device, time.time() - LOST_SECONDS),
             )
             table.execute(
-                "UPDATE jobs SET state = 'failed', finished = ?, message = ? WHERE state = 'queued' AND deaths >= ?",
+                "UPDATE jobs SET state = 'failed', finished = ?, message = ? WHERE state = 'queued' AND deaths > ?",
                 (
                     time.time(),
-                    f"The worker process ended {MAX_DEATHS} times in the midst of this run, perhaps for want of "
-                    "memory: try a smaller network, batch or image size. What was learnt so far is kept.",
+                    "The worker process ended again and again in the midst of this run, perhaps for want of memory: "
+                    "try a smaller network, batch or image size.",
                     MAX_DEATHS,
                 ),
             )
@@ -208,11 +257,14 @@ def _changes(job: Job, action: str, pace: float | None) -> dict[str, Any]:
     """What an action changes in the row."""
     if job.state not in ACTIVE:
         raise JobError(f"This run is {job.state}, so there is nothing to {action}.")
+    if job.wanted == "stop" and action != "stop":
+        raise JobError("This run is being stopped: its model will be here in a moment.")
+    behind = {"rank": job.created}  # a run that was to be stopped had gone before all others
     if action == "pause":
-        return {"wanted": "pause"} if job.state == "running" else {"state": "paused"}
+        return {"wanted": "pause"} if job.state == "running" else {"state": "paused", "wanted": "run"} | behind
     if action == "resume":
         if job.state == "paused":
-            return {"state": "queued", "wanted": "run", "pace": None, "deaths": 0}
+            return {"state": "queued", "wanted": "run", "pace": None, "deaths": 0} | behind
         return {"wanted": "run", "pace": None}
     if action == "stop":
         if job.state == "running":
@@ -226,7 +278,7 @@ def _changes(job: Job, action: str, pace: float | None) -> dict[str, Any]:
     if action == "epoch":
         return held | {"allowed": max(job.allowed, job.step) + int(job.facts.get("steps_per_epoch", 1))}
     if action == "pace":
-        if pace is not None and not 0 <= pace <= LONGEST_PACE:  # false for NaN too
-            raise JobError(f"A pace is between 0 and {LONGEST_PACE:g} steps a second.")
+        if pace is not None and pace != 0 and not SLOWEST_PACE <= pace <= FASTEST_PACE:  # also true for NaN
+            raise JobError(f"A pace is 0, or between {SLOWEST_PACE:g} and {FASTEST_PACE:g} steps a second.")
         return held | {"pace": pace, "allowed": 0}
     raise JobError(f"There is nothing called {action[:20]!r} to do with a run.")

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import logging
 import time
 from pathlib import Path
 
 import torch
 
-from ..checkpoint import CheckpointError
+from ..checkpoint import CheckpointError, load_checkpoint
 from ..config import Config, ConfigError
 from ..datasets import Dataset, DatasetError, load_dataset
 from ..publish import publish
 from ..recipes import command_for
 from ..training import STATE_FILE, Cadence, MetricsError, Progress, Run, TrainingDiverged
 from .job import Job
-from .pacing import hold
+from .pacing import Pacer
 from .snapshots import Snapshots
-from .table import Jobs
+from .table import MAX_DEATHS, Jobs
 
 # The test numbers of a run from the page: four draws of z an image instead of sixteen.
 SAMPLES = 4
@@ -46,36 +47,41 @@ class Work:
     def carry_out(self) -> None:
         """Runs until the job is done, paused, stopped or failed, and says so in the table."""
         try:
-            while True:
-                try:
-                    self._run()
-                    return
-                except RuntimeError as error:
-                    if not _out_of_memory(error):
-                        raise
-                self._halve()  # not above: the error's traceback holds the run, and its memory
+            trained = self._trained()
+            if trained is not None:
+                self._make_model(*trained)
         except Lost:
             return
-        except TrainingDiverged as error:
-            self.jobs.settle(self.job, "failed", f"{error} {self._keep_last()}")
-        except (DatasetError, CheckpointError, ConfigError, MetricsError) as error:
-            self.jobs.settle(self.job, "failed", str(error))
-        except MemoryError:
-            self.jobs.settle(self.job, "failed", "The memory of this machine was not enough: try a smaller network.")
-        except OSError as error:
-            reason = error.strerror or str(error)
-            self.jobs.settle(
-                self.job,
-                "failed",
-                f"A file could not be written or read ({reason}): make room on the disk, then duplicate this run.",
-            )
         except Exception as error:  # whatever it is, the worker lives on and the person reads a sentence
-            logging.getLogger("explorer").exception("Run %s failed.", self.job.id)
-            self.jobs.settle(
-                self.job, "failed", f"Something unforeseen went wrong ({type(error).__name__}): see the worker’s log."
-            )
+            self.jobs.settle(self.job, "failed", self._explain(error))
 
-    def _run(self) -> None:
+    def _explain(self, error: Exception) -> str:
+        """What went wrong, and what to do, in a sentence or two."""
+        if isinstance(error, TrainingDiverged):
+            return f"{error} {self._keep_last()}"
+        if isinstance(error, (DatasetError, CheckpointError, ConfigError, MetricsError)):
+            return str(error)
+        if isinstance(error, MemoryError):
+            return "The memory of this machine was not enough: try a smaller network."
+        if isinstance(error, OSError):
+            reason = error.strerror or str(error)
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            advice = "make room on the disk" if full else "look after the data folder"
+            return f"A file could not be written or read ({reason}): {advice}, then duplicate this run."
+        logging.getLogger("explorer").error("Run %s failed.", self.job.id, exc_info=error)
+        return f"Something unforeseen went wrong ({type(error).__name__}): see the worker’s log."
+
+    def _trained(self) -> tuple[Run, Dataset, bool] | None:
+        """The run, its test split and whether its budget was spent; None where it was paused."""
+        while True:
+            try:
+                return self._train()
+            except RuntimeError as error:
+                if not _out_of_memory(error):
+                    raise
+            self._halve()  # not above: the error's traceback holds the run, and its memory
+
+    def _train(self) -> tuple[Run, Dataset, bool] | None:
         config = self.job.config
         train, test = (load_dataset(config.training.dataset, split) for split in ("train", "test"))
         if train.image_shape != config.model.image_shape:
@@ -109,16 +115,15 @@ class Work:
             "heldout": snapshots.facts,
         }
         self._beat(facts=facts)
-        whole = self._train(run, snapshots)
-        if whole is None:
-            return
-        self._publish(run, test, whole=whole)
+        whole = self._steps(run, snapshots)
+        return None if whole is None else (run, test, whole)
 
-    def _train(self, run: Run, snapshots: Snapshots) -> bool | None:
+    def _steps(self, run: Run, snapshots: Snapshots) -> bool | None:
         """True when the budget was spent, False when it was stopped, None when it was paused."""
         began = time.monotonic()
         if self.job.wanted != "run":
             return self._leave(run, snapshots)
+        pacer = Pacer(self.jobs, run.cadence)
         for progress in run:
             snapshots.maybe(run.model, progress, slow=run.cadence.steps is not None)
             settled = {"deaths": 0} if time.monotonic() - began > SETTLED_SECONDS else {}
@@ -127,7 +132,7 @@ class Work:
                 return True
             if self.job.pace is not None or run.cadence.steps is not None:
                 with run.cadence.holding():
-                    self.job = hold(self.jobs, self.job, run.cadence, progress.step) or self._lost()
+                    self.job = pacer.hold(self.job, progress.step) or self._lost()
             if self.job.wanted != "run":
                 return self._leave(run, snapshots)
         return True
@@ -140,41 +145,56 @@ class Work:
             return None
         return False
 
-    def _publish(self, run: Run, test: Dataset, *, whole: bool) -> None:
-        config = run.finish(whole=whole)
-        command = command_for(config, f"runs/{self.job.name}")
-        last = [time.monotonic()]
+    def _make_model(self, run: Run, test: Dataset, whole: bool) -> None:
+        """Writes the checkpoint, then all that goes with it; a model that cannot be measured is kept all the same."""
+        run.finish(whole=whole)
+        state, message = ("done" if whole else "stopped"), None
+        if self.job.deaths >= MAX_DEATHS:
+            state, message = (
+                "failed",
+                (
+                    f"The worker process ended {self.job.deaths} times in the midst of this run, perhaps for want of "
+                    "memory: try a smaller network, batch or image size. "
+                    f"What it had learnt by step {run.state.step:,} is kept."
+                ),
+            )
+        try:
+            self._publish(test)
+        except Exception as error:
+            logging.getLogger("explorer").error("Run %s was not measured.", self.job.id, exc_info=error)
+            message = f"The model is kept, but it could not be measured ({type(error).__name__})."
+        if whole:
+            run.discard_state()  # not before: a worker that ends while it measures need not train again
+        self.jobs.settle(self.job, state, message)
 
-        def alive(fraction: float) -> None:
-            if time.monotonic() - last[0] > 1:
-                last[0] = time.monotonic()
+    def _publish(self, test: Dataset) -> None:
+        last = time.monotonic()
+
+        def alive(_: float) -> None:
+            nonlocal last
+            if time.monotonic() - last > 1:
+                last = time.monotonic()
                 self.jobs.beat(self.job)
 
-        publish(
-            self.folder,
-            test,
-            name=self.job.name,
-            command=command,
-            device=self.device,
-            samples=SAMPLES,
-            evidence_images=0,
-            progress=alive,
-        )
-        self.jobs.settle(self.job, "done" if whole else "stopped")
+        command = command_for(load_checkpoint(self.folder).config, f"runs/{self.job.name}")
+        wishes = {"name": self.job.name, "command": command, "device": self.device}
+        publish(self.folder, test, **wishes, samples=SAMPLES, evidence_images=0, progress=alive)
 
     def _keep_last(self) -> str:
         """Makes a model of the last good state, where there is one; says what became of it."""
+        nothing = "It had not learnt anything worth keeping yet."
         if not (self.folder / STATE_FILE).is_file():
-            return "It had not learnt anything worth keeping yet."
-        train, test = (load_dataset(self.job.config.training.dataset, split) for split in ("train", "test"))
-        run = Run(self.job.config, train, self.folder, self.device, resume=True, threads=1, bfloat16=False)
-        if not run.state.step:
-            return "It had not learnt anything worth keeping yet."
-        config = run.finish(whole=False)
-        command = command_for(config, f"runs/{self.job.name}")
-        publish(
-            self.folder, test, name=self.job.name, command=command, device=self.device, samples=1, evidence_images=0
-        )
+            return nothing
+        try:
+            train, test = (load_dataset(self.job.config.training.dataset, split) for split in ("train", "test"))
+            run = Run(self.job.config, train, self.folder, self.device, resume=True, threads=1, bfloat16=False)
+            if not run.state.step:
+                return nothing
+            run.finish(whole=False)
+            self._publish(test)
+        except Exception as error:
+            logging.getLogger("explorer").error("Run %s was not kept.", self.job.id, exc_info=error)
+            return f"Its last good state could not be made a model ({type(error).__name__})."
         return f"The last good state, of step {run.state.step:,}, is kept as the model {self.job.name}."
 
     def _halve(self) -> None:
@@ -212,4 +232,5 @@ def _short(progress: Progress) -> dict[str, object]:
 
 def _out_of_memory(error: RuntimeError) -> bool:
     """Whether a device's memory was not enough: on a CPU torch has no error of its own for that."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    said = str(error)  # also on Apple's GPUs
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in said or "out of memory" in said

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -19,12 +20,13 @@ from filelock import FileLock, Timeout
 from ..datasets import load_dataset
 from ..registry import kept_folder
 from .database import Database
+from .job import JobError
 from .presence import Presence
 from .rates import measure_rates
 from .table import Jobs
 from .work import Work
 
-POLL_SECONDS = 0.25
+POLL_SECONDS, BEAT_SECONDS, FAULT_SECONDS = 0.25, 1.0, 10.0
 # An idle worker that was started by a server ends when no server has shown itself for so long.
 UNSERVED_SECONDS = 20.0
 # Behind whatever people do on the same machine.
@@ -53,13 +55,27 @@ def work(data_dir: Path, device: torch.device, *, while_served: bool) -> bool:
             if hasattr(os, "nice"):
                 os.nice(NICENESS)
             jobs.orphans(name)
+            over = threading.Event()
+            pulse = threading.Thread(target=_beat, args=(presence, name, over), name="pulse", daemon=True)
+            pulse.start()
             try:
                 _serve(jobs, presence, device, while_served)
             finally:
+                over.set()
+                pulse.join()
                 presence.worker_gone(name)
     except Timeout:
         return False
     return True
+
+
+def _beat(presence: Presence, name: str, over: threading.Event) -> None:
+    """Says that the worker lives, also while it reads a large data set or measures a model."""
+    while True:
+        with contextlib.suppress(JobError):
+            presence.worker_beat(name, os.getpid())
+        if over.wait(BEAT_SECONDS):
+            return
 
 
 def _serve(jobs: Jobs, presence: Presence, device: torch.device, while_served: bool) -> None:
@@ -67,8 +83,12 @@ def _serve(jobs: Jobs, presence: Presence, device: torch.device, while_served: b
     with contextlib.suppress(Exception):
         load_dataset("mnist")  # in memory when the first run wants it
     while True:
-        presence.worker_beat(name, os.getpid())
-        job = jobs.claim(name)
+        try:
+            job = jobs.claim(name)
+        except JobError as error:  # the data folder is full, or away: it may come back
+            logging.getLogger("explorer").warning("%s", error)
+            time.sleep(FAULT_SECONDS)
+            continue
         if job is not None:
             logging.getLogger("explorer").info("Run %s: %s.", job.id, job.name)
             Work(jobs, job, kept_folder(), device).carry_out()

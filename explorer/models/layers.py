@@ -17,7 +17,7 @@ class PreciseLinear(nn.Linear):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        if not torch.is_autocast_enabled(input.device.type):
+        if input.is_meta or not torch.is_autocast_enabled(input.device.type):  # on meta, sizes alone are counted
             return super().forward(input)
         with torch.autocast(input.device.type, enabled=False):
             return super().forward(input.float())

@@ -96,19 +96,23 @@ def count_parameters(module: nn.Module) -> int:
 
 
 @torch.inference_mode()
-def multiply_adds(decoder: nn.Module, latent: int) -> int:
-    """Multiply-adds that one latent (1, latent) costs: a convolution uses its weights at every place."""
+def multiply_adds(network: nn.Module, given: Tensor) -> int:
+    """Multiply-adds that one row of `given`, a latent (1, d) or an image (1, c, h, w), costs.
+
+    A convolution uses its weights at every place. Also for a network on the meta device,
+    where nothing is computed.
+    """
     total = 0
 
     def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal total
-        places = inputs[0][0, 0].numel() if isinstance(module, nn.ConvTranspose2d) else 1
-        total += module.weight.numel() * places
+        where = {nn.ConvTranspose2d: inputs[0], nn.Conv2d: output}.get(type(module))
+        total += module.weight.numel() * (1 if where is None else where[0, 0].numel())
 
-    layers = [module for module in decoder.modules() if isinstance(module, (nn.Linear, nn.ConvTranspose2d))]
-    hooks = [layer.register_forward_hook(count) for layer in layers]
+    kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+    hooks = [layer.register_forward_hook(count) for layer in network.modules() if isinstance(layer, kinds)]
     try:
-        decoder(torch.zeros(1, latent, device=next(decoder.parameters()).device))
+        network(given)
     finally:
         for hook in hooks:
             hook.remove()

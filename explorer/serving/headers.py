@@ -6,11 +6,12 @@ from functools import lru_cache
 
 from starlette.datastructures import Headers as AskedHeaders
 from starlette.datastructures import MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..latent_map.files import static_files, static_key
 from .manifest import PREFIX
-from .person import COOKIE, new_cookie
+from .person import new_cookie, person_of
 
 
 @lru_cache(maxsize=1)
@@ -33,7 +34,7 @@ class Headers:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        known = f"{COOKIE}=" in AskedHeaders(scope=scope).get("cookie", "")
+        known = person_of(cookie_parser(AskedHeaders(scope=scope).get("cookie", "")))
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

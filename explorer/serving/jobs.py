@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from ..checkpoint import CONFIG_FILE
 from ..datasets import default_data_dir
-from ..jobs import Database, Job, JobError, Jobs
+from ..jobs import Database, DatabaseFault, Job, JobError, Jobs
 from ..jobs.snapshots import FOLDER, HELDOUT_FILE, read_index
 from ..latent_map.files import static_key
 from ..registry import kept_folder
@@ -64,7 +64,7 @@ def describe_job(job: Job, person: str) -> dict[str, Any]:
         "name": job.name,
         "state": job.state,
         "place": open_jobs().place(job),
-        "mine": job.person == person,
+        "mine": bool(person) and job.person == person,
         "message": job.message,
         "notes": list(job.notes),
         "config": {"model": config["model"], "training": config["training"]},
@@ -148,7 +148,7 @@ def _job(request: Request, *, live: bool) -> Response:
     try:
         found, person = open_jobs().get(request.path_params["id"]), person_of(request.cookies)
     except JobError as error:
-        return _fault(str(error), 404)
+        return _fault(str(error), 503 if isinstance(error, DatabaseFault) else 404)
     return _answer(_live(found, person, dict(request.query_params)) if live else describe_job(found, person))
 
 
@@ -157,6 +157,8 @@ async def file(request: Request) -> Response:
 
 
 def _file(identity: str, step: str | None) -> Response:
+    if step is not None and not _STEP.fullmatch(step):
+        return PlainTextResponse("There is no such snapshot.", 404)
     try:
         folder = kept_folder() / open_jobs().get(identity).name / FOLDER
         path = folder / (HELDOUT_FILE if step is None else f"{int(step)}.bin")
@@ -203,6 +205,6 @@ def job_routes() -> list[BaseRoute]:
         Route(base, job),
         Route(f"{base}/live", live),
         Route(f"{base}/heldout.bin", file),
-        Route(f"{base}/snapshot/{{step:int}}-{{attempt:int}}.bin", file),
+        Route(f"{base}/snapshot/{{step}}-{{attempt}}.bin", file),
         Route(f"{base}/control", control, methods=["POST"]),
     ]

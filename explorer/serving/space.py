@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from ..checkpoint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, CheckpointError, load_checkpoint
@@ -88,7 +89,7 @@ class Space:
     @cached_property
     def decoder_cost(self) -> int:
         """Multiply-adds of one decoded image."""
-        return multiply_adds(self.checkpoint.model.decoder.network, self.latent)
+        return multiply_adds(self.checkpoint.model.decoder.network, torch.zeros(1, self.latent))
 
     @property
     def engine(self) -> str:

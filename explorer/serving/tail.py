@@ -33,8 +33,9 @@ class _Tail:
             whole = fresh.rfind(b"\n") + 1
             for line in fresh[:whole].splitlines():
                 try:
-                    self.rows.append(json.loads(line))
-                except ValueError:
+                    # NaN is no number that a browser could read.
+                    self.rows.append(json.loads(line, parse_constant=lambda _: None))
+                except (ValueError, RecursionError):
                     continue
             self.offset += whole
             return list(self.rows)

@@ -84,11 +84,11 @@ def open_writers(folder: Path, *, tensorboard: bool) -> Iterator[list[Writer]]:
 def keep_reports(path: Path, step: int) -> None:
     """Drops the reports after `step`: a run that was killed had gone on beyond its saved state."""
     kept = []
-    for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
+    for line in path.read_text("utf-8", errors="replace").splitlines() if path.is_file() else []:
         try:
             if json.loads(line)["step"] > step:
                 break
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             break  # half a line
         kept.append(line + "\n")
     write_file(path, "".join(kept).encode())

@@ -30,7 +30,7 @@ from .tuning import Speed, choose_speed
 # A long run's curve needs no more points than a short one's.
 METRICS_SHARE = 1 / 400
 # In slow motion every report is wanted, but no more of them than an eye can tell apart.
-SLOW_SECONDS = 0.2
+SLOW_SECONDS, SLOW_ROWS = 0.2, 4_000
 # Of the time: for the terms of held-out images, and for keeping a state to resume from.
 HELDOUT_SHARE, SAVE_SHARE = 0.04, 0.02
 SAVE_SECONDS = 5.0
@@ -75,7 +75,7 @@ class Run:
         self.model: VAE = build(config.model, seed=config.training.seed).to(device)
         self.images = dataset.images.to(device)
         self.state = (
-            load_state(folder, self.model, config, device)
+            load_state(folder, self.model, config, device, dataset.sha256)
             if resume
             else start_state(self.model, config.training, device)
         )
@@ -97,13 +97,15 @@ class Run:
             yield from self._reports(writers)
 
     def _reports(self, writers: list[Writer]) -> Iterator[Progress]:
-        due, written = 0.0, -math.inf
+        due, written, slow = 0.0, -math.inf, 0
         waiting: Progress | None = None
         steps = train(self.model, self.config.training, self.images, self.state, self.speed, self.cadence)
         try:
             for progress in steps:
                 now = time.monotonic()
-                if progress.fraction >= due or (self.cadence.steps and now - written >= SLOW_SECONDS):
+                extra = self.cadence.steps is not None and now - written >= SLOW_SECONDS and slow < SLOW_ROWS
+                if progress.fraction >= due or extra:
+                    slow += extra
                     progress, waiting = self._measured(progress), None
                     for writer in writers:
                         writer.write(progress)
@@ -134,13 +136,13 @@ class Run:
     def save(self) -> None:
         """Keeps the run's state, so that it can be resumed from here; a state that is not finite is not kept."""
         if is_sound(self.model):
-            save_state(self.folder, self.model, self.config, self.state)
+            save_state(self.folder, self.model, self.config, self.state, self.dataset.sha256)
 
     def finish(self, *, whole: bool) -> Config:
         """Writes the checkpoint and gives its configuration, with the run's facts in it.
 
         Args:
-            whole: the budget was spent; else the state is kept beside for --resume.
+            whole: the budget was spent. The state is kept beside until `discard_state`.
         """
         provenance = {
             "data_sha256": self.dataset.sha256,
@@ -154,8 +156,9 @@ class Run:
         config = dataclasses.replace(self.config, provenance=provenance)
         self.model.eval()
         save_checkpoint(self.folder, self.model, config)
-        if whole:
-            (self.folder / STATE_FILE).unlink(missing_ok=True)
-        else:
-            self.save()
+        self.save()
         return config
+
+    def discard_state(self) -> None:
+        """Drops what a run could be resumed from: it is whole, and all is made of it."""
+        (self.folder / STATE_FILE).unlink(missing_ok=True)
