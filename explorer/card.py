@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .checkpoint import CARD_FILE, write_file
-from .config import Config
+from .config import Config, TrainingConfig
 from .inference.evaluation import Evaluation
 
 EVALUATION_FILE = "evaluation.json"
@@ -45,6 +45,11 @@ def describe_binarisation(how: str) -> str:
     if how == "none":
         return "not binary: grey or colour values / 255"
     return "threshold at one half" if how == "threshold" else "one fixed Bernoulli draw an image, seed 0"
+
+
+def measure(likelihood: str) -> str:
+    """What p(x|z) of a likelihood is: "probability" or "density"."""
+    return _MEASURES[likelihood][0]
 
 
 def describe_likelihood(likelihood: str) -> str:
@@ -118,10 +123,20 @@ def _pixels(config: Config) -> str:
     return f"{seen}; {describe_likelihood(config.model.likelihood)}"
 
 
+def _objective(training: TrainingConfig) -> str:
+    """What was maximised; it is called the ELBO only where it is one."""
+    warm_up = (
+        f", the KL's weight rising from 0 over {training.kl_warm_up:.0%} of the run" if training.kl_warm_up else ""
+    )
+    free = f", {training.free_bits:g} nats of KL free in each dimension" if training.free_bits else ""
+    if training.beta == 1:
+        return f"objective: the ELBO with β = 1{warm_up}{free}"
+    return f"objective: reconstruction − β KL with β = {training.beta:g}{warm_up}{free} (not the ELBO)"
+
+
 def _card(name: str, config: Config, e: Evaluation, command: str) -> str:
     model, training, facts = config.model, config.training, config.provenance
     layers = " – ".join(map(str, (model.pixels, *model.hidden, f"{model.latent} latent dimensions")))
-    warm_up = f", reached after {training.kl_warm_up:.0%} of the run" if training.kl_warm_up else ""
     evidence = ""
     if e.log_evidence is not None:
         evidence = (
@@ -134,7 +149,7 @@ def _card(name: str, config: Config, e: Evaluation, command: str) -> str:
 A variational autoencoder of {training.dataset} with {model.latent} latent dimensions.
 
 - network: {model.network}, {layers} ({model.activation}), and its mirror image as decoder
-- likelihood: {model.likelihood}; prior: standard normal; objective: the ELBO with β = {training.beta:g}{warm_up}
+- likelihood: {model.likelihood}; prior: standard normal; {_objective(training)}
 - training data: the training split of {training.dataset}, sha256 `{facts.get("data_sha256", "unknown")}`
 - {facts.get("epochs", 0):,} epochs, {facts.get("steps", 0):,} steps of {training.batch_size} images, \
 {facts.get("seconds", 0):,.0f} s ({facts.get("speed", {}).get("reason", "")}), seed {training.seed}

@@ -95,12 +95,18 @@ def beside(job: Job, others: Sequence[Job]) -> tuple[list[Job], list[str]]:
     """Of the runs to lay beside one, those that may be, and a sentence for each that may not."""
     fitting, refused = [], []
     for other in others:
-        reason = why_not(job.config, other.config)
+        reason = why_not(job.config, other.config) or _other_images(job, other)
         if reason is None:
             fitting.append(other)
         else:
             refused.append(f"{other.name} is not shown beside {job.name}: {reason}.")
     return fitting, refused
+
+
+def _other_images(job: Job, other: Job) -> str | None:
+    """Why two runs of data sets of one name must not be compared, where the images differ."""
+    hashes = {each.facts["data_sha256"] for each in (job, other) if "data_sha256" in each.facts}
+    return f"{job.config.training.dataset} was made anew between them: different images" if len(hashes) > 1 else None
 
 
 def one_line(job: Job) -> str:
@@ -115,8 +121,9 @@ def standing(job: Job) -> str:
     """Where a run stands, for a list."""
     fraction = job.progress.get("fraction")
     part = f" {100 * fraction:.0f} %" if fraction is not None and job.state in ("running", "paused") else ""
-    elbo = job.progress.get("heldout_elbo") or job.progress.get("elbo")
-    value = f" · ELBO {elbo:.1f} nats".replace("-", "−") if elbo is not None else ""
+    held_out = job.progress.get("heldout_elbo")
+    elbo, of = (job.progress.get("elbo"), "training ") if held_out is None else (held_out, "held-out ")
+    value = f" · {of}ELBO {elbo:.1f} nats".replace(" -", " −") if elbo is not None else ""
     return f"{WORDS[job.state]}{part}{value}"
 
 

@@ -28,7 +28,7 @@ HELP = {
     "beta": "The KL’s weight in the loss. Above 1, fewer dimensions stay in use; only with 1 is it minus the ELBO.",
     "kl_warm_up": "The share of the run over which the KL’s weight rises from 0 to β, so that dimensions do not "
     "collapse before the decoder has learnt to use them.",
-    "free_bits": "Nats that each latent dimension may use before its KL counts in the loss.",
+    "free_bits": "Nats a latent dimension has for free: below them its KL, averaged over the batch, costs no less.",
     "binarisation": "How grey becomes black or white. Dynamic: a new draw each time an image is seen. Fixed: one draw "
     "an image. Threshold: at one half.",
     "tensorboard": "Event files for TensorBoard beside metrics.jsonl, in the model’s folder.",

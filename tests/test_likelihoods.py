@@ -309,7 +309,10 @@ def test_an_evaluation_takes_large_images_in_small_parts(name: str, monkeypatch:
     x = seen_by(name, (12, 3, 8, 8), torch.float32)
     whole = evaluate(model, x, samples=200, evidence_images=2, evidence_samples=20)
     monkeypatch.setattr("explorer.inference.evaluation.VALUES", 5 * 192)
+    batches: list[int] = []
+    model.encoder.register_forward_hook(lambda _, inputs, __: batches.append(len(inputs[0])))
     parts = evaluate(model, x, samples=200, evidence_images=2, evidence_samples=20)
+    assert max(batches) <= 5 and sum(size for size in batches if size > 2) >= 12
     assert parts.kl == pytest.approx(whole.kl, rel=1e-5) and parts.n == 12
     assert parts.elbo == pytest.approx(whole.elbo, abs=0.05 * abs(whole.elbo))
     assert parts.log_evidence is not None and math.isfinite(parts.log_evidence)

@@ -30,5 +30,7 @@ def test_free_bits_are_free_for_each_dimension_on_average_over_the_batch() -> No
     loss(t, free_bits=0.5).backward()
     gradient = t.kl_per_dimension.grad
     assert gradient[:, 0].tolist() == [0.5, 0.5] and gradient[:, 1].tolist() == [0.0, 0.0]
+    # On average: one image below and one above are neither of them cut off.
+    assert loss(terms([[1.0, 0.1], [3.0, 0.9]]), free_bits=0.5).item() == pytest.approx(80 + 2 + 0.5)
     # A dimension above its allowance pays for all of it, not for the rest.
     assert loss(terms([[2.0, 2.0]]), free_bits=0.5).item() == pytest.approx(loss(terms([[2.0, 2.0]])).item())

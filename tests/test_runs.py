@@ -70,9 +70,9 @@ def test_runs_that_do_not_compare_are_refused_with_both_names(database: Database
     ("state", "progress", "text"),
     [
         ("queued", {}, "waiting"),
-        ("running", {"fraction": 0.25, "elbo": -100.0}, "training 25 % · ELBO −100.0 nats"),
-        ("done", {"fraction": 1.0, "elbo": -1.0, "heldout_elbo": -99.5}, "done · ELBO −99.5 nats"),
-        ("done", {"fraction": 1.0, "elbo": 0.0, "heldout_elbo": 12.5}, "done · ELBO 12.5 nats"),
+        ("running", {"fraction": 0.25, "elbo": -100.0}, "training 25 % · training ELBO −100.0 nats"),
+        ("done", {"fraction": 1.0, "elbo": -1.0, "heldout_elbo": -99.5}, "done · held-out ELBO −99.5 nats"),
+        ("done", {"fraction": 1.0, "elbo": 0.0, "heldout_elbo": 12.5}, "done · held-out ELBO 12.5 nats"),
     ],
 )
 def test_where_a_run_stands(database: Database, state: str, progress: dict[str, float], text: str) -> None:

@@ -99,9 +99,13 @@ def test_a_snapshot_is_the_model_of_its_step(jobs: Jobs, tmp_path: Path) -> None
     assert list(labels) == test.labels[:count].tolist()
 
 
-def test_a_map_of_more_dimensions_does_not_jump(jobs: Jobs, tmp_path: Path) -> None:
+def test_a_map_of_more_dimensions_does_not_jump(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Principal axes flip their signs and swap at will; the snapshots' are turned to follow."""
-    job = carry_out(jobs, tmp_path, config_of(epochs=30, latent=6))
+    with monkeypatch.context() as patch:  # also where it is taken up again
+        Meanwhile(patch, jobs, 150, lambda job: jobs.ask(job.id, "pause", person=ME))
+        job = carry_out(jobs, tmp_path, config_of(epochs=30, latent=6))
+    jobs.ask(job.id, "resume", person=ME)
+    take_up(jobs, tmp_path)
     folder = tmp_path / job.name / FOLDER
     count = job.facts["heldout"]["count"]
     maps = []
@@ -452,8 +456,12 @@ def test_a_held_run_takes_one_step_or_one_epoch_at_a_time(jobs: Jobs, under_way:
     reach(jobs, under_way, 2)
     jobs.ask(under_way.id, "epoch", person=ME)
     reach(jobs, under_way, 2 + STEPS)
-    # The wait is no part of the run's time.
-    assert jobs.get(under_way.id).progress["elapsed"] < 0.6
+    # The wait is no part of the run's time, nor are the pictures taken between the steps.
+    before = jobs.get(under_way.id).progress["elapsed"]
+    time.sleep(1.5)
+    jobs.ask(under_way.id, "step", person=ME)
+    reach(jobs, under_way, 3 + STEPS)
+    assert jobs.get(under_way.id).progress["elapsed"] - before < 0.2
     jobs.ask(under_way.id, "pace", person=ME, pace=None)
     until = time.monotonic() + 20
     while jobs.get(under_way.id).state != "done":

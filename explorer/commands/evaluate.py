@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
 
 import torch
 
-from ..card import describe_binarisation
+from ..card import describe_binarisation, describe_likelihood, measure
 from ..datasets import load_dataset
 from ..datasets.binarise import repeatable
 from ..device import choose_device
@@ -56,10 +57,14 @@ def run(args: argparse.Namespace) -> int:
         progress=lambda fraction: line.show(fraction, args.model),
     )
     line.close()
+    bits = -result.elbo / (checkpoint.config.model.pixels * math.log(2))
     facts = {
         **result.facts(),
         "units": "nats",
-        "bits_per_dimension": -result.elbo / (checkpoint.config.model.pixels * 0.6931471805599453),
+        "likelihood": checkpoint.config.model.likelihood,
+        "measure": measure(checkpoint.config.model.likelihood),
+        # Of probabilities alone: a density's bits depend on the unit of its values.
+        "bits_per_dimension": bits if measure(checkpoint.config.model.likelihood) == "probability" else None,
         "binarisation": describe_binarisation(training.binarisation),
         "evidence_method": "importance",
         "evidence_bound": "lower",
@@ -70,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(facts, allow_nan=False))
         return 0
     print(f"{args.model} on {result.n:,} test images of {training.dataset}; pixels: {facts['binarisation']}")
+    print(f"  likelihood     {facts['likelihood']}: {describe_likelihood(facts['likelihood'])}")
     print(f"  reconstruction {result.log_likelihood:9.3f} nats")
     print(f"  KL             {result.kl:9.3f} nats   {result.active_units} active units")
     print(f"  ELBO           {result.elbo:9.3f} nats ± {result.elbo_standard_error:.3f}")

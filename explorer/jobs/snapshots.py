@@ -11,6 +11,7 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -50,7 +51,7 @@ class Snapshots:
         self.taken = [row for row in read_index(self.folder) if row["step"] <= step]
         self._write_index()
         self._write_heldout()
-        self._before: Tensor | None = None
+        self._before = self._last_codes() if latent > 2 else None
         self._thrift = Thrift(SHARE, LEAST_SECONDS)
         self._due = 0.0
 
@@ -103,13 +104,25 @@ class Snapshots:
             self._before = codes
         return codes
 
+    def _last_codes(self) -> Tensor | None:
+        """The map of the newest snapshot, float64 (n, 2), for the next one to be turned to."""
+        if not self.taken:
+            return None
+        try:
+            content = (self.folder / f"{self.taken[-1]['step']}.bin").read_bytes()
+            codes = np.frombuffer(content, "<f4", 2 * len(self.heldout.labels))
+        except (OSError, ValueError):
+            return None
+        return torch.from_numpy(codes.astype(np.float64)).view(-1, 2)
+
     def _write_index(self) -> None:
         write_file(self.folder / INDEX_FILE, "".join(json.dumps(row) + "\n" for row in self.taken).encode())
 
     def _write_heldout(self) -> None:
-        """Labels uint8 (n,), then the originals of the reconstructions, uint8 (r, c, h, w)."""
+        """Labels uint8 (n,), then what the likelihood sees of the reconstructed images, uint8 (r, c, h, w)."""
         labels = self.heldout.labels.clamp_max(255).to(torch.uint8).numpy().tobytes()
-        write_file(self.folder / HELDOUT_FILE, labels + self.heldout.images[: self.reconstructions].numpy().tobytes())
+        seen = (self.heldout.x[: self.reconstructions] * 255).round().to(torch.uint8).cpu()
+        write_file(self.folder / HELDOUT_FILE, labels + seen.numpy().tobytes())
 
 
 def read_index(folder: Path) -> list[dict[str, float]]:

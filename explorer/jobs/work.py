@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import logging
@@ -25,6 +26,7 @@ from .table import MAX_DEATHS, Jobs
 SAMPLES = 4
 # A worker that has lived so long with a job was not killed by it.
 SETTLED_SECONDS = 60.0
+_HELD_OUT = ("heldout_log_likelihood", "heldout_kl", "heldout_elbo")
 
 
 class Lost(Exception):
@@ -43,6 +45,7 @@ class Work:
     def __init__(self, jobs: Jobs, job: Job, models: Path, device: torch.device) -> None:
         self.jobs, self.job, self.device = jobs, job, device
         self.folder = models / job.name
+        self._held_out: dict[str, object] = {}
 
     def carry_out(self) -> None:
         """Runs until the job is done, paused, stopped or failed, and says so in the table."""
@@ -110,6 +113,7 @@ class Work:
         facts = {
             "steps_per_epoch": run.steps_per_epoch,
             "images": len(train),
+            "data_sha256": train.sha256,
             "speed": run.speed.reason,
             "device": self.device.type,
             "heldout": snapshots.facts,
@@ -125,12 +129,15 @@ class Work:
             return self._leave(run, snapshots)
         pacer = Pacer(self.jobs, run.cadence)
         for progress in run:
-            snapshots.maybe(run.model, progress, slow=run.cadence.steps is not None)
+            slow = run.cadence.steps is not None
+            # In slow motion what is done beside the steps would use up most of a budget in seconds.
+            with run.cadence.holding() if slow else contextlib.nullcontext():
+                snapshots.maybe(run.model, progress, slow=slow)
             settled = {"deaths": 0} if time.monotonic() - began > SETTLED_SECONDS else {}
-            self._beat(progress=_short(progress), **settled)
+            self._beat(progress=self._short(progress), **settled)
             if progress.fraction >= 1:
                 return True
-            if self.job.pace is not None or run.cadence.steps is not None:
+            if self.job.pace is not None or slow:
                 with run.cadence.holding():
                     self.job = pacer.hold(self.job, progress.step) or self._lost()
             if self.job.wanted != "run":
@@ -216,18 +223,18 @@ class Work:
         )
         self.job = dataclasses.replace(self.job, config=smaller)
 
+    def _short(self, progress: Progress) -> dict[str, object]:
+        """A report for the table: without the long part, and with the held-out terms last measured."""
+        facts = dataclasses.asdict(progress)
+        del facts["kl_per_dimension"]
+        self._held_out |= {name: facts[name] for name in _HELD_OUT if facts[name] is not None}
+        return facts | self._held_out
+
     def _beat(self, **values: object) -> None:
         self.job = self.jobs.beat(self.job, **values) or self._lost()
 
     def _lost(self) -> Job:
         raise Lost
-
-
-def _short(progress: Progress) -> dict[str, object]:
-    """A report for the table: what a list shows, without the long part."""
-    facts = dataclasses.asdict(progress)
-    del facts["kl_per_dimension"]
-    return facts
 
 
 def _out_of_memory(error: RuntimeError) -> bool:

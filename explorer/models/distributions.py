@@ -18,6 +18,8 @@ LEVELS = 256  # grey values of an 8-bit pixel, observed as grey / 255
 WHITE = LEVELS - 1
 # Below this |logit| the continuous Bernoulli is computed by its Taylor series (within 1e-11 there).
 SMALL = 0.5
+# A little less: clamped at the very place where the other branch begins, the gradient there would be 0.
+BIG = 0.4999
 
 
 class LogitBernoulli(Bernoulli):
@@ -62,7 +64,7 @@ def cb_log_normaliser(logits: Tensor) -> Tensor:
     """
     size, square = logits.abs(), _small_square(logits)
     series = square * (1 / 24 + square * (-1 / 2_880 + square * (1 / 181_440 - square / 9_676_800)))
-    big = size.clamp_min(SMALL)
+    big = size.clamp_min(BIG)
     return torch.where(size < SMALL, series, 0.5 * big + ((1 - (-big).exp()) / big).log())
 
 
@@ -70,7 +72,7 @@ def cb_mean(logits: Tensor) -> Tensor:
     """E[x] of the continuous Bernoulli: 1/2 + S'(l), which is not sigmoid(l)."""
     size, square = logits.abs(), _small_square(logits)
     series = logits * (1 / 12 + square * (-1 / 720 + square * (1 / 30_240 - square / 1_209_600)))
-    big = size.clamp_min(SMALL)
+    big = size.clamp_min(BIG)
     slope = logits.sign() * (1 / (1 - (-big).exp()) - 1 / big - 0.5)
     return 0.5 + torch.where(size < SMALL, series, slope)
 

@@ -6,6 +6,7 @@ and, once the run ends or is stopped, the checkpoint.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -114,7 +115,7 @@ class Run:
                     waiting = progress
                 yield progress
                 if self._saving.due():
-                    with self._saving.spending():
+                    with self._saving.spending(), self._beside():
                         self.save()
         finally:
             if waiting is not None:  # where the run was left, its last report is kept too
@@ -125,13 +126,17 @@ class Run:
         """The report with the held-out terms in it, where it is time for them."""
         if self.heldout is None or not (self._measuring.due() or progress.fraction >= 1):
             return progress
-        with self._measuring.spending():
+        with self._measuring.spending(), self._beside():
             log_likelihood, kl = self.heldout.measure(self.model)
         if not math.isfinite(log_likelihood - kl):
             return progress
         return dataclasses.replace(
             progress, heldout_log_likelihood=log_likelihood, heldout_kl=kl, heldout_elbo=log_likelihood - kl
         )
+
+    def _beside(self) -> contextlib.AbstractContextManager[None]:
+        """Around what is done between two steps: in slow motion, of which it is the greater part, it is not counted."""
+        return contextlib.nullcontext() if self.cadence.steps is None else self.cadence.holding()
 
     def save(self) -> None:
         """Keeps the run's state, so that it can be resumed from here; a state that is not finite is not kept."""

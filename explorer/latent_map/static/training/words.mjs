@@ -87,9 +87,9 @@ export const words = {
   map: (latent) =>
     latent <= 2
       ? ['Latent space', 'Where the encoder’s means of the held-out images lie. The rings are the prior N(0, I) at one and two standard deviations.']
-      : ['Latent space, first two principal components', 'The encoder’s means of the held-out images, turned so that the picture moves as little as possible.'],
+      : ['Latent space, plane of the first two principal components', 'The encoder’s means of the held-out images, turned so that the picture moves as little as possible.'],
   mapLabel: (entry, count) => `Map of ${count} held-out images at step ${entry.step}`,
-  axes: (latent) => (latent > 2 ? ['first principal component', 'second principal component'] : latent === 2 ? ['z₁', 'z₂'] : ['z', '']),
+  axes: (latent) => (latent > 2 ? ['an axis of the principal plane', 'the axis across it'] : latent === 2 ? ['z₁', 'z₂'] : ['z', '']),
   classes: 'Classes: press to hide or show',
   samples: ['Samples', 'Decoded from latents z drawn from the prior once, and the same ones throughout the run.'],
   reconstructions: ['Reconstructions', 'Held-out images x above; below each, what the decoder makes of the mean of q(z|x).'],
@@ -126,8 +126,8 @@ export const words = {
     rising: (now, final) => `β = ${now.toFixed(2)}, rising to ${final}`,
     other: (beta) => `β = ${beta}`,
     freeBits: (bits) => `${bits} free nats a dimension`,
-    all: (causes) => `${causes.join(' · ')}: the loss ≠ −ELBO`,
-    tip: 'What is minimised is −reconstruction + β · KL, where a dimension’s KL counts only beyond its free nats. The curves always show the ELBO itself.',
+    all: (causes) => `${causes.join(' · ')}: the loss is not −ELBO`,
+    tip: 'What is minimised is −reconstruction + β · KL, where a dimension’s KL, averaged over the minibatch, counts as no less than its free nats. The curves always show the ELBO itself.',
   },
   compared: 'held-out ELBO of',
   lost: 'The connection was lost: trying again. What is shown is the last state that arrived.',
