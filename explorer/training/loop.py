@@ -147,9 +147,11 @@ def _step(
 ) -> None:
     with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=speed.bfloat16):
         terms = elbo(model, x, generator=state.noise)
-    model.zero_grad(set_to_none=True)
+    parameters = [parameter for group in state.optimiser.param_groups for parameter in group["params"]]
+    for parameter in parameters:
+        parameter.grad = None
     loss(terms, beta=beta, free_bits=config.free_bits).backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_norm)
+    torch.nn.utils.clip_grad_norm_(parameters, config.gradient_norm, foreach=True)
     for group in state.optimiser.param_groups:
         group["lr"] = rate
     state.optimiser.step()
