@@ -323,7 +323,7 @@ def test_it_says_where_the_loss_is_not_the_elbo(watch):
     run = FakeRun(kl_warm_up=0.5).advance(3, beta=0.25)
     page = watch(run, curves=False)
     remark = page.get_by_test_id("loss-remark")
-    assert remark.inner_text() == "β = 0.25, rising to 1: the loss ≠ −ELBO"
+    assert remark.inner_text() == "β = 0.25, rising to 1: the loss is not −ELBO"
     run.advance(1, beta=1.0)
     points(page, 4)
     assert remark.inner_text() == ""
