@@ -18,6 +18,7 @@ from explorer.config import Config, ModelConfig, TrainingConfig
 from explorer.jobs import Database, Jobs, Presence
 from explorer.jobs.supervisor import Supervisor
 from explorer.training import STATE_FILE
+from tests.browser.harness import server, worker_pid
 
 ROOT = Path(__file__).resolve().parent.parent
 ME = "a" * 32
@@ -123,3 +124,22 @@ def test_the_supervisor_starts_a_worker_and_another_when_that_is_killed(database
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child.pid, signal.SIGKILL)
             child.wait()
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="sessions of processes are a Unix thing")
+def test_a_run_goes_on_while_the_server_is_gone_and_is_found_by_the_next(database: Database, tmp_path: Path) -> None:
+    jobs = Jobs(database)
+
+    def seen() -> float:
+        return jobs.get(identity).progress.get("elapsed", 0.0)
+
+    with server(leave_workers=True, EXPLORER_DATA=str(tmp_path)):
+        identity = submit(jobs, 12.0)
+        wait(lambda: seen() > 0.5)
+        worker = worker_pid(tmp_path)
+    before = seen()
+    wait(lambda: seen() > before + 1)  # nobody serves, and it trains
+    with server(EXPLORER_DATA=str(tmp_path)):
+        wait(lambda: jobs.get(identity).state == "done")
+        assert worker_pid(tmp_path) == worker  # the new server took the old one's worker
+    assert (jobs.get(identity).attempt, jobs.get(identity).deaths) == (1, 0)

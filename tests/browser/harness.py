@@ -43,8 +43,8 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def server(**environment: str) -> Iterator[str]:
-    """The app as `python -m explorer` serves it; yields its address."""
+def server(*, leave_workers: bool = False, **environment: str) -> Iterator[str]:
+    """The app as `python -m explorer` serves it; yields its address. Workers outlive a server, so they are ended."""
     port = free_port()
     own = None if "EXPLORER_DATA" in environment else tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     if own:  # nobody's own data folder has a part in what is tested
@@ -68,7 +68,8 @@ def server(**environment: str) -> Iterator[str]:
         if process.poll() is None:
             process.kill()
             process.wait()
-        end_workers(Path(environment["EXPLORER_DATA"]))
+        if not leave_workers:
+            end_workers(Path(environment["EXPLORER_DATA"]))
         if own:
             own.cleanup()
         log.seek(0)
