@@ -101,7 +101,6 @@ def describe_run(job: Job, beside: Sequence[Job], refused: Sequence[str]) -> dic
         "compare": [{"id": other.id, "name": other.name, "base": f"{PREFIX}/jobs/{other.id}"} for other in beside],
         "refused": list(refused),
         "explore": explore_address(job.name),
-        "notices": [],
     }
 
 

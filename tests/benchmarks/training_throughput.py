@@ -25,12 +25,12 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from explorer.config import ModelConfig, TrainingConfig
+from explorer.config import ModelConfig
 from explorer.datasets import load_dataset
-from explorer.models import build, count_parameters
-from explorer.training import choose_speed, start, train
+from explorer.models import count_parameters
 from tests.benchmarks.contest import Rate, clocked, contest
 from tests.benchmarks.machine import describe_machine
+from tests.benchmarks.ours import Ours
 
 HIDDEN, LATENT = 400, 20
 BATCHES = (128, 512)
@@ -85,28 +85,11 @@ class PillowDataset(torch.utils.data.Dataset):
         return self.transform(image), int(self.labels[index])
 
 
-class Ours:
-    """A run of our loop."""
+class OursAsTheirs(Ours):
+    """A run of our loop on a network of the common loop's size."""
 
     def __init__(self, batch: int) -> None:
-        # As the command does.
-        torch.distributions.Distribution.set_default_validate_args(False)
-        self.images, self.batch = load_dataset("mnist").images, batch
-        self.model = build(ModelConfig(hidden=(HIDDEN,), latent=LATENT), seed=0)
-        self.speed = choose_speed(self.model, self.images, batch)
-        self.weights, self.note = count_parameters(self.model), self.speed.reason
-
-    def turn(self, seconds: float) -> Rate:
-        config = TrainingConfig(seconds=seconds, batch_size=self.batch)
-        state = start(self.model, config, CPU)
-
-        def batches() -> Iterator[int]:
-            before = 0
-            for progress in train(self.model, config, self.images, state, self.speed):
-                yield (progress.step - before) * self.batch
-                before = progress.step
-
-        return clocked(batches)
+        super().__init__(ModelConfig(hidden=(HIDDEN,), latent=LATENT), batch)
 
 
 class Common:
@@ -150,7 +133,7 @@ class Common:
 
 def compare(batch: int, seconds: float, rounds: int) -> Comparison:
     """Both loops at one batch size, in turns."""
-    found = contest({"ours": (Ours, (batch,)), "common": (Common, (batch,))}, seconds, rounds)
+    found = contest({"ours": (OursAsTheirs, (batch,)), "common": (Common, (batch,))}, seconds, rounds)
     ours, common = found["ours"], found["common"]
     return Comparison(
         batch,

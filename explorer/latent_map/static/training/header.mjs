@@ -18,9 +18,7 @@ export function stateOf(job, row) {
 }
 
 export class Header {
-  /** @param {string[]} notices sentences from the page */
-  constructor(notices, steering) {
-    this.notices = notices;
+  constructor(steering) {
     this.chip = h('span', { class: 'lt-chip', 'data-testid': 'job-state' });
     this.name = h('strong', { class: 'lt-name' });
     this.summary = h('span', { class: 'lt-quiet lt-summary' });
@@ -75,7 +73,7 @@ export class Header {
       ...(job?.message ? [[job.message, job.state === 'failed' ? 'fault' : 'note']] : []),
       ...[trouble].flat().filter(Boolean).map((text) => [text, 'trouble']),
       ...silent.map((text) => [text, 'trouble']),
-      ...[...(job?.notes ?? []), ...this.notices, ...guest].map((text) => [text, 'note']),
+      ...[...(job?.notes ?? []), ...guest].map((text) => [text, 'note']),
     ];
     const key = JSON.stringify(said);
     if (key === this.said) return;

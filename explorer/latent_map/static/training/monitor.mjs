@@ -18,11 +18,11 @@ const COMPARE_MS = 5_000;
 export class Monitor {
   /**
    * @param {HTMLElement} root
-   * @param {object} data { base, style, plotly, explore, compare: [{id, name, base}], refused, notices }
+   * @param {object} data { base, style, plotly, explore, compare: [{id, name, base}], refused }
    */
   constructor(root, data) {
     this.root = root;
-    this.data = { compare: [], refused: [], notices: [], ...data };
+    this.data = { compare: [], refused: [], ...data };
     this.snapshots = new Snapshots();
     this.build();
     this.started = this.start().catch((error) => this.fault(words.broken(error.message)));
@@ -32,7 +32,7 @@ export class Monitor {
     const order = (action, pace) => this.order(action, pace);
     this.steering = new Steering({ order }, this.data.explore);
     this.slow = new SlowMotion({ order });
-    this.header = new Header(this.data.notices, this.steering.element);
+    this.header = new Header(this.steering.element);
     this.map = new MovingMap();
     this.legend = new Legend({ hide: (label, yes) => this.map.hide(label, yes) });
     this.tiles = new Tiles();

@@ -4,7 +4,7 @@
 const monitors = new WeakMap();
 
 export default function ({ parentElement, data }) {
-  const identity = JSON.stringify([data.entry, data.base, data.notices, data.explore]);
+  const identity = JSON.stringify([data.entry, data.base, data.explore]);
   const before = monitors.get(parentElement);
   if (before?.identity === identity) {
     before.monitor.then((monitor) => {

@@ -11,11 +11,10 @@ from streamlit.testing.v1 import AppTest
 
 from explorer import registry, session
 from explorer.transfer import from_zip, hub, kept_names, source_of
+from tests.fake_hub import COMMIT, REPOSITORY, fake_hub
+from tests.strangers import packed, sound_model
 
-from .fake_hub import COMMIT, REPOSITORY, fake_hub
-from .strangers import packed, sound_model
-
-PAGE = Path(__file__).resolve().parent.parent / "pages/models.py"
+PAGE = Path(__file__).resolve().parents[2] / "pages/models.py"
 
 
 @pytest.fixture(autouse=True)

@@ -31,23 +31,11 @@ from explorer.transfer import (
 from explorer.transfer.arrival import arriving
 from explorer.transfer.files import SENT
 from explorer.transfer.kept import incoming_folder
-
-from .strangers import packed, sound_model
+from tests.strangers import packed
 
 Files = dict[str, bytes]
 
-
-@pytest.fixture(autouse=True)
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data folder of its own, and no models of one's own."""
-    monkeypatch.setenv("EXPLORER_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("EXPLORER_MODELS", str(tmp_path / "none"))
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Files:
-    return sound_model(tmp_path / "sound")
+pytestmark = pytest.mark.usefixtures("data")
 
 
 def bundle(folder: Path, name: str) -> bytes:

@@ -14,8 +14,7 @@ from starlette.testclient import TestClient
 
 from explorer.serving.downloads import download_address
 from explorer.serving.routes import routes
-
-from .strangers import sound_model
+from tests.strangers import sound_model
 
 
 @pytest.fixture

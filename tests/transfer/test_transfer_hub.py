@@ -17,26 +17,13 @@ import pytest
 from explorer.transfer import Brought, TransferError, hub, kept_names, source_of
 from explorer.transfer.hub import from_hub, read_reference
 from explorer.transfer.kept import incoming_folder
+from tests.fake_hub import COMMIT, REPOSITORY, FakeHub, fake_hub
+from tests.strangers import with_config
 
-from .fake_hub import COMMIT, REPOSITORY, FakeHub, fake_hub
-from .strangers import sound_model, with_config
-
-pytestmark = pytest.mark.skipif(find_spec("huggingface_hub") is None, reason="huggingface_hub is not installed")
-
-
-@pytest.fixture(autouse=True)
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data folder of its own, and no token nor proxy of whoever runs the tests."""
-    monkeypatch.setenv("EXPLORER_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("EXPLORER_MODELS", str(tmp_path / "none"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> dict[str, bytes]:
-    return sound_model(tmp_path / "sound")
+pytestmark = [
+    pytest.mark.skipif(find_spec("huggingface_hub") is None, reason="huggingface_hub is not installed"),
+    pytest.mark.usefixtures("data"),
+]
 
 
 def bring(server: FakeHub, revision: str = COMMIT, **options: Any) -> Brought:
