@@ -1,4 +1,4 @@
-"""A model's decoder as ONNX, for the browser.
+"""A model's decoder, and its encoder, as ONNX for the browser.
 
 One graph gives what the live map needs: the expected image of each latent, and how
 probable an image x is under it. Weights stay float16 in the file, exactly as in the
@@ -53,6 +53,21 @@ class LiveDecoder(nn.Module):
         return self.likelihood.traced(self.network(z), x)
 
 
+class LiveEncoder(nn.Module):
+    """q(z|x) of an image that somebody draws.
+
+    Input: x (1, D), pixels as the likelihood sees them. Outputs: loc (1, d) and scale (1, d).
+    """
+
+    def __init__(self, model: VAE) -> None:
+        super().__init__()
+        self.encoder = model.encoder
+        self.shape = model.config.image_shape
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.encoder.parameters_of(x.view(-1, *self.shape))
+
+
 def export_decoder(model: VAE, folder: Path) -> Path:
     """Writes decoder.onnx into `folder` and gives its path. Needs the package onnxscript.
 
@@ -61,23 +76,37 @@ def export_decoder(model: VAE, folder: Path) -> Path:
     """
     latents = torch.export.Dim("k", min=1, max=MAX_LATENTS)
     arguments = (torch.zeros(5, model.config.latent), torch.zeros(1, model.config.pixels))
-    with _quiet():
-        program = torch.onnx.export(
-            LiveDecoder(model).eval(),
-            arguments,
-            dynamo=True,
-            dynamic_shapes={"z": {0: latents}, "x": None},
-            input_names=["z", "x"],
-            output_names=["mean", "log_likelihood"],
-            opset_version=OPSET,
-            external_data=False,
-            verbose=False,
-        )
-        proto = _halve(program.model_proto)
+    names = {"input_names": ["z", "x"], "output_names": ["mean", "log_likelihood"]}
+    proto = _exported(LiveDecoder(model), arguments, {"z": {0: latents}, "x": None}, names)
     proto.metadata_props.add(key="decoder_sha256", value=fingerprint(model))
     path = folder / DECODER_FILE
     write_file(path, proto.SerializeToString())
     return path
+
+
+def encoder_onnx(model: VAE) -> bytes:
+    """The encoder as ONNX, for images drawn in the browser. Needs the package onnxscript.
+
+    Args:
+        model: on the CPU, in evaluation mode.
+    """
+    names = {"input_names": ["x"], "output_names": ["loc", "scale"]}
+    return _exported(LiveEncoder(model), (torch.zeros(1, model.config.pixels),), None, names).SerializeToString()
+
+
+def _exported(module, arguments, dynamic, names):  # type: (nn.Module, tuple, dict | None, dict) -> onnx.ModelProto
+    with _quiet():
+        program = torch.onnx.export(
+            module.eval(),
+            arguments,
+            dynamo=True,
+            dynamic_shapes=dynamic,
+            **names,
+            opset_version=OPSET,
+            external_data=False,
+            verbose=False,
+        )
+        return _halve(program.model_proto)
 
 
 def _halve(proto):  # type: (onnx.ModelProto) -> onnx.ModelProto

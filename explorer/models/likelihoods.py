@@ -63,6 +63,18 @@ class Likelihood(Protocol):
         """
         ...
 
+    def linear(self, raw: Tensor) -> tuple[Tensor, Tensor] | None:
+        """log p(x|z) = <weights, x> + offset + carrier(x): weights (k, D) and offset (k,); None where it is not so.
+
+        What makes log p(x|z) of many images at many z one product of matrices: true of exponential
+        families whose sufficient statistic is x itself.
+        """
+        ...
+
+    def carrier(self, x: Tensor) -> Tensor:
+        """The part of log p(x|z) that does not depend on z (batch,), for x (batch, D); needed beside `linear`."""
+        ...
+
 
 def _like(x: Tensor, raw: Tensor, outputs: int = 1) -> Tensor:
     """x (1, D) in the image's own shape (1, c, h, w)."""
@@ -93,6 +105,13 @@ class BernoulliLikelihood(nn.Module):
         normaliser = torch.relu(logits) - torch.log(torch.maximum(mean, 1 - mean))
         return mean, (logits @ x.T).squeeze(1) - normaliser.sum(1)
 
+    def linear(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        logits = raw.flatten(1)
+        return logits, -softplus(logits).sum(1)
+
+    def carrier(self, x: Tensor) -> Tensor:
+        return x.new_zeros(len(x))
+
 
 class ContinuousBernoulliLikelihood(nn.Module):
     """Independent grey values in [0, 1], from logits kept within ±MOST_LOGIT (Loaiza-Ganem & Cunningham 2019)."""
@@ -110,6 +129,13 @@ class ContinuousBernoulliLikelihood(nn.Module):
     def traced(self, raw: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         logits = self.logits_of(raw)
         return cb_mean(logits).flatten(1), _total(logits * (_like(x, raw) - 0.5) - cb_log_normaliser(logits))
+
+    def linear(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        logits = self.logits_of(raw)
+        return logits.flatten(1), -_total(0.5 * logits + cb_log_normaliser(logits))
+
+    def carrier(self, x: Tensor) -> Tensor:
+        return x.new_zeros(len(x))
 
 
 class GaussianLikelihood(nn.Module):
@@ -137,6 +163,14 @@ class GaussianLikelihood(nn.Module):
         deviation = (_like(x, raw) - mean) * (-log_scale).exp()
         size = x.shape[1] * (log_scale + 0.5 * math.log(2 * math.pi))
         return mean.flatten(1), -0.5 * _total(deviation * deviation) - size
+
+    def linear(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        mean, precision = torch.sigmoid(raw), (-2 * self.log_scale).exp()
+        return (mean * precision).flatten(1), -0.5 * precision * _total(mean * mean)
+
+    def carrier(self, x: Tensor) -> Tensor:
+        size = x.shape[1] * (self.log_scale + 0.5 * math.log(2 * math.pi))
+        return -0.5 * (-2 * self.log_scale).exp() * x.square().sum(1) - size
 
 
 class DiscretisedLogisticLikelihood(nn.Module):
@@ -179,6 +213,12 @@ class DiscretisedLogisticLikelihood(nn.Module):
         ends = (1 + has_upper * (-upper.abs()).exp()) * (1 + has_lower * (-lower.abs()).exp())
         log_prob = torch.log(within / ends) - has_upper * torch.relu(upper) - has_lower * torch.relu(lower)
         return mean.flatten(1), _total(log_prob)
+
+    def linear(self, raw: Tensor) -> None:
+        """A bin's probability is not linear in its value."""
+
+    def carrier(self, x: Tensor) -> Tensor:
+        return x.new_zeros(len(x))
 
 
 LIKELIHOODS: dict[str, Callable[[], Likelihood]] = {

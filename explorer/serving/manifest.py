@@ -43,11 +43,16 @@ def describe(space: Space) -> dict[str, Any]:
             "images": f"{PREFIX}/images/{space.data_key}/",
         },
         "decoder": f"{base}/decoder.onnx",
+        "encoder": f"{base}/encoder.onnx",
+        "latents": f"{base}/codes.bin",
         "rules": {
             name: {"url": f"{base}/rule-{name}.bin", "nodes": len(rule), "replicates": rule.replicates}
             for name, rule in space.rules.items()
         },
         "terms": f"{PREFIX}/terms/{space.key}",
+        "evidence": f"{PREFIX}/evidence/{space.key}",
+        "units": f"{PREFIX}/units/{space.key}.json",
+        **{name: f"{PREFIX}/{name}/{space.key}" for name in ("best", "gradient", "kl", "gaps")},
         "socket": f"{PREFIX}/engine/{space.key}",
         "engine": space.engine,
         "runtime": {

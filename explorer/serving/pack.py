@@ -23,6 +23,11 @@ def pack_points(space: Space) -> bytes:
     return _bytes(space.codes, "<f4") + _bytes(space.latents.labels, "u1")
 
 
+def pack_codes(space: Space) -> bytes:
+    """Every posterior mean in latent space itself: float32 (n, d)."""
+    return _bytes(space.latents.loc, "<f4")
+
+
 def pack_rule(rule: Rule) -> bytes:
     """Nodes float64 (k, d), then weights float64 (k,)."""
     return _bytes(rule.nodes, "<f8") + _bytes(rule.weights, "<f8")

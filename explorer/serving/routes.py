@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from ..export import encoder_onnx
 from ..latent_map.files import static_files, static_key
+from .anatomy_routes import anatomy_routes
+from .asking import GONE, answers
 from .blobs import Blob, make_blob
 from .downloads import download_routes
-from .engine import engine_socket, same_origin
+from .engine import engine_socket
 from .jobs import job_routes
 from .kept import Kept
 from .manifest import PREFIX
-from .pack import pack_images, pack_latents, pack_points, pack_rule, sheets
+from .pack import pack_codes, pack_images, pack_latents, pack_points, pack_rule, sheets
 from .space import SPACES
-from .terms import BadState, evaluate_state
-
-MAX_STATE_BYTES = 4_096
-GONE = "This server does not hold that model any more: reload the page."
+from .terms import evaluate_state
 
 # One way of writing each sheet's number, so that a sheet has one name.
 _SHEET = re.compile(r"0|[1-9][0-9]{0,5}")
@@ -50,6 +49,10 @@ def _pack(space_key: str, name: str) -> Blob | None:
         return None
     if name == "decoder.onnx":
         return make_blob(space.decoder_bytes())
+    if name == "encoder.onnx":
+        return make_blob(encoder_onnx(space.checkpoint.model))
+    if name == "codes.bin":
+        return make_blob(pack_codes(space))
     if name == "points.bin":
         return make_blob(pack_points(space))
     rule = space.rules.get(name.removeprefix("rule-").removesuffix(".bin"))
@@ -89,32 +92,6 @@ def _found(blob: Blob | None) -> Response:
     return blob.response()
 
 
-async def terms(request: Request) -> Response:
-    """Torch's terms for a state, as JSON; a state that cannot be evaluated is answered with a sentence."""
-    if not same_origin(request.headers):
-        return JSONResponse({"error": "Requests from other sites are refused."}, 403)
-    space = SPACES.by_key(request.path_params["key"])
-    if space is None:
-        return JSONResponse({"error": GONE}, 404)
-    body = b""
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_STATE_BYTES:
-                return JSONResponse({"error": "The state is too large."}, 413)
-    except ClientDisconnect:  # nobody is left to answer, and it is not a fault to log
-        return Response(status_code=400)
-    try:
-        state = json.loads(body)
-    except (ValueError, RecursionError):
-        return JSONResponse({"error": "The state is not JSON."}, 400)
-    try:
-        return JSONResponse(await run_in_threadpool(evaluate_state, space, state))
-    except ValueError as error:  # BadState, or an answer that JSON has no number for
-        sentence = str(error) if isinstance(error, BadState) else "There is no finite answer for this state."
-        return JSONResponse({"error": sentence}, 400)
-
-
 async def nothing(_: Request) -> Response:
     """What is under our prefix and is none of the above: without this, Streamlit would answer with its page."""
     return PlainTextResponse("There is no such address here.", 404)
@@ -126,7 +103,8 @@ def routes() -> list[BaseRoute]:
         Route(f"{PREFIX}/static/{{key}}/{{name:path}}", static),
         Route(f"{PREFIX}/model/{{key}}/{{name}}", model_file),
         Route(f"{PREFIX}/images/{{key}}/{{sheet}}.bin", images_file),
-        Route(f"{PREFIX}/terms/{{key}}", terms, methods=["POST"]),
+        Route(f"{PREFIX}/terms/{{key}}", answers(evaluate_state), methods=["POST"]),
+        *anatomy_routes(),
         *job_routes(),
         *download_routes(),
         WebSocketRoute(f"{PREFIX}/engine/{{key}}", engine_socket),

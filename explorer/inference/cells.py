@@ -1,0 +1,111 @@
+"""Cells of a lattice by their integer coordinates: whose neighbours and parts they are, and what they sum to."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import torch
+from torch import Tensor
+
+# One number a cell: coordinates stay within this of zero, also when cut 3^6 times finer.
+_REACH = 1 << 30
+
+
+def numbered(index: Tensor) -> Tensor:
+    """One int64 for the coordinates (k, d) of each cell (k,)."""
+    number = index[:, 0] + _REACH
+    for axis in range(1, index.shape[1]):
+        number = number * (2 * _REACH) + index[:, axis] + _REACH
+    return number
+
+
+def unique(index: Tensor) -> Tensor:
+    """Each cell once (m, d), in order."""
+    _, first = _unique_first(numbered(index))
+    return index[first]
+
+
+def _unique_first(number: Tensor) -> tuple[Tensor, Tensor]:
+    values, order = number.sort(stable=True)
+    keep = torch.ones_like(values, dtype=torch.bool)
+    keep[1:] = values[1:] != values[:-1]
+    return values[keep], order[keep]
+
+
+def without(index: Tensor, known: Tensor) -> Tensor:
+    """The cells that are not among the known ones."""
+    return index[~torch.isin(numbered(index), numbered(known))]
+
+
+def _offsets(dimensions: int, reach: int) -> Tensor:
+    return torch.tensor(list(itertools.product(range(-reach, reach + 1), repeat=dimensions)))
+
+
+def parts(index: Tensor) -> Tensor:
+    """The 3^d parts of each cell on the lattice three times finer: its middle one has three times its coordinates."""
+    offsets = _offsets(index.shape[1], 1)
+    return (3 * index[:, None] + offsets).flatten(0, 1)
+
+
+def around(index: Tensor, reach: int) -> Tensor:
+    """The cells and all within `reach` of them along every axis, each once."""
+    return unique((index[:, None] + _offsets(index.shape[1], reach)).flatten(0, 1))
+
+
+def neighbours(index: Tensor) -> Tensor:
+    """Where in `index` each cell's neighbours before and after it stand (k, d, 2); -1 where they are not in it."""
+    number = numbered(index)
+    ordered, order = number.sort()
+    found = []
+    for axis in range(index.shape[1]):
+        for by in (-1, 1):
+            shifted = index.clone()
+            shifted[:, axis] += by
+            wanted = numbered(shifted)
+            at = torch.searchsorted(ordered, wanted).clamp_max(len(ordered) - 1)
+            found.append(torch.where(ordered[at] == wanted, order[at], -1))
+    return torch.stack(found, 1).view(len(index), -1, 2)
+
+
+def rectangle(index: Tensor, log_joint: Tensor, step: float) -> tuple[Tensor, Tensor]:
+    """The rectangle rule over the cells that carry the mass, with its error, for many images.
+
+    Two estimates of the error, of which the larger counts. From coarser lattices: every second cell (in
+    two dimensions as on a chessboard) is a lattice too, and every second of those; with a and b the
+    relative changes from the whole to the first and to the second, a * min(1, a / b) is too large where the
+    rule converges exponentially and about right where an integrand with kinks slows it down. And from
+    the curvature: an integrand that is locally a Gaussian of scale s has a relative error of
+    2 exp(-2 pi^2 s^2 / h^2) an axis, and s^2 / h^2 is one over the second difference of its logarithm. The
+    first alone is fooled where a peak much narrower than the spacing lies evenly between nodes.
+
+    Args:
+        index: (k, d) integer coordinates; log_joint: (batch, k), nats, float64.
+
+    Returns:
+        log of the integral (batch,) and its error in nats (batch,).
+    """
+    d = index.shape[1]
+    top = log_joint.amax(1, keepdim=True)
+    mass = (log_joint - top).exp_()
+    total = mass.sum(1)
+    if d == 1:
+        first = [2 * mass[:, (index[:, 0] % 2) == i].sum(1) for i in range(2)]
+        second = [4 * mass[:, (index[:, 0] % 4) == i].sum(1) for i in range(4)]
+    else:
+        corner = (index % 2) @ torch.tensor([2, 1])
+        quarter = [mass[:, corner == i].sum(1) for i in range(4)]
+        first = [2 * (quarter[0] + quarter[3]), 2 * (quarter[1] + quarter[2])]
+        second = [4 * part for part in quarter]
+    a = torch.stack([(part / total - 1).abs() for part in first]).amax(0)
+    b = torch.stack([(part / total - 1).abs() for part in second]).amax(0)
+    coarser = a * (a / b.clamp_min(1e-12)).clamp_max(1)
+    beside = neighbours(index)
+    local = torch.zeros_like(mass)
+    for axis in range(d):
+        before, after = beside[:, axis, 0], beside[:, axis, 1]
+        fall = 2 * log_joint - log_joint[:, before.clamp_min(0)] - log_joint[:, after.clamp_min(0)]
+        fall[:, (before < 0) | (after < 0)] = math.inf  # it falls too far to have been kept
+        local += 2 * torch.exp(-2 * math.pi**2 / fall.clamp_min_(0.1))
+    curved = (mass * local).sum(1) / total
+    return top.squeeze(1) + total.log() + d * math.log(step), torch.maximum(coarser, curved)

@@ -1,0 +1,89 @@
+"""A decoder's answers at many places of latent space, kept so that any image can be asked about there.
+
+For the families that are linear in x (Bernoulli, continuous Bernoulli, Gaussian), log p(x|z) of
+many images at many places is one product of matrices; for the others it is computed place by place.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..models import VAE
+
+VALUES = 1 << 22  # pixels decoded at once
+PAIRS = 1 << 23  # pairs of an image's pixel and a place at once, for families that are not linear
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """log p(x, z) at places z for any images x.
+
+    Attributes:
+        z: (k, d), float64; log_prior: log p(z) (k,), float64.
+        weights: (k, D), float32 on the model's device, less their mean `centre` (D,): what is left is small, and so
+            float32 loses little of its product with x. None where the family is not linear.
+        offset: (k,), float64.
+    """
+
+    model: VAE
+    z: Tensor
+    log_prior: Tensor
+    weights: Tensor | None
+    centre: Tensor | None
+    offset: Tensor | None
+
+    def __len__(self) -> int:
+        return len(self.z)
+
+    @torch.inference_mode()
+    def log_joint(self, x: Tensor) -> Tensor:
+        """log p(x|z) + log p(z) (batch, k), nats, float64 on the CPU, for images (batch, c, h, w)."""
+        if self.weights is None:
+            return self._direct(x) + self.log_prior
+        flat = x.flatten(1).to(self.weights.device)
+        carrier = self.model.decoder.likelihood.carrier(flat).cpu().double() + flat.cpu().double() @ self.centre
+        product = (flat @ self.weights.T).cpu().double()
+        return product.add_(self.offset + self.log_prior).add_(carrier[:, None])
+
+    def _direct(self, x: Tensor) -> Tensor:
+        device = next(self.model.parameters()).device
+        x = x.to(device)
+        rows = []
+        for part in self.z.split(max(1, min(VALUES // x[0].numel(), PAIRS // x.numel()))):
+            likelihood = self.model.likelihood(part.float().to(device))
+            rows.append(likelihood.log_prob(x[:, None]).cpu().double())
+        return torch.cat(rows, 1)
+
+
+@torch.inference_mode()
+def decode(model: VAE, z: Tensor) -> Decoded:
+    """Decodes places z (k, d) once and for all images."""
+    z = z.double()
+    log_prior = -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
+    device = next(model.parameters()).device
+    decoder = model.decoder
+    weights: list[Tensor] = []
+    offset: list[Tensor] = []
+    for part in z.split(max(1, VALUES // (model.config.pixels * decoder.likelihood.outputs))):
+        linear = decoder.likelihood.linear(decoder.network(part.float().to(device)).float())
+        if linear is None:
+            return Decoded(model, z, log_prior, None, None, None)
+        weights.append(linear[0])
+        offset.append(linear[1].cpu().double())
+    together = torch.cat(weights)
+    centre = together.mean(0)
+    return Decoded(model, z, log_prior, together.sub_(centre), centre.cpu().double(), torch.cat(offset))
+
+
+AT_ONCE = 1 << 24  # pixels of places kept at once by `log_joint_at`
+
+
+@torch.inference_mode()
+def log_joint_at(model: VAE, z: Tensor, x: Tensor) -> Tensor:
+    """log p(x, z) (batch, k), nats, float64, at places z (k, d) that are asked about only once."""
+    parts = z.split(max(1, AT_ONCE // model.config.pixels))
+    return torch.cat([decode(model, part).log_joint(x) for part in parts], 1)

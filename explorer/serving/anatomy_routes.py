@@ -1,0 +1,74 @@
+"""The routes of the anatomy of an ELBO: log p(x) and p(z|x), the best q, gradients, units, gaps."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from .anatomy import best_of, gradient_of, kl_of, pack_evidence
+from .asking import GONE, answers
+from .blobs import Blob, make_blob
+from .kept import Kept
+from .manifest import PREFIX
+from .space import SPACES, Space
+from .state import BadState, image_in, image_of
+from .summary import pack_units
+
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
+_EVIDENCE: Kept[Blob] = Kept(1_024)
+_UNITS: Kept[Blob] = Kept(16)
+
+
+async def evidence(request: Request) -> Response:
+    """log p(x) and p(z|x) of an image of the data set: the same for ever under this address."""
+    key, number = request.path_params["key"], request.path_params["image"]
+    space = SPACES.by_key(key)
+    if space is None or not _NUMBER.fullmatch(number) or int(number) >= len(space.latents):
+        return PlainTextResponse(GONE, 404)
+
+    def packed() -> Blob | None:
+        return _EVIDENCE.get((key, number), lambda: make_blob(pack_evidence(space, image_of(space, int(number)))))
+
+    try:
+        blob = await run_in_threadpool(packed)
+    except ValueError:  # a number that JSON has no form for
+        return PlainTextResponse("log p(x) of this image is not finite under this model.", 422)
+    assert blob is not None
+    return blob.response()
+
+
+async def units(request: Request) -> Response:
+    """What the latent dimensions carry, over all the images of a space."""
+    space = SPACES.by_key(request.path_params["key"])
+    if space is None:
+        return PlainTextResponse(GONE, 404)
+    blob = await run_in_threadpool(lambda: _UNITS.get(space.key, lambda: make_blob(pack_units(space))))
+    assert blob is not None
+    return blob.response()
+
+
+def _drawn_evidence(space: Space, state: Any) -> bytes:
+    if not isinstance(state, dict):
+        raise BadState("The state must be an object.")
+    return pack_evidence(space, image_in(space, state))
+
+
+def _best(space: Space, state: Any) -> dict[str, Any]:
+    if not isinstance(state, dict):
+        raise BadState("The state must be an object.")
+    return best_of(space, image_in(space, state))
+
+
+def anatomy_routes() -> list[BaseRoute]:
+    """Under `PREFIX`, with the space's key in the path."""
+    asked = {"evidence": _drawn_evidence, "best": _best, "gradient": gradient_of, "kl": kl_of}
+    return [
+        Route(f"{PREFIX}/evidence/{{key}}/{{image}}.bin", evidence),
+        Route(f"{PREFIX}/units/{{key}}.json", units),
+        *(Route(f"{PREFIX}/{name}/{{key}}", answers(function), methods=["POST"]) for name, function in asked.items()),
+    ]
