@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 MODES = ("gaussian", "point")
 ENGINES = ("browser", "server")
-LAYERS = ("manifold", "prior")
+LAYERS = ("manifold", "prior", "posterior")
+ZOOMS = ("map", "q")
+_DRAWN = re.compile(r"[A-Za-z0-9_-]{1,2000}")
 POINTS = ("test", "all")
 # Beyond this many times the opening view, a place is taken for a mistake.
 FAR = 4.0
@@ -29,6 +32,8 @@ class View:
     layers: tuple[str, ...] = ()
     hidden: tuple[int, ...] = ()
     engine: str | None = None
+    drawn: str | None = None
+    zoom: bool = False
     notices: tuple[str, ...] = field(default=(), compare=False)
 
     def state(self) -> dict[str, object]:
@@ -41,6 +46,8 @@ class View:
             "layers": list(self.layers),
             "hidden": list(self.hidden),
             "engine": self.engine,
+            "drawn": self.drawn,
+            "zoom": self.zoom,
         }
 
 
@@ -51,11 +58,14 @@ def choose_model(wanted: str | None, known: Sequence[str]) -> tuple[str, tuple[s
     return known[0], (f"There is no model “{wanted[:60]}” here, so {known[0]} is shown.",)
 
 
-def read_view(query: Mapping[str, str], *, count: int, classes: int, map_range: Sequence[float]) -> View:
+def read_view(
+    query: Mapping[str, str], *, count: int, classes: int, map_range: Sequence[float], anatomy: bool = False
+) -> View:
     """A view from the query of an address: what cannot be used falls back to its default, with a notice.
 
     Args:
         count: images there are; classes: classes there are; map_range: [x0, x1, y0, y1] in view at first.
+        anatomy: whether it is the page of the ELBO, which opens on the posterior and close to it.
     """
     notices: list[str] = []
     image = _image(query.get("image"), count, notices)
@@ -69,9 +79,15 @@ def read_view(query: Mapping[str, str], *, count: int, classes: int, map_range: 
     if query.get("scale") and (sigma is None or not all(MIN_SIGMA <= value <= MAX_SIGMA for value in sigma)):
         notices.append("The scales in the address are not usable, so the encoder’s own are shown.")
         sigma = None
-    layers = [name for name in (query.get("layers") or "").split(",") if name]
+    opening = "posterior" if anatomy else ""
+    layers = [name for name in query.get("layers", opening).split(",") if name not in ("", "none")]
     if unknown := [name for name in layers if name not in LAYERS]:
         notices.append(f"There is no layer “{unknown[0][:40]}”: it is {' or '.join(LAYERS)}.")
+    drawn = query.get("drawn")
+    if drawn and not _DRAWN.fullmatch(drawn):
+        notices.append("The drawing in the address cannot be read, so image 0 is shown.")
+        drawn = None
+    zoom = _option(query.get("zoom"), ZOOMS, "zoom", "q" if anatomy else "map", notices) == "q"
     hidden = _hidden(query.get("hide"), classes, notices)
     _option(query.get("points"), POINTS, "set of points", None, notices)
     return View(
@@ -82,6 +98,8 @@ def read_view(query: Mapping[str, str], *, count: int, classes: int, map_range: 
         tuple(name for name in LAYERS if name in layers),
         hidden,
         engine,
+        drawn or None,
+        zoom,
         tuple(notices),
     )
 

@@ -64,9 +64,16 @@ def _best(space: Space, state: Any) -> dict[str, Any]:
     return best_of(space, image_in(space, state))
 
 
+def _encode(space: Space, state: Any) -> dict[str, Any]:
+    if not isinstance(state, dict):
+        raise BadState("The state must be an object.")
+    image = image_in(space, state)
+    return {"loc": image.loc.tolist(), "scale": image.scale.tolist()}
+
+
 def anatomy_routes() -> list[BaseRoute]:
     """Under `PREFIX`, with the space's key in the path."""
-    asked = {"evidence": _drawn_evidence, "best": _best, "gradient": gradient_of, "kl": kl_of}
+    asked = {"evidence": _drawn_evidence, "best": _best, "gradient": gradient_of, "kl": kl_of, "encode": _encode}
     return [
         Route(f"{PREFIX}/evidence/{{key}}/{{image}}.bin", evidence),
         Route(f"{PREFIX}/units/{{key}}.json", units),

@@ -52,7 +52,7 @@ def describe(space: Space) -> dict[str, Any]:
         "terms": f"{PREFIX}/terms/{space.key}",
         "evidence": f"{PREFIX}/evidence/{space.key}",
         "units": f"{PREFIX}/units/{space.key}.json",
-        **{name: f"{PREFIX}/{name}/{space.key}" for name in ("best", "gradient", "kl", "gaps")},
+        **{name: f"{PREFIX}/{name}/{space.key}" for name in ("best", "gradient", "kl", "gaps", "encode")},
         "socket": f"{PREFIX}/engine/{space.key}",
         "engine": space.engine,
         "runtime": {

@@ -16,6 +16,11 @@ export async function loadPoints(manifest) {
   };
 }
 
+/** Every posterior mean in latent space, float32 (n, d): fetched when something is looked for among them. */
+export async function loadCodes(manifest) {
+  return new Float32Array(await bytes(manifest.latents));
+}
+
 /** The rules of an expectation by name: nodes float64 (k, d), weights float64 (k). */
 export async function loadRules(manifest) {
   const d = manifest.latent;

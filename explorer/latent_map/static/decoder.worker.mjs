@@ -1,8 +1,10 @@
-// The decoder in a worker: latents in, images and log-likelihoods out. Messages queue here
+// The decoder in a worker: latents in, images and log-likelihoods out; and the encoder, once it is
+// asked for. Messages queue here
 // one behind the other; which of them is still wanted is decided on the page.
 
 let ort;
 let session;
+let encoding;
 
 const calls = {
   async load({ runtime, decoder }) {
@@ -15,6 +17,17 @@ const calls = {
     ort.env.wasm.numThreads = 1;
     ort.env.wasm.wasmPaths = { mjs: runtime.mjs, wasm: runtime.wasm };
     session = await ort.InferenceSession.create(new Uint8Array(await loading), { executionProviders: ['wasm'] });
+  },
+
+  async loadEncoder({ encoder }) {
+    const response = await fetch(encoder);
+    if (!response.ok) throw new Error(`The encoder could not be loaded (${response.status}).`);
+    encoding = await ort.InferenceSession.create(new Uint8Array(await response.arrayBuffer()), { executionProviders: ['wasm'] });
+  },
+
+  async encode({ x }) {
+    const { loc, scale } = await encoding.run({ x: new ort.Tensor('float32', x, [1, x.length]) });
+    return { loc: loc.data.slice(), scale: scale.data.slice() };
   },
 
   async evaluate({ z, k, x, images }) {
@@ -33,7 +46,7 @@ self.onmessage = ({ data: { id, call, args } }) => {
   last = last.then(async () => {
     try {
       const result = await calls[call](args);
-      self.postMessage({ id, result }, result ? [result.mean.buffer, result.logLikelihood.buffer] : []);
+      self.postMessage({ id, result }, Object.values(result ?? {}).map((values) => values.buffer));
     } catch (error) {
       self.postMessage({ id, error: String(error?.message ?? error) });
     }

@@ -2,10 +2,13 @@
 //
 //   await engine.ready
 //   await engine.evaluate({ z, k, x, images })  ->  { mean, logLikelihood }
+//   await engine.encode(x)                      ->  { loc, scale }
 //
 // z float32 (k, d); x float32 (D), the anchor; images: how many of the first latents' mean
 // images are wanted. mean float32 (images, D); logLikelihood float32 (k), nats.
 
+import { pixelsOf } from './drawn.mjs';
+import { ask } from './evidence.mjs';
 import { words } from './words.mjs';
 
 const PATIENCE_MS = 10_000;
@@ -16,6 +19,7 @@ export class BrowserEngine {
   kind = 'browser';
 
   constructor(manifest) {
+    this.manifest = manifest;
     this.waiting = new Map();
     this.next = 0;
     this.worker = new Worker(new URL('./decoder.worker.mjs', import.meta.url), { type: 'module' });
@@ -48,6 +52,20 @@ export class BrowserEngine {
 
   evaluate(args) {
     return this.call('evaluate', args);
+  }
+
+  /** Fetches the encoder, which only a drawn image needs. */
+  encoder() {
+    this.encoding ??= this.call('loadEncoder', { encoder: absolute(this.manifest.encoder) }).catch((error) => {
+      this.encoding = undefined; // tried again with the next stroke
+      throw error;
+    });
+    return this.encoding;
+  }
+
+  async encode(x) {
+    await this.encoder();
+    return this.call('encode', { x });
   }
 
   close() {
@@ -116,6 +134,11 @@ export class ServerEngine {
       this.waiting.set(id, { resolve, reject });
       socket.send(message);
     }).finally(() => clearTimeout(patience));
+  }
+
+  async encode(x) {
+    const { loc, scale } = await ask(this.manifest.encode, { pixels: pixelsOf(x, this.manifest.observed === 'binary') });
+    return { loc: Float32Array.from(loc), scale: Float32Array.from(scale) };
   }
 
   close() {

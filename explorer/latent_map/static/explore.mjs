@@ -4,18 +4,21 @@
 // of a place only when it is let go, to give torch's numbers for it.
 
 import { Background } from './background.mjs';
-import { loadPoints, loadRules, Sheets } from './data.mjs';
+import { loadCodes, loadPoints, loadRules, Sheets } from './data.mjs';
 import { script, style } from './dom.mjs';
 import { openEngine } from './engines.mjs';
 import { mapCovariance, Plane } from './gaussian.mjs';
 import { Latest } from './latest.mjs';
 import { LatentPlot } from './map.mjs';
 import { Overlay } from './overlay.mjs';
+import { Sketching } from './sketching.mjs';
 import { evaluate, evaluateAtRest, Stale } from './terms.mjs';
 import { TorchCheck } from './torch_check.mjs';
 import { writeUrl } from './url.mjs';
 import { View } from './view.mjs';
+import { Weighing } from './weighing.mjs';
 import { words } from './words.mjs';
+import { zoomRange } from './zoom.mjs';
 
 const KEYS_MS = 150; // arrow keys are at rest this long after the last of them
 
@@ -24,7 +27,7 @@ export class Explore {
    * @param {HTMLElement} root
    * @param {object} manifest see explorer/serving/manifest.py
    * @param {string[]} notices sentences to show at the start
-   * @param {object} state { image, mode, u, sigma, layers, hidden, engine }; u and sigma may be null
+   * @param {object} state { image, drawn, mode, u, sigma, layers, hidden, zoom, engine }; u and sigma may be null
    */
   constructor(root, manifest, state, notices) {
     this.root = root;
@@ -50,8 +53,13 @@ export class Explore {
     if (this.gone) return;
     this.view = new View(this.root, manifest, this.state, this.notices, this);
     this.torch = new TorchCheck(manifest, this.view.panel);
-    const [, points, anchor, rules] = await Promise.all(loading);
+    this.sketching = new Sketching(this.sketchingScene());
+    this.view.addSketch(this.sketching.element);
+    const [, points, chosen, rules] = await Promise.all(loading);
+    const drawn = this.state.drawn ? await this.sketching.recall(this.state.drawn) : null;
     if (this.gone) return;
+    if (this.state.drawn && !drawn) this.view.say(words.sketch.unusable);
+    const anchor = drawn ?? chosen;
     this.rules = rules;
     this.plot = new LatentPlot(this.view.plot, manifest, points, this.state.hidden, {
       hover: (index, event) => this.hover(index, event),
@@ -59,8 +67,14 @@ export class Explore {
       click: (index) => this.choose(index),
       moved: () => {
         this.place();
+        this.weighing?.layer.place();
         this.background?.moved();
       },
+    });
+    this.weighing = new Weighing({
+      manifest, plane: this.plane, engine: this.engine, plot: this.plot, panel: this.view.panel,
+      anchor: () => this.anchor, idle: () => this.live.idle(), gone: () => this.gone,
+      announce: (what) => this.announce(what),
     });
     this.background = new Background({
       engine: this.engine, plane: this.plane, plot: this.plot, manifest,
@@ -73,20 +87,51 @@ export class Explore {
       move: (change, event) => this.move(change, event),
       release: (byKey) => this.rest(byKey ? KEYS_MS : 0),
     });
+    await this.makeAnatomy();
+    if (this.gone) return;
     this.setAnchor(anchor);
     if (!this.state.u) this.state.u = this.encoderAt().u;
     if (!this.state.sigma) this.state.sigma = this.encoderAt().sigma;
     await this.plot.draw(this.range());
     if (this.gone) return;
-    this.view.open(this.overlay.element);
+    this.view.open(this.weighing.layer.element, this.overlay.element);
+    this.weighing.setVisible(this.state.layers.has('posterior'));
     this.place();
     this.background.draw();
+    const weighed = this.weighing.weigh(anchor);
     this.live.push(this.request('rest'));
     await this.measureEncoder();
+    if (this.state.zoom) await weighed.then(() => this.zoom());
     if (this.gone) return;
     this.view.ready(this.engine.kind);
     if (this.notices.length === 0) writeUrl(manifest, this.state);
     this.torch.ask(this.request('rest'));
+    this.announce('rest');
+  }
+
+  /** The tabs of the page that has them. */
+  async makeAnatomy() {
+    if (!this.manifest.anatomy) return;
+    const { Anatomy } = await import('./anatomy/anatomy.mjs');
+    this.anatomy = new Anatomy(this);
+    this.view.addAnatomy(this.anatomy.element);
+  }
+
+  /** Tells the tabs what has changed: 'anchor', 'moved', 'terms', 'rest', 'encoder', 'evidence', 'placed', 'theme'. */
+  announce(what) {
+    this.anatomy?.changed(what);
+  }
+
+  sketchingScene() {
+    const { manifest, engine, plane, sheets } = this;
+    return {
+      manifest, engine, plane, sheets, gone: () => this.gone,
+      latents: () => (this.codes ??= loadCodes(manifest)),
+      labelOf: (index) => this.labelOf(index),
+      choose: (index) => this.choose(index),
+      take: (anchor, still) => this.takeDrawing(anchor, still),
+      said: (text) => this.view.say(text),
+    };
   }
 
   /** The opening view, wide enough to hold the handle too. */
@@ -104,12 +149,14 @@ export class Explore {
   setAnchor(anchor) {
     this.anchor = anchor;
     this.state.image = anchor.index;
+    this.state.drawn = anchor.address ?? null;
     this.view.panel.forget();
     this.view.showAnchor(anchor, this.labelOf(anchor.index));
+    this.announce('anchor');
   }
 
   labelOf(index) {
-    return this.manifest.classes[this.plot.points.labels[index]];
+    return index === null ? words.sketch.label : this.manifest.classes[this.plot.points.labels[index]];
   }
 
   /** The encoder's own q on the map. */
@@ -126,6 +173,7 @@ export class Explore {
       own: mapCovariance(this.plane, this.anchor.scale, this.state.sigma),
       encoder: { u: this.encoderAt().u, covariance: this.plane.covariance(this.anchor.scale) },
     });
+    this.announce('placed');
   }
 
   request(rule, event) {
@@ -142,6 +190,7 @@ export class Explore {
     this.live.push(this.request('live', event));
     this.place();
     this.view.moving();
+    this.announce('moved');
   }
 
   async decode(request) {
@@ -156,6 +205,8 @@ export class Explore {
       this.view.panel.showImage(result.mean);
       this.view.panel.showTerms(result.terms, { error: result.error, rule: request.rule });
       this.view.calm();
+      this.last = { request, ...result };
+      this.announce('terms');
       if (request.rule === 'rest') this.torch.settle(request, result.terms);
       if (request.began !== undefined) {
         this.root.dispatchEvent(new CustomEvent('latent-map-painted', { detail: { began: request.began, painted: performance.now() } }));
@@ -182,19 +233,21 @@ export class Explore {
     writeUrl(this.manifest, this.state);
     this.live.push(this.request('rest'));
     this.torch.ask(this.request('rest'));
+    this.announce('rest');
   }
 
   /** The encoder's own terms for this anchor. */
-  async measureEncoder() {
+  async measureEncoder({ fine = true } = {}) {
     const { anchor } = this;
     const { mode } = this.state;
     const stale = () => this.gone || anchor !== this.anchor || mode !== this.state.mode;
     try {
       const at = { ...this.encoderAt(), mode };
-      const { terms } = await evaluateAtRest(this.engine, this.plane, anchor, at, this.rules, stale);
       // Also with the few nodes of a drag, so that like is compared with like.
       const live = await evaluate(this.engine, this.plane, anchor, at, this.rules.live, stale);
-      if (!stale()) this.view.panel.showEncoder({ rest: terms, live: live.terms });
+      const rest = fine ? await evaluateAtRest(this.engine, this.plane, anchor, at, this.rules, stale) : live;
+      if (!stale()) this.view.panel.showEncoder({ rest: rest.terms, live: live.terms });
+      if (!stale()) this.announce('encoder');
     } catch (error) {
       if (!stale()) throw error;
     }
@@ -206,9 +259,14 @@ export class Explore {
     try {
       const anchor = await this.anchorOf(wanted);
       if (this.gone || wanted !== this.wanted) return;
+      this.weighing.clear();
       this.setAnchor(anchor);
       this.returnToEncoder();
+      const weighed = this.weighing.weigh(anchor);
+      if (this.state.zoom) this.zoom(); // to q at once, to the posterior when it is known
       await this.measureEncoder();
+      await weighed;
+      if (this.state.zoom && anchor === this.anchor) await this.zoom();
       if (this.manifest.latent > 2 && this.state.layers.has('manifold')) this.background.draw();
     } catch (error) {
       if (wanted === this.wanted) this.stay();
@@ -216,9 +274,40 @@ export class Explore {
     }
   }
 
+  /** An image that somebody draws: every stroke is a new anchor, weighed roughly until the pen is lifted. */
+  takeDrawing(anchor, still) {
+    this.wanted = undefined;
+    this.setAnchor(anchor);
+    Object.assign(this.state, this.encoderAt());
+    this.torch.cancel();
+    this.place();
+    this.live.push(this.request('live'));
+    const fault = (error) => this.trouble(error);
+    if (!still) {
+      this.measureEncoder({ fine: false }).catch(fault);
+      this.weighing.weigh(anchor, { rough: true });
+      return;
+    }
+    this.rest();
+    this.measureEncoder().catch(fault);
+    this.weighing.weigh(anchor).then(() => this.state.zoom && anchor === this.anchor && this.zoom());
+  }
+
+  /** Brings q and the posterior into view. */
+  zoom() {
+    if (this.gone || !this.plot.element._fullLayout) return;
+    return this.plot.zoomTo(zoomRange(this.plane, this.anchor, this.state));
+  }
+
+  toggleZoom() {
+    this.state.zoom = !this.state.zoom;
+    writeUrl(this.manifest, this.state);
+    return this.state.zoom ? this.zoom() : this.plot.zoomTo(this.range());
+  }
+
   /** So many images further, counted from the one that is on its way. */
   step(by) {
-    return this.choose((this.wanted ?? this.state.image) + by);
+    return this.choose((this.wanted ?? this.state.image ?? 0) + by);
   }
 
   /** The image that was wanted cannot be had: the one on screen stays chosen. */
@@ -246,6 +335,7 @@ export class Explore {
   toggleLayer(name) {
     toggle(this.state.layers, name);
     writeUrl(this.manifest, this.state);
+    if (name === 'posterior') return this.weighing.setVisible(this.state.layers.has('posterior'));
     return this.background.draw();
   }
 
@@ -273,6 +363,8 @@ export class Explore {
     await this.plot.restyle();
     await this.background.draw();
     this.place();
+    this.weighing.layer.restyle();
+    this.announce('theme');
   }
 
   destroy() {
@@ -280,6 +372,9 @@ export class Explore {
     this.torch?.cancel();
     clearTimeout(this.resting);
     this.background?.destroy();
+    this.weighing?.destroy();
+    this.sketching?.destroy();
+    this.anatomy?.destroy();
     this.engine?.close();
     this.plot?.destroy();
     this.root.replaceChildren();

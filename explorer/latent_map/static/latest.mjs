@@ -6,6 +6,12 @@ export class Latest {
     this.run = run;
     this.busy = false;
     this.pending = undefined;
+    this.waiting = [];
+  }
+
+  /** Resolves when nothing is under way and nothing waits: other work then takes its turn. */
+  idle() {
+    return this.busy ? new Promise((resolve) => this.waiting.push(resolve)) : Promise.resolve();
   }
 
   push(request) {
@@ -21,5 +27,6 @@ export class Latest {
       await this.run(request);
     }
     this.busy = false;
+    this.waiting.splice(0).forEach((resolve) => resolve());
   }
 }

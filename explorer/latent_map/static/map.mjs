@@ -162,6 +162,16 @@ export class LatentPlot {
     return x._length / Math.abs(x.range[1] - x.range[0]);
   }
 
+  /** Brings a part of the map into view, the whole of it in any case: [x0, x1, y0, y1]. */
+  zoomTo([x0, x1, y0, y1]) {
+    const [x, y] = this.axes();
+    // The axes share a scale, so the wider side decides.
+    const scale = Math.max((x1 - x0) / x._length, (y1 - y0) / y._length);
+    const [u, v] = [(x0 + x1) / 2, (y0 + y1) / 2];
+    const [w, h] = [(scale * x._length) / 2, (scale * y._length) / 2];
+    return globalThis.Plotly.relayout(this.element, { 'xaxis.range': [u - w, u + w], 'yaxis.range': [v - h, v + h] });
+  }
+
   /** What is in view: [x0, x1, y0, y1]. */
   view() {
     const [x, y] = this.axes();

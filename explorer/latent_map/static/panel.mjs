@@ -2,15 +2,18 @@
 
 import { h, nats } from './dom.mjs';
 import { Bars } from './bars.mjs';
+import { EvidenceBar } from './evidence_bar.mjs';
 import { paint } from './layers.mjs';
 import { words } from './words.mjs';
 
 const TERMS = {
-  gaussian: ['reconstruction', 'kl', 'elbo'],
-  point: ['log-likelihood', 'log-prior', 'log-posterior', 'log-weight'],
+  gaussian: ['reconstruction', 'kl', 'elbo', 'gap', 'log-evidence'],
+  point: ['log-likelihood', 'log-prior', 'log-posterior', 'log-weight', 'log-evidence'],
 };
+// Those that follow from log p(x), which comes from elsewhere and later.
+const WEIGHED = new Set(['gap', 'log-evidence']);
 // The terms that the likelihood has a part in.
-const LIKELY = new Set(['reconstruction', 'elbo', 'log-likelihood', 'log-weight']);
+const LIKELY = new Set(['reconstruction', 'elbo', 'log-likelihood', 'log-weight', 'log-evidence']);
 // Full colour of the difference picture is reached at this many nats lost in one binary pixel, or
 // where a grey one is this far from what was expected (white is 1).
 const DEEP = 4;
@@ -34,11 +37,12 @@ export class Panel {
     this.heads = [h('span'), h('span', { class: 'lx-head' }), h('span', { class: 'lx-head' })];
     this.table = h('div', { class: 'lx-terms', role: 'group', 'aria-label': words.table });
     this.bars = new Bars();
+    this.evidenceBar = new EvidenceBar();
     this.verdict = h('p', { class: 'lx-verdict', 'data-testid': 'verdict' });
     this.torch = h('p', { class: 'lx-torch', 'data-testid': 'torch-check', role: 'status' });
     this.element = h('div', { class: 'lx-numbers' },
       h('div', { class: 'lx-pictures' }, ...[this.anchor, this.decoded, this.difference].map((p) => p.figure)),
-      this.table, this.bars.element, this.verdict, this.torch);
+      this.table, this.evidenceBar.element, this.bars.element, this.verdict, this.torch);
     this.setMode('gaussian');
   }
 
@@ -65,7 +69,10 @@ export class Panel {
     this.heads[0].append(unit);
     this.table.replaceChildren(...this.heads, ...Object.values(this.rows).flatMap((row) => row.cells));
     this.verdict.textContent = '';
+    this.evidenceBar.element.hidden = mode !== 'gaussian';
+    const { evidence = null } = this;
     this.forget();
+    this.showEvidence(evidence);
   }
 
   row(name) {
@@ -130,8 +137,10 @@ export class Panel {
 
   /** The dragged state's terms, by name, in nats; `error` is the reconstruction's standard error. */
   showTerms(terms, { error = null, rule = 'live' } = {}) {
+    const shown = addingUp(terms);
     for (const [name, { value }] of Object.entries(this.rows)) {
-      value.textContent = nats(terms[name]);
+      if (WEIGHED.has(name)) continue;
+      value.textContent = nats(shown[name]);
       value.setAttribute('data-value', terms[name]);
       value.setAttribute('data-rule', rule);
     }
@@ -145,13 +154,52 @@ export class Panel {
   showEncoder({ rest, live }) {
     this.encoder = { rest, live };
     for (const [name, { theirs }] of Object.entries(this.rows)) {
-      theirs.textContent = nats(rest[name]);
+      if (WEIGHED.has(name)) continue;
+      theirs.textContent = nats(addingUp(rest)[name]);
       theirs.setAttribute('data-value', rest[name]);
     }
     this.compare();
   }
 
+  /** log p(x), or why there is none (a sentence); null while it is not known yet. */
+  showEvidence(evidence, why = '') {
+    this.evidence = evidence;
+    const { 'log-evidence': row, gap } = this.rows;
+    if (evidence === null) {
+      for (const node of [row, gap].flatMap((some) => (some ? [some.value, some.theirs] : []))) {
+        node.textContent = '–';
+        node.removeAttribute('data-value');
+      }
+      row.error.textContent = why;
+      row.error.title = why;
+      this.evidenceBar.show(null);
+      return;
+    }
+    const { value, error, method } = evidence;
+    row.value.textContent = row.theirs.textContent = nats(value);
+    row.value.setAttribute('data-value', value);
+    row.value.setAttribute('data-method', method);
+    row.error.textContent = words.evidence.error[method](evidence, nats);
+    row.error.title = words.evidence.methods[method](evidence, nats);
+    row.error.toggleAttribute('data-warning', method === 'importance' && evidence.effective < 100);
+    this.weigh();
+  }
+
+  /** What is missing to log p(x), for the q on screen and the encoder's. */
+  weigh() {
+    const { gap } = this.rows;
+    if (!this.evidence || !this.terms || !gap) return;
+    const missing = this.evidence.value - this.terms.elbo;
+    gap.value.textContent = nats(round(this.evidence.value) - addingUp(this.terms).elbo);
+    gap.value.setAttribute('data-value', missing);
+    const theirs = this.encoder ? this.evidence.value - this.encoder.rest.elbo : NaN;
+    gap.theirs.textContent = nats(this.encoder ? round(this.evidence.value) - addingUp(this.encoder.rest).elbo : NaN);
+    gap.theirs.setAttribute('data-value', theirs);
+    this.evidenceBar.show(this.evidence.value, this.terms.elbo, this.encoder?.rest.elbo);
+  }
+
   compare() {
+    if (this.mode === 'gaussian') this.weigh();
     if (!this.terms || !this.encoder) return;
     const encoder = this.encoder[this.rule];
     if (this.mode === 'point') {
@@ -170,6 +218,7 @@ export class Panel {
 
   forget() {
     this.terms = this.encoder = undefined;
+    this.showEvidence(null);
   }
 
   /** What torch said of the same state. */
@@ -177,6 +226,18 @@ export class Panel {
     this.torch.textContent = text;
     this.torch.dataset.kind = kind;
   }
+}
+
+/** A number as its digits on screen say it. */
+export function round(value, decimals = 2) {
+  return Math.round(value * 10 ** decimals) / 10 ** decimals;
+}
+
+/** Terms as they are shown: a sum is that of the digits on screen, not a hundredth beside it. */
+export function addingUp(terms, decimals = 2) {
+  const shown = Object.fromEntries(Object.entries(terms).map(([name, value]) => [name, round(value, decimals)]));
+  if ('elbo' in terms) shown.elbo = shown.reconstruction - shown.kl;
+  return shown;
 }
 
 // While one drags, an average over q is taken over few nodes; at rest its error is known.

@@ -1,5 +1,6 @@
 // From a state on the map to its terms, by way of an engine. No drawing here.
 
+import { ask, stateFor } from './evidence.mjs';
 import { expectation, gaussianKl, latentsOf, logNormal, logPrior } from './gaussian.mjs';
 
 /**
@@ -27,7 +28,7 @@ export async function evaluate(engine, plane, anchor, state, rule, stale = () =>
   const { mean, logLikelihood } = await inChunks(engine, z, 1 + rule.count, anchor.x, stale);
   const { value: reconstruction, standardError } = expectation(rule, logLikelihood);
   const kl = gaussianKl(plane, at, anchor.scale, state.sigma);
-  return { mean, error: standardError, terms: { reconstruction, kl, elbo: reconstruction - kl } };
+  return { mean, error: standardError, values: logLikelihood.subarray(1), rule, terms: { reconstruction, kl, elbo: reconstruction - kl } };
 }
 
 /** Terms with the finest rule and an error: from its replicates, or from a coarser grid's answer. */
@@ -84,14 +85,5 @@ export function tolerance(terms, pixels) {
 
 /** Torch's terms for the same state, from the server. */
 export async function askTorch(manifest, state, signal) {
-  const { image, mode, u, sigma } = state;
-  const response = await fetch(manifest.terms, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ image, mode, u, sigma }),
-    signal,
-  });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.error);
-  return answer;
+  return ask(manifest.terms, stateFor(state), signal);
 }

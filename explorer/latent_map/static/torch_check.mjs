@@ -53,5 +53,5 @@ export class TorchCheck {
 }
 
 function same(a, b) {
-  return a && a.image === b.image && a.mode === b.mode && `${a.u}` === `${b.u}` && `${a.sigma}` === `${b.sigma}`;
+  return a && a.anchor === b.anchor && a.mode === b.mode && `${a.u}` === `${b.u}` && `${a.sigma}` === `${b.sigma}`;
 }

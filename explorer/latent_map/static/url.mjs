@@ -6,11 +6,15 @@ export function writeUrl(manifest, state) {
   const set = (name, value) => (value ? url.searchParams.set(name, value) : url.searchParams.delete(name));
   set('model', manifest.name);
   set('points', manifest.points === 'all' ? 'all' : '');
-  set('image', String(state.image));
+  set('image', state.image === null ? '' : String(state.image));
+  set('drawn', state.drawn ?? '');
   set('mode', state.mode);
   set('at', state.u.join(','));
   set('scale', state.mode === 'gaussian' ? state.sigma.join(',') : '');
-  set('layers', [...state.layers].join(','));
+  // Where a page opens with a layer on, none has to be said.
+  set('layers', [...state.layers].join(',') || (manifest.anatomy ? 'none' : ''));
+  if (manifest.anatomy) set('tab', state.tab ?? '');
+  set('zoom', state.zoom === manifest.zoom ? '' : state.zoom ? 'q' : 'map');
   set('hide', [...state.hidden].sort((a, b) => a - b).join(','));
   history.replaceState(history.state, '', url);
 }

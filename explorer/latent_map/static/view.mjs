@@ -7,7 +7,7 @@ import { Panel } from './panel.mjs';
 import { words } from './words.mjs';
 
 export class View {
-  /** @param actions what the buttons do: setMode, toggleLayer, toggleClass, choose, step, returnToEncoder */
+  /** @param actions what the buttons do: setMode, toggleLayer, toggleClass, toggleZoom, choose, step, returnToEncoder, sketching */
   constructor(root, manifest, state, notices, actions) {
     this.root = root;
     this.manifest = manifest;
@@ -52,7 +52,7 @@ export class View {
   toolbar() {
     this.modes = Object.fromEntries(['gaussian', 'point'].map((mode) => [mode,
       this.button(words.modes[mode], { 'data-testid': `mode-${mode}` }, () => this.actions.setMode(mode))]));
-    const layers = ['manifold', 'prior'].map((name) => {
+    const layers = ['manifold', 'prior', 'posterior'].map((name) => {
       const node = this.button(words.layers[name], { 'data-testid': `layer-${name}`, 'aria-pressed': this.state.layers.has(name) }, () => {
         this.actions.toggleLayer(name);
         node.setAttribute('aria-pressed', this.state.layers.has(name));
@@ -62,7 +62,16 @@ export class View {
     return h('div', { class: 'lx-toolbar' },
       h('div', { class: 'lx-segments', role: 'group', 'aria-label': words.dragged }, ...Object.values(this.modes)),
       h('div', { class: 'lx-group', role: 'group', 'aria-label': words.layering }, ...layers),
+      this.zoomButton(),
       this.button(words.return, { 'data-testid': 'return-to-encoder' }, () => this.actions.returnToEncoder()));
+  }
+
+  zoomButton() {
+    const node = this.button(words.zoom, { 'data-testid': 'zoom', 'aria-pressed': this.state.zoom }, () => {
+      this.actions.toggleZoom();
+      node.setAttribute('aria-pressed', this.actions.state.zoom);
+    });
+    return node;
   }
 
   legend() {
@@ -92,7 +101,8 @@ export class View {
     return h('div', { class: 'lx-chooser' },
       h('span', {}, words.chosen), this.button(['‹', words.previous], { 'aria-label': words.previous }, step(-1)), this.number,
       this.button(['›', words.next], { 'aria-label': words.next }, step(1)), this.label,
-      this.button(words.another, {}, () => this.actions.choose(Math.floor(Math.random() * this.manifest.count))));
+      this.button(words.another, {}, () => this.actions.choose(Math.floor(Math.random() * this.manifest.count))),
+      this.button(words.draw, { 'data-testid': 'draw' }, () => this.actions.sketching.toggle()));
   }
 
   card() {
@@ -103,15 +113,31 @@ export class View {
     return this.hoverCard;
   }
 
-  /** The map is drawn: the handles lie over it, and everything can be used. */
-  open(overlay) {
-    this.stage.append(overlay);
+  /** The pad lies over the map's corner. */
+  addSketch(element) {
+    this.map.append(element);
+  }
+
+  /** The tabs of the page that has them stand below the numbers. */
+  addAnatomy(element) {
+    this.side.append(element);
+    this.root.firstChild.classList.add('lx-with-tabs');
+  }
+
+  /** A sentence over the map. */
+  say(text) {
+    this.notices.replaceChildren(this.notice(text));
+  }
+
+  /** The map is drawn: the posterior and the handles lie over it, and everything can be used. */
+  open(posterior, overlay) {
+    this.stage.append(posterior, overlay);
     this.stage.append(this.hoverCard); // above the handles
     this.controls.forEach((part) => { part.inert = false; });
   }
 
   showAnchor(anchor, label) {
-    this.number.value = anchor.index;
+    this.number.value = anchor.index ?? '';
     this.label.textContent = label;
     this.panel.showAnchor(anchor.x, words.anchor(label));
   }

@@ -18,6 +18,23 @@ export const words = {
   layers: {
     manifold: ['Manifold', 'The decoded image at each place of a grid over the map; coordinates outside the map are the chosen image’s own.'],
     prior: ['Prior', 'The prior N(0, I) at one, two and three standard deviations.'],
+    posterior: [
+      'Posterior',
+      'The true posterior p(z|x) of the chosen image under this model, by Bayes’ rule; lines around the smallest regions that hold 50 % and 95 % of it.',
+    ],
+  },
+  slice: 'p(z|x) within the plane of the map: the other coordinates stay as the image’s own',
+  zoom: ['Zoom', 'Zoom to where q and the posterior of this image lie, and back.'],
+  draw: ['✎ Draw', 'Draw an image, or drop one from a file: its q, its posterior and its terms follow every stroke.'],
+  sketch: {
+    title: 'Draw an image',
+    close: 'Put the pad away',
+    label: 'drawn',
+    empty: 'Nothing is drawn yet: the image chosen before stays.',
+    fault: (why) => `The drawing could not be encoded: ${why}`,
+    neighbours: 'Images of the data set whose codes lie nearest',
+    neighbour: (label, index, distance) => `${label} · no. ${index} · ${distance.toFixed(2)} away in latent space`,
+    unusable: 'The drawing in the address does not fit this model’s images, so image 0 is shown.',
   },
   dragged: 'What is dragged',
   layering: 'Layers',
@@ -61,12 +78,37 @@ export const words = {
     reconstruction: ['Reconstruction', 'E_q[log p(x|z)]: the mean of log p(x|z) over z drawn from q.'],
     kl: ['KL(q ‖ p(z))', 'KL divergence of q from the prior p(z): the price of q in nats. Subtracted.'],
     elbo: ['ELBO', 'Reconstruction − KL: a lower bound on log p(x), whatever q you choose.'],
+    gap: [
+      'KL(q ‖ p(z|x))',
+      'The inference gap log p(x) − ELBO: KL divergence of q from the true posterior. What you make smaller by a better q.',
+    ],
+    'log-evidence': ['log p(x)', 'The log evidence: log ∫ p(x|z) p(z) dz. It belongs to the image and the model; no q can move it.'],
     'log-likelihood': ['log p(x|z)', 'How probable x is at this z.'],
     'log-prior': ['log p(z)', 'Log-density of z under the prior.'],
     'log-posterior': ['log q(z|x)', 'Log-density of z under the encoder’s posterior for x.'],
     'log-weight': ['log p(x,z) − log q(z|x)', 'Its average over z drawn from the encoder’s q is the ELBO.'],
   },
   error: 'About how large the numerical error of the average over q is: a standard error, or the change when the grid of nodes was refined.',
+  evidence: {
+    waiting: 'log p(x) is being integrated …',
+    none: (why) => `log p(x) is not known: ${why}`,
+    parts: 'ELBO  |  KL(q ‖ p(z|x))',
+    end: (value) => `log p(x) ${value}`,
+    tick: 'the encoder’s q',
+    error: {
+      quadrature: (evidence, nats) => (evidence.error >= 0.005 ? `± ${nats(evidence.error)}` : ''),
+      importance: (evidence, nats) => `± ${nats(evidence.error)}`,
+      browser: () => '≈',
+    },
+    methods: {
+      quadrature: (evidence) => `By quadrature over latent space; numerical error about ${evidence.error.toExponential(0)} nats.`,
+      importance: (evidence, nats) =>
+        `By importance sampling from q(z|x): ${evidence.samples} draws, as good as ${nats(evidence.effective, 0)} independent ones. ` +
+        'A lower bound in expectation. Where the posterior lies outside q, a few draws carry the sum: then the estimate is too low, ' +
+        'and its standard error cannot see what was never drawn.',
+      browser: () => 'A coarse quadrature in this browser while you draw; the server’s follows when the pen is lifted.',
+    },
+  },
   yours: { gaussian: 'your q', point: 'your z' },
   encoder: { gaussian: 'encoder’s q', point: 'encoder’s mean' },
   return: ['↺ Encoder', 'Put q (or z) back where the encoder puts it for this image.'],

@@ -1,0 +1,57 @@
+// The contestants of the game on one scale: how far each q stays below log p(x), in nats.
+
+import { h, nats } from '../dom.mjs';
+import { words } from './words.mjs';
+
+const NAMES = ['yours', 'encoder', 'diagonal', 'full'];
+
+export class Standings {
+  /** @param put what to do when a contestant is pressed */
+  constructor(put) {
+    this.rows = Object.fromEntries(NAMES.map((name) => {
+      const bar = h('i', { class: `lx-standing-bar lx-standing-${name}` });
+      const value = h('span', { class: 'lx-standing-value', 'data-testid': `gap-${name}` }, '–');
+      const label = name === 'yours'
+        ? h('span', { class: 'lx-standing-name' }, words.game[name])
+        : h('button', { type: 'button', class: 'lx-standing-name', title: words.game.tips[name], 'data-testid': `put-${name}`, onclick: () => put(name) }, words.game[name]);
+      return [name, { bar, value, cells: [label, h('span', { class: 'lx-standing-track' }, bar), value] }];
+    }));
+    this.note = h('p', { class: 'lx-quiet', title: words.game.gapsTip, 'data-testid': 'gap-parts' });
+    this.element = h('div', { class: 'lx-standings', title: words.game.scale },
+      h('div', { class: 'lx-standing-rows' }, ...Object.values(this.rows).flatMap((row) => row.cells)), this.note);
+    this.reach = 1;
+  }
+
+  /** Gaps in nats by name; one that is not known yet is undefined. */
+  show(gaps, estimated) {
+    const most = Math.max(...Object.values(gaps).filter(Number.isFinite).map((gap) => Math.max(gap, 0)), 0.05);
+    if (most > this.reach || most < 0.3 * this.reach) this.reach = most * 1.15;
+    for (const name of NAMES) {
+      const { bar, value } = this.rows[name];
+      const gap = gaps[name];
+      const known = Number.isFinite(gap);
+      // By the square root: a tenth of a nat is seen beside fifty.
+      bar.style.transform = `scaleX(${known ? Math.min(Math.sqrt(Math.max(gap, 0) / this.reach), 1) : 0})`;
+      const text = known ? nats(gap) : '–';
+      if (value.textContent !== text) value.textContent = text;
+      if (known) value.setAttribute('data-value', gap);
+    }
+    if (gaps.diagonal !== undefined) {
+      const parts = words.game.gaps(nats(gaps.diagonal), nats(gaps.encoder - gaps.diagonal));
+      this.say(estimated ? `${parts}. ${words.game.estimate}` : parts);
+    }
+  }
+
+  say(text) {
+    if (this.note.textContent !== text) this.note.textContent = text;
+  }
+
+  clear() {
+    for (const { bar, value } of Object.values(this.rows)) {
+      bar.style.transform = 'scaleX(0)';
+      value.textContent = '–';
+      value.removeAttribute('data-value');
+    }
+    this.say('');
+  }
+}

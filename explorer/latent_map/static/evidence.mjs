@@ -1,0 +1,57 @@
+// log p(x) of an image, and its true posterior where latent space has one or two dimensions.
+//
+// { method, value, error, ... }: for "quadrature" also the masses of p(z|x) on a grid of square bins
+// (grid: { low, bin, sides, mass, levels, shares }), its mean, deviations and peak; for "importance" the
+// number of draws and their effective size. Made by the server; see explorer/serving/anatomy.py.
+
+const text = new TextDecoder();
+
+function read(buffer) {
+  const length = new Uint32Array(buffer, 0, 1)[0];
+  const facts = JSON.parse(text.decode(new Uint8Array(buffer, 4, length)));
+  if (facts.method !== 'quadrature') return facts;
+  const { low, bin, sides, levels, shares } = facts;
+  const mass = new Float32Array(buffer, 4 + length, sides.reduce((a, b) => a * b));
+  return { ...facts, grid: { low, bin, sides, levels, shares, mass } };
+}
+
+/** The server's answer for an anchor: an image of the data set by its number, a drawn one by its pixels. */
+export async function fetchEvidence(manifest, anchor, signal) {
+  const response = anchor.pixels
+    ? await fetch(manifest.evidence, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ pixels: anchor.pixels }),
+        signal,
+      })
+    : await fetch(`${manifest.evidence}/${anchor.index}.bin`, { signal });
+  if (!response.ok) throw new Error(await sentence(response));
+  return read(await response.arrayBuffer());
+}
+
+async function sentence(response) {
+  const said = await response.text();
+  try {
+    return JSON.parse(said).error;
+  } catch {
+    return said;
+  }
+}
+
+/** The server's JSON for a state on the map, at one of the manifest's addresses. */
+export async function ask(url, state, signal) {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(state),
+    signal,
+  });
+  if (!response.ok) throw new Error(await sentence(response));
+  return response.json();
+}
+
+/** What a request for torch says of a state: the drawn image's pixels, or the number of one of the data set. */
+export function stateFor({ anchor, mode, u, sigma }) {
+  const image = anchor.pixels ? { pixels: anchor.pixels } : { image: anchor.index };
+  return { ...image, mode, u, sigma };
+}

@@ -1,0 +1,82 @@
+// An image of one's own: the pad over the map, and what the encoder makes of each stroke.
+
+import { h, style } from './dom.mjs';
+import { fromAddress, pixelsOf, toAddress } from './drawn.mjs';
+import { Latest } from './latest.mjs';
+import { Neighbours } from './neighbours.mjs';
+import { words } from './words.mjs';
+
+export class Sketching {
+  /** @param scene { manifest, engine, plane, sheets, codes(), take(anchor, still), choose(index), said(text), gone() } */
+  constructor(scene) {
+    this.scene = scene;
+    this.binary = scene.manifest.observed === 'binary';
+    this.latest = new Latest((drawing) => this.encode(drawing));
+    this.element = h('div', { class: 'lx-sketch', hidden: true, 'data-testid': 'sketch' });
+    this.neighbours = new Neighbours(scene);
+  }
+
+  get open() {
+    return !this.element.hidden;
+  }
+
+  /** Shows the pad or puts it away; what was drawn stays on screen until another image is chosen. */
+  async toggle(open = !this.open) {
+    this.element.hidden = !open;
+    if (!open || this.pad) return;
+    const { manifest } = this.scene;
+    const [{ DrawingPad }] = await Promise.all([
+      import('./drawing/pad.mjs'), style(new URL('./drawing/drawing.css', import.meta.url).href),
+    ]);
+    if (this.pad || this.scene.gone()) return;
+    // Fetched now, since the first stroke will want it.
+    this.scene.engine.encoder?.().catch(() => {});
+    this.pad = new DrawingPad({
+      shape: manifest.imageShape, observed: manifest.observed, initial: this.initial ?? null,
+      changed: (values, { still }) => this.changed(values, still),
+    });
+    const close = h('button', { type: 'button', class: 'lx-button lx-close', 'aria-label': words.sketch.close, title: words.sketch.close,
+      'data-testid': 'sketch-close', onclick: () => this.toggle(false) }, '×');
+    this.element.replaceChildren(h('div', { class: 'lx-sketch-head' }, h('strong', {}, words.sketch.title), close), this.pad.element, this.neighbours.element);
+  }
+
+  changed(values, still) {
+    if (values === null) {
+      this.scene.said(words.sketch.empty);
+      return;
+    }
+    this.latest.push({ values, still });
+  }
+
+  async encode({ values, still }) {
+    try {
+      const q = await this.scene.engine.encode(values);
+      if (this.scene.gone()) return;
+      const anchor = this.anchorOf(values, q);
+      this.scene.take(anchor, still);
+      if (still || !this.latest.pending) await this.neighbours.show(anchor);
+    } catch (error) {
+      if (!this.scene.gone()) this.scene.said(words.sketch.fault(error.message));
+    }
+  }
+
+  anchorOf(values, { loc, scale }) {
+    return {
+      index: null, x: Float32Array.from(values), grey: Uint8Array.from(values, (value) => Math.round(255 * value)), loc, scale,
+      pixels: pixelsOf(values, this.binary), address: toAddress(values, this.binary),
+    };
+  }
+
+  /** The anchor of an address; null where its image does not fit this model. */
+  async recall(text) {
+    const { manifest, engine } = this.scene;
+    const values = fromAddress(text, manifest.imageShape.reduce((a, b) => a * b), this.binary);
+    if (!values) return null;
+    this.initial = values;
+    return this.anchorOf(values, await engine.encode(values));
+  }
+
+  destroy() {
+    this.pad?.destroy();
+  }
+}

@@ -1,0 +1,87 @@
+// log p(x) and p(z|x) of the image on screen: asked for once an image, shown in the panel and on the map.
+
+import { browserPosterior } from './browser_posterior.mjs';
+import { fetchEvidence } from './evidence.mjs';
+import { PosteriorLayer } from './posterior_layer.mjs';
+import { Stale } from './terms.mjs';
+import { words } from './words.mjs';
+
+const SIDE = 40; // of a slice's lattices
+const SKETCH = 24; // while somebody draws: a tenth of a second
+const KEPT = 200;
+
+export class Weighing {
+  /** @param scene { manifest, plane, engine, plot, panel, anchor(), idle(), announce(what), gone() } */
+  constructor(scene) {
+    this.scene = scene;
+    this.layer = new PosteriorLayer(scene.plot);
+    this.known = new Map(); // by an image's number: choosing it again is immediate
+  }
+
+  /** A new anchor, or one that is being drawn (`rough`): what was known of another is gone. */
+  async weigh(anchor, { rough = false } = {}) {
+    this.asking?.abort();
+    const { signal } = (this.asking = new AbortController());
+    const stale = () => signal.aborted || this.scene.gone() || anchor !== this.scene.anchor();
+    const larger = this.scene.manifest.latent > 2;
+    try {
+      if (rough && !larger) {
+        const found = await this.inBrowser(anchor, SKETCH, stale);
+        if (!stale()) this.show(anchor, { method: 'browser', error: NaN, ...found });
+        return;
+      }
+      if (rough) return;
+      const known = this.known.get(anchor.index);
+      const evidence = known ?? (await fetchEvidence(this.scene.manifest, anchor, signal));
+      if (stale()) return;
+      if (!anchor.pixels) this.keep(anchor.index, evidence);
+      this.show(anchor, evidence);
+      if (larger && this.layer.visible) await this.slice(anchor, stale);
+    } catch (error) {
+      if (error instanceof Stale || stale()) return;
+      this.scene.panel.showEvidence(null, words.evidence.none(error.message));
+    }
+  }
+
+  keep(index, evidence) {
+    this.known.set(index, evidence);
+    if (this.known.size > KEPT) this.known.delete(this.known.keys().next().value);
+  }
+
+  show(anchor, evidence) {
+    anchor.evidence = evidence;
+    this.scene.panel.showEvidence(evidence);
+    this.layer.show(evidence.grid ?? null);
+    this.scene.announce('evidence');
+  }
+
+  /** In a plane through a larger space: the posterior within the plane. */
+  async slice(anchor, stale) {
+    anchor.slice ??= (await this.inBrowser(anchor, SIDE, stale)).grid;
+    if (!stale()) this.layer.show(anchor.slice);
+  }
+
+  inBrowser(anchor, side, stale) {
+    const { engine, plane, manifest, idle } = this.scene;
+    return browserPosterior({ engine, plane, anchor, range: manifest.plane.range, side, idle, stale });
+  }
+
+  /** Nothing of the old anchor stays on the map. */
+  clear() {
+    this.layer.show(null);
+  }
+
+  setVisible(visible) {
+    this.layer.setVisible(visible);
+    const anchor = this.scene.anchor();
+    if (!visible || this.scene.manifest.latent <= 2 || this.layer.grid || !anchor) return;
+    const stale = () => this.scene.gone() || anchor !== this.scene.anchor();
+    this.slice(anchor, stale).catch((error) => {
+      if (!(error instanceof Stale) && !stale()) this.scene.panel.showEvidence(null, words.evidence.none(error.message));
+    });
+  }
+
+  destroy() {
+    this.asking?.abort();
+  }
+}
