@@ -6,6 +6,7 @@ It begins with the block of metadata that the Hugging Face Hub reads.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,18 @@ def measure(likelihood: str) -> str:
 def describe_likelihood(likelihood: str) -> str:
     """What nats of a likelihood are nats of, in words."""
     return _MEASURES[likelihood][1]
+
+
+def describe_evidence(e: Evaluation) -> str:
+    """By which estimator log p(x) was found, and whether it is a bound, in words."""
+    if e.evidence_method == "quadrature":
+        return f"by quadrature, each to within {math.ceil(e.evidence_error.worst * 1_000) / 1_000:.3f} nats"
+    bound = "a lower bound in expectation"
+    if e.evidence_method == "annealed":
+        how = f"{e.annealing_chains:,} chains of {e.annealing_steps:,} steps"
+        return f"by annealed importance sampling with {how}, {bound}"
+    widened = "" if e.evidence_widen == 1 else f" from q {e.evidence_widen:g} times as wide"
+    return f"by importance sampling{widened} (IWAE-{e.evidence_samples:,}), {bound}"
 
 
 def write_card(folder: Path, name: str, config: Config, evaluation: Evaluation, command: str) -> None:
@@ -141,7 +154,7 @@ def _card(name: str, config: Config, e: Evaluation, command: str) -> str:
     if e.log_evidence is not None:
         evidence = (
             f"| ELBO, first {e.evidence_images:,} images alone | {e.evidence_elbo:.2f} |\n"
-            f"| IWAE-{e.evidence_samples:,} of the same images, a lower bound on log p(x) | "
+            f"| log p(x) of the same images, {describe_evidence(e)} | "
             f"{e.log_evidence:.2f} ± {e.log_evidence_standard_error:.2f} |\n"
         )
     return f"""# {name}

@@ -21,6 +21,14 @@ def tiny_model(latent: int = 2, *, seed: int = 0, gain: float = 2.5) -> VAE:
     return model.eval().requires_grad_(False)
 
 
+def overflowing_model() -> VAE:
+    """A model whose decoder answers every z with infinite logits, of which no probability can be made."""
+    model = tiny_model()
+    with torch.no_grad():
+        [*model.decoder.parameters()][-1].fill_(float("inf"))
+    return model
+
+
 def binary_images(count: int, shape: tuple[int, int, int] = SHAPE, seed: int = 1) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(2, (count, *shape), generator=generator).float()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -12,10 +13,17 @@ import yaml
 from explorer.card import describe_binarisation, describe_likelihood, front_matter, write_card
 from explorer.checkpoint import read_config
 from explorer.config import LIKELIHOODS, Config, ModelConfig, TrainingConfig
-from explorer.inference.evaluation import Evaluation
+from explorer.inference.evaluation import Evaluation, Range
 from explorer.registry import PRETRAINED, pretrained
 
 NUMBERS = Evaluation(360, 16, -15.25, 5.5, -20.75, 0.125, (3.0, 2.5), 2)
+EVIDENCE = {
+    "log_evidence": -19.5,
+    "log_evidence_standard_error": 0.25,
+    "evidence_elbo": -20.5,
+    "evidence_images": 100,
+    "evidence_error": Range(0.002, 0.0081),
+}
 
 
 def card(folder: Path, likelihood: str = "bernoulli", dataset: str = "digits", name: str = "mine") -> tuple[str, dict]:
@@ -68,6 +76,38 @@ def test_numbers_say_what_they_are_numbers_of(tmp_path: Path, likelihood: str) -
     assert ("/ 255" in text) == (likelihood != "bernoulli")
     assert likelihood in front(text)["model-index"][0]["results"][0]["metrics"][0]["name"]
     assert "no others" in text
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"evidence_method": "quadrature"}, "by quadrature, each to within 0.009 nats"),
+        (
+            {"evidence_method": "importance", "evidence_samples": 5_000, "evidence_widen": 1.0},
+            "by importance sampling (IWAE-5,000), a lower bound in expectation",
+        ),
+        (
+            {"evidence_method": "importance", "evidence_samples": 50, "evidence_widen": 1.5},
+            "by importance sampling from q 1.5 times as wide (IWAE-50), a lower bound in expectation",
+        ),
+        (
+            {"evidence_method": "annealed", "annealing_steps": 1_000, "annealing_chains": 16},
+            "by annealed importance sampling with 16 chains of 1,000 steps, a lower bound in expectation",
+        ),
+    ],
+)
+def test_log_p_of_x_names_its_estimator(tmp_path: Path, how: dict, words: str) -> None:
+    config = Config(ModelConfig((1, 8, 8), 2, hidden=(16,)), TrainingConfig(dataset="digits"))
+    write_card(tmp_path, "mine", config, dataclasses.replace(NUMBERS, **EVIDENCE, **how), "train")
+    text = (tmp_path / "README.md").read_text()
+    assert f"| log p(x) of the same images, {words} | -19.50 ± 0.25 |\n" in text
+    assert "| ELBO, first 100 images alone | -20.50 |" in text
+    facts = json.loads((tmp_path / "evaluation.json").read_text())
+    assert facts["evidence_method"] == how["evidence_method"] and facts["evidence_error"]["worst"] == 0.0081
+
+
+def test_no_log_p_of_x_has_no_row(tmp_path: Path) -> None:
+    assert "log p(x)" not in card(tmp_path)[0].split("| term |")[1]
 
 
 def test_binarisation_is_said_in_words() -> None:

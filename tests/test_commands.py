@@ -138,13 +138,17 @@ def test_ctrl_c_keeps_what_was_learnt_up_to_a_whole_step(tmp_path: Path) -> None
 
 def test_evaluate_prints_one_json_object(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["evaluate", str(checkpoint), "--json", "--images", "50", "--device", "cpu"]
-    arguments += ["--evidence-images", "5", "--evidence-samples", "50"]
+    arguments += ["--evidence-method", "importance", "--evidence-images", "5", "--evidence-samples", "50"]
     assert main(arguments) == 0
     output = capsys.readouterr().out
     facts = json.loads(output, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert isinstance(facts, dict) and output.count("\n") == 1
     assert {"log_likelihood", "kl", "elbo", "log_evidence", "n", "units", "binarisation"} <= facts.keys()
     assert (facts["n"], facts["units"], facts["evidence_images"]) == (50, "nats", 5)
+    assert (facts["evidence_method"], facts["evidence_bound"], facts["evidence_samples"]) == ("importance", "lower", 50)
+    assert 0 < facts["evidence_error"]["mean"] <= facts["evidence_error"]["worst"] <= 1
+    assert 50 >= facts["effective_samples"]["mean"] >= facts["effective_samples"]["worst"] >= 1
+    assert facts["evidence_gap"] == pytest.approx(facts["log_evidence"] - facts["evidence_elbo"])
     assert facts["elbo"] == pytest.approx(facts["log_likelihood"] - facts["kl"], abs=1e-9)
     assert facts["log_likelihood"] < 0 < facts["kl"]
     assert facts["bits_per_dimension"] == pytest.approx(-facts["elbo"] / 64 / math.log(2))
@@ -154,6 +158,7 @@ def test_evaluate_prints_one_json_object(checkpoint: Path, capsys: pytest.Captur
 
 def test_evaluating_one_image_is_still_json(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["evaluate", str(checkpoint), "--json", "--images", "1", "--evidence-samples", "5", "--device", "cpu"]
+    arguments += ["--evidence-method", "importance"]
     assert main(arguments) == 0
     facts = json.loads(capsys.readouterr().out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert facts["elbo_standard_error"] is None and facts["log_evidence_standard_error"] is None
@@ -163,6 +168,33 @@ def test_evaluate_says_it_in_words_too(checkpoint: Path, capsys: pytest.CaptureF
     assert main(["evaluate", str(checkpoint), "--images", "20", "--evidence-images", "0", "--device", "cpu"]) == 0
     output = capsys.readouterr().out
     assert "20 test images of digits" in output and "ELBO" in output and "log p(x)" not in output
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("importance", ["IWAE-7", "lower bound", "effective sample size", "far too low"]),
+        ("annealed", ["3 chains of 4 steps", "lower bound", "effective sample size"]),
+        ("auto", ["by quadrature", "to within 0.0", "numerical error"]),
+    ],
+)
+def test_evaluate_names_the_estimator_and_its_error(
+    checkpoint: Path, method: str, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["evaluate", str(checkpoint), "--images", "4", "--evidence-method", method, "--device", "cpu"]
+    arguments += ["--evidence-images", "1", "--evidence-samples", "7", "--annealing-steps", "4", "--chains", "3"]
+    assert main(arguments) == 0
+    output, progress = capsys.readouterr()
+    assert all(word in output for word in ["log p(x)", "first 1 images", *words])
+    assert "100 %" in progress
+
+
+def test_evaluate_refuses_quadrature_above_two_dimensions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = Config(ModelConfig((1, 8, 8), 3, hidden=(16,)), TrainingConfig(dataset="digits"))
+    save_checkpoint(tmp_path, build(config.model, seed=0), config)
+    assert main(["evaluate", str(tmp_path), "--evidence-method", "quadrature", "--device", "cpu"]) == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith("explorer: Quadrature needs") and "annealed" in errors and errors.count("\n") == 1
 
 
 def test_export_writes_the_decoder_beside_the_checkpoint_or_elsewhere(
@@ -181,6 +213,10 @@ def test_export_writes_the_decoder_beside_the_checkpoint_or_elsewhere(
         (["evaluate", "{}", "--samples", "0"], "--samples"),
         (["evaluate", "{}", "--evidence-samples", "-3"], "--evidence-samples"),
         (["evaluate", "{}", "--images", "-1"], "--images"),
+        (["evaluate", "{}", "--evidence-widen", "nan"], "--evidence-widen"),
+        (["evaluate", "{}", "--annealing-steps", "0"], "--annealing-steps"),
+        (["evaluate", "{}", "--chains", "2000000"], "--chains"),
+        (["evaluate", "{}", "--evidence-images", "-1"], "--evidence-images"),
         (["evaluate", "{}", "--device", "tpu"], "tpu"),
         (["export", "no-such-model"], "no-such-model"),
         (["train", "--dataset", "digits", "--out", "{}/new", "--latent", "0"], "latent"),
@@ -213,6 +249,7 @@ def test_wrong_arguments_get_one_sentence_and_exit_code_2(
         ["train"],
         ["evaluate"],
         ["evaluate", "m", "--images", "x"],
+        ["evaluate", "m", "--evidence-method", "guess"],
         ["train", "--out", "x", "--epochs", "1", "--seconds", "1"],
         ["serve", "--port", "here"],
     ],

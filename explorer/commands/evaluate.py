@@ -9,11 +9,14 @@ from pathlib import Path
 
 import torch
 
-from ..card import describe_binarisation, describe_likelihood, measure
+from ..card import describe_binarisation, describe_evidence, describe_likelihood, measure
 from ..datasets import load_dataset
 from ..datasets.binarise import repeatable
 from ..device import choose_device
-from ..inference.evaluation import evaluate
+from ..inference.annealed import CHAINS, STEPS
+from ..inference.evaluation import EVIDENCE_IMAGES, Evaluation, evaluate
+from ..inference.evidence import METHODS, chosen_method
+from ..inference.importance import HEAVY_TAIL
 from ..registry import open_model
 from .console import ProgressLine
 
@@ -25,24 +28,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--images", type=int, default=0, help="how many test images, from the first (default: all)")
     parser.add_argument("--samples", type=int, default=16, help="draws of z an image for the reconstruction")
-    parser.add_argument("--evidence-images", type=int, default=200, help="images for log p(x)")
-    parser.add_argument("--evidence-samples", type=int, default=1_000, help="k of the importance estimate")
+    usual = ", ".join(f"{count:,} for {method}" for method, count in EVIDENCE_IMAGES.items())
+    parser.add_argument(
+        "--evidence-method",
+        choices=("auto", *METHODS),
+        default="auto",
+        help="the estimator of log p(x): quadrature up to two latent dimensions, importance sampling (a lower bound "
+        "in expectation), or annealed importance sampling, slower and safer (default: auto, the first of these that "
+        "is possible)",
+    )
+    parser.add_argument(
+        "--evidence-images", type=int, help=f"images for log p(x), from the first; 0 for none (default: {usual})"
+    )
+    parser.add_argument("--evidence-samples", type=int, default=1_000, help="k of importance sampling (IWAE-k)")
+    parser.add_argument("--evidence-widen", type=float, default=1.0, help="factor on q's scales to draw from, > 0")
+    parser.add_argument("--annealing-steps", type=int, default=STEPS, help="temperatures of annealing")
+    parser.add_argument("--chains", type=int, default=CHAINS, help="chains an image of annealing")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--data", type=Path, help="data folder in torchvision's layout (default: EXPLORER_DATA)")
     parser.add_argument("--download", action="store_true", help="download the data set where it is missing")
 
 
-def run(args: argparse.Namespace) -> int:
+def _check(args: argparse.Namespace) -> None:
     for name in ("images", "evidence_images"):
-        if getattr(args, name) < 0:
+        if (getattr(args, name) or 0) < 0:
             raise ValueError(f"--{name.replace('_', '-')} cannot be negative.")
-    for name in ("samples", "evidence_samples"):
+    for name in ("samples", "evidence_samples", "annealing_steps", "chains"):
         if not 1 <= getattr(args, name) <= 1_000_000:
             raise ValueError(f"--{name.replace('_', '-')} must lie between 1 and 1,000,000.")
+    if not 0 < args.evidence_widen < math.inf:
+        raise ValueError(f"--evidence-widen must be a finite number above 0, not {args.evidence_widen:g}.")
+
+
+def run(args: argparse.Namespace) -> int:
+    _check(args)
     torch.distributions.Distribution.set_default_validate_args(False)
     device = choose_device(args.device)
     checkpoint = open_model(args.model, device=device.torch)
+    chosen_method(checkpoint.model, args.evidence_method)  # refuses what is not possible before any data is read
     training = checkpoint.config.training
     test = load_dataset(training.dataset, "test", data_dir=args.data, download=args.download)
     x = repeatable(test.images, training.binarisation)
@@ -52,11 +76,16 @@ def run(args: argparse.Namespace) -> int:
         x[: args.images or None],
         samples=args.samples,
         evidence_images=args.evidence_images,
+        evidence_method=args.evidence_method,
         evidence_samples=args.evidence_samples,
+        evidence_widen=args.evidence_widen,
+        annealing_steps=args.annealing_steps,
+        chains=args.chains,
         seed=args.seed,
         progress=lambda fraction: line.show(fraction, args.model),
     )
     line.close()
+    probability = measure(checkpoint.config.model.likelihood) == "probability"
     bits = -result.elbo / (checkpoint.config.model.pixels * math.log(2))
     facts = {
         **result.facts(),
@@ -64,10 +93,8 @@ def run(args: argparse.Namespace) -> int:
         "likelihood": checkpoint.config.model.likelihood,
         "measure": measure(checkpoint.config.model.likelihood),
         # Of probabilities alone: a density's bits depend on the unit of its values.
-        "bits_per_dimension": bits if measure(checkpoint.config.model.likelihood) == "probability" else None,
+        "bits_per_dimension": bits if probability and math.isfinite(bits) else None,
         "binarisation": describe_binarisation(training.binarisation),
-        "evidence_method": "importance",
-        "evidence_bound": "lower",
         "dataset": training.dataset,
         "model": args.model,
     }
@@ -80,9 +107,27 @@ def run(args: argparse.Namespace) -> int:
     print(f"  KL             {result.kl:9.3f} nats   {result.active_units} active units")
     print(f"  ELBO           {result.elbo:9.3f} nats ± {result.elbo_standard_error:.3f}")
     if result.log_evidence is not None:
-        print(
-            f"  IWAE-{result.evidence_samples:<10,}{result.log_evidence:9.3f} nats ± "
-            f"{result.log_evidence_standard_error:.3f}   a lower bound on log p(x); first {result.evidence_images:,} "
-            f"images, whose ELBO is {result.evidence_elbo:.3f}"
-        )
+        _print_evidence(result)
     return 0
+
+
+def _print_evidence(result: Evaluation) -> None:
+    print(f"Of the first {result.evidence_images:,} images alone:")
+    print(f"  ELBO           {result.evidence_elbo:9.3f} nats")
+    print(
+        f"  log p(x)       {result.log_evidence:9.3f} nats ± {result.log_evidence_standard_error:.3f}   "
+        f"{describe_evidence(result)}"
+    )
+    gap = "the mean KL(q(z|x) || p(z|x))"
+    if result.evidence_bound == "lower":
+        gap = (
+            f"a lower bound on {gap}" if result.evidence_gap >= 0 else "below zero: the estimate is worse than the ELBO"
+        )
+    print(f"  their gap      {result.evidence_gap:9.3f} nats   {gap}")
+    error = result.evidence_error
+    kind = "numerical" if result.evidence_method == "quadrature" else "standard"
+    print(f"An image's own {kind} error is {error.mean:.3g} nats in the mean and {error.worst:.3g} at most.")
+    if (effective := result.effective_samples) is not None:
+        print(f"Its effective sample size is {effective.mean:,.1f} in the mean and {effective.worst:,.1f} at least.")
+    if result.evidence_method == "importance":
+        print(HEAVY_TAIL)

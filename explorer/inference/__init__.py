@@ -1,7 +1,8 @@
 """What can be said of an image under a model: the ELBO and its terms."""
 
 from .elbo import PointTerms, Terms, elbo, point_terms
-from .evidence import Evidence, log_evidence
+from .estimate import Evidence
+from .evidence import log_evidence
 from .gaussian import GaussianTerms, gaussian_kl, gaussian_terms, stretched
 from .rules import Rule, gaussian_rule
 

@@ -1,73 +1,85 @@
-"""log p(x) by importance sampling from q(z|x).
+"""log p(x) by the estimator that fits, or by the one asked for.
 
-    log p(x) >= E[ log (1/k) sum_i p(x, z_i) / q(z_i|x) ],   z_i ~ q(z|x)
-
-Burda, Grosse & Salakhutdinov (2016), eq. 8: a lower bound that rises to log p(x) with k.
+quadrature   latent spaces of one or two dimensions; to within a tolerance
+importance   any latent size; a lower bound in expectation, unsafe where q(z|x) is far from the true posterior
+annealed     any latent size; a lower bound in expectation, slower and safer
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from ..models import VAE
+from .annealed import CHAINS, STEPS, annealed, check_annealing
+from .estimate import Evidence
+from .importance import check_proposal, importance
+from .lattice import MOST_DIMENSIONS, QuadratureError
+from .quadrature import TOLERANCE, quadrature
 
-CHUNK = 1_000
+METHODS = ("quadrature", "importance", "annealed")
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """log p(x) an image (batch,), nats, float64, with the estimate's standard error.
+def chosen_method(model: VAE, method: str | None) -> str:
+    """The estimator's name; for None or "auto" the best one for the model's latent size.
 
-    The error is the delta method's: the relative standard error of the mean weight. It is
-    blind to mass that q never proposed, so a small error is not a proof. One sample has no
-    scatter, and so an infinite error.
+    Raises:
+        QuadratureError: quadrature was asked for in more than two dimensions.
+        ValueError: an unknown name.
     """
+    d = model.prior().event_shape[0]
+    if method in (None, "auto"):
+        return "quadrature" if d <= MOST_DIMENSIONS else "importance"
+    if method not in METHODS:
+        raise ValueError(f"The method {method!r} is unknown: choose auto, {', '.join(METHODS[:-1])} or {METHODS[-1]}.")
+    if method == "quadrature" and d > MOST_DIMENSIONS:
+        raise QuadratureError(
+            f"Quadrature needs a latent space of one or two dimensions and this one has {d}: choose importance, "
+            "or annealed, which is slower and safer."
+        )
+    return method
 
-    value: Tensor
-    standard_error: Tensor
 
-
-@torch.inference_mode()
 def log_evidence(
     model: VAE,
     x: Tensor,
     *,
-    method: str = "importance",
+    method: str | None = "importance",
     samples: int = 1_000,
+    widen: float = 1.0,
+    defensive: float = 0.0,
+    steps: int = STEPS,
+    chains: int = CHAINS,
+    tolerance: float = TOLERANCE,
     generator: torch.Generator | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Evidence:
-    """The IWAE-k estimate of log p(x), with bounded memory.
+    """log p(x) of images, with bounded memory.
 
     Args:
-        x: (batch, c, h, w).
-        method: "importance".
-        samples: k, draws of z an image.
+        x: (batch, c, h, w), as the likelihood sees them.
+        method: one of METHODS. "auto" or None takes quadrature up to two dimensions, and importance sampling
+            above, or where a posterior is too narrow for quadrature; the answer's `method` says which it was.
+        samples, widen, defensive: of `importance`; steps, chains: of `annealed`; tolerance: of `quadrature`, nats.
+        generator: of the draws, on the model's device; None takes torch's own.
+        progress: told the share that is done, 0 to 1.
 
     Raises:
-        ValueError: an unknown method, or no samples.
+        QuadratureError: quadrature was asked for and is not possible.
+        ValueError: an unknown method, or an option that makes no sense.
     """
-    if method != "importance":
-        raise ValueError(f"The method {method!r} is unknown: choose importance.")
-    if samples < 1:
-        raise ValueError(f"an importance estimate needs at least one sample, not {samples}.")
-    q, prior = model.posterior(x), model.prior()
-    log_sum = x.new_full((len(x),), -math.inf, dtype=torch.float64)
-    log_square = log_sum.clone()
-    step = max(CHUNK // len(x), 1)
-    for first in range(0, samples, step):
-        k = min(step, samples - first)
-        eps = torch.randn(k, *q.mean.shape, device=x.device, generator=generator)
-        z = q.mean + q.stddev * eps  # (k, batch, d)
-        flat = z.flatten(0, 1)
-        log_likelihood = model.likelihood(flat).log_prob(x.repeat(k, 1, 1, 1)).view(k, -1)
-        log_weight = (log_likelihood + prior.log_prob(z) - q.log_prob(z)).double()
-        log_sum = torch.logaddexp(log_sum, log_weight.logsumexp(0))
-        log_square = torch.logaddexp(log_square, (2 * log_weight).logsumexp(0))
-    # var(mean w) / mean(w)^2 = (k sum w^2 / (sum w)^2 - 1) / (k - 1)
-    ratio = (log_square - 2 * log_sum + math.log(samples)).exp() - 1
-    error = (ratio.clamp_min(0) / (samples - 1)).sqrt() if samples > 1 else torch.full_like(ratio, math.inf)
-    return Evidence(log_sum - math.log(samples), error)
+    tell = progress or (lambda fraction: None)
+    chosen = chosen_method(model, method)
+    check_proposal(samples, widen, defensive)
+    check_annealing(steps, chains)
+    if chosen == "quadrature":
+        try:
+            return quadrature(model, x, tolerance=tolerance, progress=tell)
+        except QuadratureError:
+            if method == "quadrature":
+                raise
+    if chosen == "annealed":
+        return annealed(model, x, steps=steps, chains=chains, generator=generator, progress=tell)
+    return importance(model, x, samples=samples, widen=widen, defensive=defensive, generator=generator, progress=tell)
