@@ -66,6 +66,11 @@ def describe_evidence(e: Evaluation) -> str:
     if e.evidence_method == "annealed":
         how = f"{e.annealing_chains:,} chains of {e.annealing_steps:,} steps"
         return f"by annealed importance sampling with {how}, {bound}"
+    if e.evidence_method == "mixed":
+        return (
+            "by quadrature, and where that is not possible by importance sampling "
+            f"(IWAE-{e.evidence_samples:,}), {bound}"
+        )
     widened = "" if e.evidence_widen == 1 else f" from q {e.evidence_widen:g} times as wide"
     return f"by importance sampling{widened} (IWAE-{e.evidence_samples:,}), {bound}"
 

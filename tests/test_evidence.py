@@ -36,11 +36,13 @@ def test_every_method_finds_log_p_within_its_error(model: VAE, method: str, monk
     assert shares == sorted(shares) and shares[-1] == pytest.approx(1)
 
 
-def instead_of_quadrature(answer: Evidence | Exception) -> Callable[..., Evidence]:
-    def quadrature(*args: object, **options: object) -> Evidence:
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+def instead_of_quadrature(value: list[float], error: list[float]) -> Callable[..., Evidence]:
+    """Stands for quadrature: NaN and an infinite error where it is not possible."""
+
+    def quadrature(*args: object, partial: bool = False, **options: object) -> Evidence:
+        if not partial and math.inf in error:
+            raise QuadratureError("too narrow.")
+        return Evidence(torch.tensor(value).double(), torch.tensor(error).double(), "quadrature")
 
     return quadrature
 
@@ -50,8 +52,7 @@ def instead_of_quadrature(answer: Evidence | Exception) -> Callable[..., Evidenc
 def test_the_best_that_is_possible_is_chosen(
     method: str | None, d: int, chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    exact = Evidence(torch.zeros(2).double(), torch.zeros(2).double(), "quadrature")
-    monkeypatch.setattr("explorer.inference.evidence.quadrature", instead_of_quadrature(exact))
+    monkeypatch.setattr("explorer.inference.evidence.quadrature", instead_of_quadrature([0.0, 0.0], [0.0, 0.0]))
     model = tiny_model(d)
     assert chosen_method(model, method) == chosen
     assert log_evidence(model, binary_images(2), method=method, samples=20).method == chosen
@@ -60,12 +61,24 @@ def test_the_best_that_is_possible_is_chosen(
 def test_where_quadrature_gives_up_importance_takes_over(
     model: VAE, x: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refusal = instead_of_quadrature(QuadratureError("too narrow."))
+    refusal = instead_of_quadrature([math.nan], [math.inf])
     monkeypatch.setattr("explorer.inference.evidence.quadrature", refusal)
     estimate = log_evidence(model, x, method="auto", samples=50)
     assert estimate.method == "importance" and math.isfinite(estimate.value.item())
     with pytest.raises(QuadratureError, match="too narrow"):
         log_evidence(model, x, method="quadrature")
+
+
+def test_one_image_too_narrow_leaves_the_others_their_exact_numbers(
+    model: VAE, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = instead_of_quadrature([-1.0, math.nan, -3.0], [0.0, math.inf, 0.0])
+    monkeypatch.setattr("explorer.inference.evidence.quadrature", some)
+    estimate = log_evidence(model, binary_images(3), method="auto", samples=50)
+    assert estimate.method == "mixed" and estimate.error.isfinite().all()
+    assert estimate.value[[0, 2]].tolist() == [-1.0, -3.0]
+    exact = Oracle(model, binary_images(3)[1]).log_evidence()
+    assert abs(estimate.value[1].item() - exact) < 5 * estimate.error[1].item()
 
 
 @pytest.mark.parametrize(

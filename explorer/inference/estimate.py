@@ -19,7 +19,7 @@ class Evidence:
         error: its standard error, or for a quadrature its estimated numerical error, nats. A standard error is
             the delta method's, the relative standard error of the mean weight: it is never above 1, however far
             the estimate is off, and blind to mass that was never proposed. Infinite for a single draw.
-        method: "quadrature", "importance" or "annealed".
+        method: "quadrature", "importance", "annealed", or "mixed" where quadrature was not possible for some images.
         effective_samples: Kish's effective sample size (sum w)^2 / sum w^2 (batch,), where there are samples.
     """
 

@@ -61,7 +61,8 @@ def log_evidence(
     Args:
         x: (batch, c, h, w), as the likelihood sees them.
         method: one of METHODS. "auto" or None takes quadrature up to two dimensions, and importance sampling
-            above, or where a posterior is too narrow for quadrature; the answer's `method` says which it was.
+            above, and for the images whose posterior is too narrow for quadrature; the answer's `method` says
+            which it was, "mixed" where it was both.
         samples, widen, defensive: of `importance`; steps, chains: of `annealed`; tolerance: of `quadrature`, nats.
         generator: of the draws, on the model's device; None takes torch's own.
         progress: told the share that is done, 0 to 1.
@@ -75,11 +76,14 @@ def log_evidence(
     check_proposal(samples, widen, defensive)
     check_annealing(steps, chains)
     if chosen == "quadrature":
-        try:
-            return quadrature(model, x, tolerance=tolerance, progress=tell)
-        except QuadratureError:
-            if method == "quadrature":
-                raise
+        found = quadrature(model, x, tolerance=tolerance, partial=method != "quadrature", progress=tell)
+        failed = found.error.isinf()
+        if not failed.any():
+            return found
+        other = importance(model, x[failed], samples=samples, widen=widen, defensive=defensive, generator=generator)
+        value, error = found.value.clone(), found.error.clone()
+        value[failed], error[failed] = other.value, other.error
+        return Evidence(value, error, "importance" if failed.all() else "mixed")
     if chosen == "annealed":
         return annealed(model, x, steps=steps, chains=chains, generator=generator, progress=tell)
     return importance(model, x, samples=samples, widen=widen, defensive=defensive, generator=generator, progress=tell)

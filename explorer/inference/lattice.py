@@ -9,7 +9,9 @@ narrower than the spacing must cells be cut finer (`quadrature`).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -25,6 +27,7 @@ NODES_1D = 4_096
 MOST_OPERATIONS = 60_000_000_000  # multiply-adds
 MOST_VALUES = 1 << 25
 LEAST_SIDE = 24
+MOST_NODES = 400_000  # of a lattice made wider
 # How far beyond the codes, in prior scales, and what of the prior is covered at least.
 MARGIN = 0.5
 PRIOR = 3.5
@@ -40,18 +43,44 @@ class Lattice:
 
     Attributes:
         origin: (d,), float64, of the node (0, 0); step: h, the same along every axis.
-        sides: nodes along each axis; node (i, j) is number i * sides[1] + j.
+        sides: nodes along each axis; node (i, j) is number (i - first[0]) * sides[1] + j - first[1].
         decoded: the decoder's answers at the nodes, in that order.
+        first: the least coordinate along each axis: below zero in a lattice made wider.
     """
 
     origin: Tensor
     step: float
     sides: tuple[int, ...]
     decoded: Decoded
+    first: tuple[int, ...]
 
     @property
     def dimensions(self) -> int:
         return len(self.sides)
+
+    @cached_property
+    def index(self) -> Tensor:
+        """The nodes' integer coordinates (k, d), in their order."""
+        axes = [torch.arange(first, first + side) for first, side in zip(self.first, self.sides, strict=True)]
+        return torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, self.dimensions)
+
+    def holds(self, index: Tensor) -> Tensor:
+        """Whether cells (k, d) are nodes of this lattice (k,)."""
+        low = torch.tensor(self.first)
+        return ((index >= low) & (index < low + torch.tensor(self.sides))).all(1)
+
+    def wider(self, share: float) -> Lattice:
+        """The same lattice with this share of its extent added on every side: a cell keeps its coordinates.
+
+        Raises:
+            QuadratureError: it would have more than MOST_NODES nodes.
+        """
+        more = [max(1, round(share * side)) for side in self.sides]
+        sides = tuple(side + 2 * by for side, by in zip(self.sides, more, strict=True))
+        if math.prod(sides) > MOST_NODES or math.prod(sides) * self.decoded.model.config.pixels > 4 * MOST_VALUES:
+            raise QuadratureError("Posteriors reach too far out for quadrature: use importance sampling.")
+        first = tuple(low - by for low, by in zip(self.first, more, strict=True))
+        return _decoded(self.decoded.model, self.origin, self.step, sides, first)
 
     def place(self, index: Tensor, level: int = 0) -> Tensor:
         """z (k, d) of integer coordinates (k, d) on the lattice cut 3^level times finer."""
@@ -74,9 +103,12 @@ def make_lattice(model: VAE, low: Tensor, high: Tensor, nodes: int) -> Lattice:
     extent = high - low
     step = (extent.prod().item() / nodes) ** (1 / d)
     sides = tuple(int(n) + 1 for n in (extent / step).ceil().tolist())
-    axes = [torch.arange(n, dtype=torch.float64) for n in sides]
-    index = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, d)
-    return Lattice(low, step, sides, decode(model, low + step * index))
+    return _decoded(model, low, step, sides, (0,) * d)
+
+
+def _decoded(model: VAE, origin: Tensor, step: float, sides: tuple[int, ...], first: tuple[int, ...]) -> Lattice:
+    empty = Lattice(origin, step, sides, decode(model, origin[None]), first)
+    return Lattice(origin, step, sides, decode(model, empty.place(empty.index)), first)
 
 
 def fitted_lattice(model: VAE, loc: Tensor | None = None) -> Lattice:

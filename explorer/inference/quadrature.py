@@ -10,6 +10,7 @@ cells share the decoding.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -31,7 +32,13 @@ MOST_LEVELS = 6
 CHUNK = 100  # images looked at together
 TOGETHER = 24_000  # nodes decoded together for images that share them
 ROUNDS = 100  # of growth beyond the lattice
-REACH = 3
+REACH = 3  # cells that one round grows at least
+REACH_PART = 40  # or this part of the lattice's longer side
+MOST_CELLS = 400_000
+# So many images whose mass runs over the lattice's edge get a wider one together, else each is grown alone.
+MANY = 8
+WIDER = 0.35  # of the lattice's extent, added on every side
+MOST_WIDER = 3
 # Where the cells themselves are wanted, at least so many: enough to draw a region's border by.
 LEAST_CELLS = 500
 
@@ -45,6 +52,7 @@ class Cells:
         value, error: log p(x) and its numerical error, nats.
         slack: how much higher than its nodes a peak may be, nats.
         also: further cells that may carry mass (m, d).
+        spills: whether mass lies at the lattice's edge or beyond, so that some of it is not among the cells.
     """
 
     index: Tensor
@@ -54,6 +62,7 @@ class Cells:
     error: float
     slack: float
     also: Tensor
+    spills: bool = False
 
     def peak(self, lattice: Lattice) -> Tensor:
         """z of the highest cell (d,)."""
@@ -67,6 +76,7 @@ def quadrature(
     *,
     tolerance: float = TOLERANCE,
     lattice: Lattice | None = None,
+    partial: bool = False,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Evidence:
     """log p(x) of many images, each to within a tolerance.
@@ -75,13 +85,14 @@ def quadrature(
         x: (batch, c, h, w), as the likelihood sees them.
         tolerance: of the estimated numerical error, nats.
         lattice: of this very model; None fits one to x.
+        partial: images for which it is not possible get NaN with an infinite error, instead of the exception.
         progress: told the share that is done, 0 to 1.
 
     Raises:
         QuadratureError: more than two latent dimensions, or a posterior too narrow or too far out.
     """
     value, error = torch.empty(2, len(x), dtype=torch.float64)
-    for done, (row, cells) in enumerate(integrated(model, x, tolerance, lattice), 1):
+    for done, (row, cells) in enumerate(integrated(model, x, tolerance, lattice, partial=partial), 1):
         value[row], error[row] = cells.value, cells.error
         progress(done / len(x))
     return Evidence(value, error, "quadrature")
@@ -99,12 +110,20 @@ def mass_of(model: VAE, x: Tensor, *, tolerance: float = TOLERANCE, lattice: Lat
 
 
 def integrated(
-    model: VAE, x: Tensor, tolerance: float, lattice: Lattice | None, keep: bool = False
+    model: VAE,
+    x: Tensor,
+    tolerance: float,
+    lattice: Lattice | None,
+    *,
+    keep: bool = False,
+    partial: bool = False,
 ) -> Iterator[tuple[int, Cells]]:
     """Every image's row and cells, as they are done: not in the images' order.
 
     Args:
         keep: see to it that at least LEAST_CELLS cells of each image are known.
+        partial: an image for which quadrature is not possible has no cells and an infinite error, instead of
+            the exception.
 
     Raises:
         QuadratureError: as `quadrature`.
@@ -116,22 +135,22 @@ def integrated(
     loc = torch.cat([model.posterior(part.to(next(model.parameters()).device)).mean.cpu() for part in x.split(1_000)])
     lattice = lattice or fitted_lattice(model, loc)
     waiting: list[tuple[int, Cells]] = []
-    for first in range(0, len(x), CHUNK):
-        rows = range(first, min(first + CHUNK, len(x)))
-        for row, cells in zip(
-            rows, _surveyed(model, x[first : rows.stop], loc[first : rows.stop], lattice), strict=True
-        ):
-            if cells.error <= tolerance and not (keep and len(cells.index) < LEAST_CELLS):
-                yield row, cells
-            else:
-                waiting.append((row, cells))
+    for row, cells in _first_looks(model, x, loc, lattice, partial):
+        possible = cells.level >= 0
+        if not possible or (cells.error <= tolerance and not (keep and len(cells.index) < LEAST_CELLS)):
+            yield row, cells
+        else:
+            waiting.append((row, cells))
     while waiting:
         level = waiting[0][1].level + 1
         if level > MOST_LEVELS:
-            raise QuadratureError(
-                f"The posterior of {len(waiting)} of {len(x)} images is narrower than quadrature can follow: "
-                "use importance sampling."
-            )
+            if not partial:
+                raise QuadratureError(
+                    f"The posterior of {len(waiting)} of {len(x)} images is narrower than quadrature can follow: "
+                    "use importance sampling."
+                )
+            yield from ((row, _none(lattice)) for row, _ in waiting)
+            return
         finer: list[tuple[int, Cells]] = []
         for group in _groups(waiting):
             index = parts(unique(torch.cat([part for _, cells in group for part in (cells.index, cells.also)])))
@@ -149,30 +168,58 @@ def integrated(
         waiting = finer
 
 
-def _surveyed(model: VAE, x: Tensor, loc: Tensor, lattice: Lattice) -> Iterator[Cells]:
-    """A first look at some images on the lattice itself: the cells within DEPTH of each one's highest."""
+def _none(lattice: Lattice) -> Cells:
+    nothing = lattice.index[:0]
+    return Cells(nothing, torch.empty(0, dtype=torch.float64), -1, math.nan, math.inf, 0.0, nothing)
+
+
+def _first_looks(model: VAE, x: Tensor, loc: Tensor, lattice: Lattice, partial: bool) -> Iterator[tuple[int, Cells]]:
+    """Every image's cells on the lattice itself; those whose mass runs over its edge on a wider one, or grown."""
+    rows = torch.arange(len(x))
+    for widened in range(MOST_WIDER + 1):
+        spilt: list[tuple[int, Cells]] = []
+        for part in rows.split(CHUNK):
+            for row, cells in zip(part.tolist(), _surveyed(x[part], loc[part], lattice), strict=True):
+                if cells.spills:
+                    spilt.append((row, cells))
+                else:
+                    yield row, cells
+        if len(spilt) < MANY or widened == MOST_WIDER:
+            break
+        try:
+            lattice = lattice.wider(WIDER)
+        except QuadratureError:
+            break
+        rows = torch.tensor([row for row, _ in spilt])
+    for row, cells in spilt:
+        try:
+            yield row, _grown(model, x[row : row + 1], cells, lattice)
+        except QuadratureError:
+            if not partial:
+                raise
+            yield row, _none(lattice)
+
+
+def _surveyed(x: Tensor, loc: Tensor, lattice: Lattice) -> Iterator[Cells]:
+    """A first look at some images: the cells within DEPTH of each one's highest."""
     log_joint = lattice.decoded.log_joint(x)
-    d = lattice.dimensions
-    grid = torch.stack(torch.meshgrid(*[torch.arange(n) for n in lattice.sides], indexing="ij"), -1).reshape(-1, d)
+    index = lattice.index
+    low = torch.tensor(lattice.first)
     top, at = log_joint.max(1)
-    slack = _curvature(log_joint, grid[at], lattice.sides)
+    slack = _curvature(log_joint, index[at] - low, lattice.sides)
     active = log_joint > (top - DEPTH - slack)[:, None]
     any_ = active.any(0)
-    value, error = rectangle(grid[any_], log_joint[:, any_], lattice.step)
-    sides = torch.tensor(lattice.sides)
-    edge = ((grid == 0) | (grid == sides - 1)).any(1)
+    value, error = rectangle(index[any_], log_joint[:, any_], lattice.step)
+    edge = ((index == low) | (index == low + torch.tensor(lattice.sides) - 1)).any(1)
     spills = (active & edge).any(1)
     # The encoder's mean counts too: a peak between nodes may not show in their values.
     near = ((loc.double() - lattice.origin) / lattice.step).round().long()
+    spills |= ~lattice.holds(near)
     for i in range(len(x)):
         held = active[i].nonzero().squeeze(1)
-        index, values = grid[held], log_joint[i, held]
         result = value[i].item(), error[i].item(), slack[i].item()
-        if spills[i] or not ((near[i] >= 0) & (near[i] < sides)).all():
-            index, values = _grown(model, x[i : i + 1], torch.cat([index, near[i : i + 1]]), lattice, slack[i].item())
-            (grown,), (uncertain,) = rectangle(index, values[None], lattice.step)
-            result = grown.item(), uncertain.item(), slack[i].item()
-        yield Cells(index, values, 0, *result, without(around(near[i : i + 1], 2), index))
+        also = without(around(near[i : i + 1], 2), index[held])
+        yield Cells(index[held], log_joint[i, held], 0, *result, also, bool(spills[i]))
 
 
 def _curvature(log_joint: Tensor, at: Tensor, sides: tuple[int, ...]) -> Tensor:
@@ -188,19 +235,27 @@ def _curvature(log_joint: Tensor, at: Tensor, sides: tuple[int, ...]) -> Tensor:
     return sharpest.clamp(0, MOST_CURVATURE)
 
 
-def _grown(model: VAE, x: Tensor, start: Tensor, lattice: Lattice, slack: float) -> tuple[Tensor, Tensor]:
+def _grown(model: VAE, x: Tensor, cells: Cells, lattice: Lattice) -> Cells:
     """All cells of one image that carry mass, found from some of them outwards, also beyond the lattice.
 
     Raises:
         QuadratureError: they go on and on.
     """
-    index = around(start, REACH)
+    reach = max(REACH, max(lattice.sides) // REACH_PART)
+    index = around(torch.cat([cells.index, cells.also]), REACH)
     values = log_joint_at(model, lattice.place(index), x)[0]
+    frontier = torch.ones(len(index), dtype=torch.bool)
     for _ in range(ROUNDS):
-        held = index[values > values.amax() - DEPTH - slack]
-        new = without(around(held, REACH), index)
+        floor = values.amax() - DEPTH - cells.slack
+        new = without(around(index[frontier & (values > floor)], reach), index)
         if not len(new):
-            return index, values
+            kept = values > floor
+            index, values = index[kept], values[kept]
+            (value,), (error,) = rectangle(index, values[None], lattice.step)
+            return Cells(index, values, 0, value.item(), error.item(), cells.slack, index[:0])
+        if len(index) + len(new) > MOST_CELLS:
+            break
+        frontier = torch.cat([torch.zeros(len(index), dtype=torch.bool), torch.ones(len(new), dtype=torch.bool)])
         index = torch.cat([index, new])
         values = torch.cat([values, log_joint_at(model, lattice.place(new), x)[0]])
     raise QuadratureError("The posterior of an image reaches too far out for quadrature: use importance sampling.")

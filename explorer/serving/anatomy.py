@@ -71,7 +71,7 @@ def pack_evidence(space: Space, image: Image) -> bytes:
             space.checkpoint.model, image.x, method="importance", samples=SAMPLES, generator=generator
         )
         assert estimate.effective_samples is not None
-        return _packed(
+        return packed(
             {
                 "method": "importance",
                 "value": estimate.value.item(),
@@ -81,7 +81,7 @@ def pack_evidence(space: Space, image: Image) -> bytes:
                 "why": str(error),
             }
         )
-    return _packed(
+    return packed(
         {
             "method": "quadrature",
             "value": posterior.log_evidence,
@@ -99,7 +99,7 @@ def pack_evidence(space: Space, image: Image) -> bytes:
     )
 
 
-def _packed(facts: dict[str, Any], tail: bytes = b"") -> bytes:
+def packed(facts: dict[str, Any], tail: bytes = b"") -> bytes:
     text = json.dumps(facts, allow_nan=False).encode()
     text += b" " * (-len(text) % 4)
     return struct.pack("<I", len(text)) + text + tail

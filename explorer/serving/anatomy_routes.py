@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from .anatomy import best_of, gradient_of, kl_of, pack_evidence
 from .asking import GONE, answers
 from .blobs import Blob, make_blob
+from .gaps import pack_gaps
 from .kept import Kept
 from .manifest import PREFIX
 from .space import SPACES, Space
@@ -52,6 +53,18 @@ async def units(request: Request) -> Response:
     return blob.response()
 
 
+async def gaps(request: Request) -> Response:
+    """The gaps that were measured over the images of a space."""
+    space = SPACES.by_key(request.path_params["key"])
+    if space is None:
+        return PlainTextResponse(GONE, 404)
+    packed = await run_in_threadpool(pack_gaps, space)
+    if packed is None:
+        return PlainTextResponse("The gaps of this model's images have not been measured.", 404)
+    # Under the same key there can be more images tomorrow.
+    return Response(packed, media_type="application/octet-stream", headers={"Cache-Control": "no-cache"})
+
+
 def _drawn_evidence(space: Space, state: Any) -> bytes:
     if not isinstance(state, dict):
         raise BadState("The state must be an object.")
@@ -77,5 +90,6 @@ def anatomy_routes() -> list[BaseRoute]:
     return [
         Route(f"{PREFIX}/evidence/{{key}}/{{image}}.bin", evidence),
         Route(f"{PREFIX}/units/{{key}}.json", units),
+        Route(f"{PREFIX}/gaps/{{key}}.bin", gaps),
         *(Route(f"{PREFIX}/{name}/{{key}}", answers(function), methods=["POST"]) for name, function in asked.items()),
     ]

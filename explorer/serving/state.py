@@ -63,7 +63,7 @@ def image_of(space: Space, index: Any) -> Image:
     return Image(x, latents.loc[index], latents.scale[index], (space.key, index))
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference_mode: gradients are taken at what is made here
 def drawn_image(space: Space, pixels: bytes) -> Image:
     """An image from its pixels: one byte each, times `white` as in `Latents`.
 

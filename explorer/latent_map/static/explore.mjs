@@ -299,6 +299,12 @@ export class Explore {
     return this.plot.zoomTo(zoomRange(this.plane, this.anchor, this.state));
   }
 
+  /** The pad comes or goes; it comes with the whole map, over which q will wander. */
+  toggleSketch() {
+    if (!this.sketching.open && this.state.zoom) this.view.pressZoom();
+    return this.sketching.toggle().catch((error) => this.trouble(error));
+  }
+
   toggleZoom() {
     this.state.zoom = !this.state.zoom;
     writeUrl(this.manifest, this.state);

@@ -7,7 +7,7 @@ import { Panel } from './panel.mjs';
 import { words } from './words.mjs';
 
 export class View {
-  /** @param actions what the buttons do: setMode, toggleLayer, toggleClass, toggleZoom, choose, step, returnToEncoder, sketching */
+  /** @param actions what the buttons do: setMode, toggleLayer, toggleClass, toggleZoom, toggleSketch, choose, step, returnToEncoder */
   constructor(root, manifest, state, notices, actions) {
     this.root = root;
     this.manifest = manifest;
@@ -67,11 +67,13 @@ export class View {
   }
 
   zoomButton() {
-    const node = this.button(words.zoom, { 'data-testid': 'zoom', 'aria-pressed': this.state.zoom }, () => {
-      this.actions.toggleZoom();
-      node.setAttribute('aria-pressed', this.actions.state.zoom);
-    });
-    return node;
+    this.zoom = this.button(words.zoom, { 'data-testid': 'zoom', 'aria-pressed': this.state.zoom }, () => this.pressZoom());
+    return this.zoom;
+  }
+
+  pressZoom() {
+    this.actions.toggleZoom();
+    this.zoom.setAttribute('aria-pressed', this.actions.state.zoom);
   }
 
   legend() {
@@ -102,7 +104,7 @@ export class View {
       h('span', {}, words.chosen), this.button(['‹', words.previous], { 'aria-label': words.previous }, step(-1)), this.number,
       this.button(['›', words.next], { 'aria-label': words.next }, step(1)), this.label,
       this.button(words.another, {}, () => this.actions.choose(Math.floor(Math.random() * this.manifest.count))),
-      this.button(words.draw, { 'data-testid': 'draw' }, () => this.actions.sketching.toggle()));
+      this.button(words.draw, { 'data-testid': 'draw' }, () => this.actions.toggleSketch()));
   }
 
   card() {
