@@ -1,9 +1,10 @@
 """Dragging, measured with the real mouse: frames, delay from move to painted, share of moves decoded.
 
-    python -m tests.benchmarks.drag [--moves 300] [--model mnist-2d] [--training] [--json]
+    python -m tests.benchmarks.drag [--moves 300] [--model mnist-2d] [--training] [--anatomy] [--json]
 
 For each of 10,000 and 70,000 points, in point mode, in Gaussian mode, and on a scale's handle;
-with --training while the worker of the same server trains a model.
+with --training while the worker of the same server trains a model; with --anatomy on the page of the
+ELBO, in Gaussian mode with every layer on, under each of its tabs.
 """
 
 from __future__ import annotations
@@ -72,10 +73,20 @@ def line(reach: float):
     return lambda t: (reach * math.sin(2 * math.pi * t) ** 2, 0.0)
 
 
+# Address, handle, path.
 CASES = {
-    "point": ("point", "latent-handle", circle(120)),
-    "gaussian, mean": ("gaussian", "latent-handle", circle(120)),
-    "gaussian, scale": ("gaussian", "latent-scale-0", line(90)),
+    "point": ("/?mode=point", "latent-handle", circle(120)),
+    "gaussian, mean": ("/?mode=gaussian", "latent-handle", circle(120)),
+    "gaussian, scale": ("/?mode=gaussian", "latent-scale-0", line(90)),
+}
+LAYERS = "layers=manifold,prior,posterior"
+ANATOMY = {
+    **{
+        f"ELBO page, {tab or 'game'}": (f"/elbo?{LAYERS}&zoom=map&tab={tab}", "latent-handle", circle(120))
+        for tab in ("", "derivation", "ladder", "units", "gaps")
+    },
+    "ELBO page, game, scale": (f"/elbo?{LAYERS}&zoom=map", "latent-scale-0", line(90)),
+    "ELBO page, game, zoomed in": (f"/elbo?{LAYERS}&zoom=q", "latent-handle", circle(120)),
 }
 
 
@@ -86,15 +97,17 @@ def main() -> None:
     parser.add_argument("--points", nargs="*", default=["test", "all"])
     parser.add_argument("--engine", default="browser")
     parser.add_argument("--training", action="store_true", help="while a run trains beside it")
+    parser.add_argument("--anatomy", action="store_true", help="on the page of the ELBO, every layer on")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     results = {}
     with serving(training=args.training) as (address, beside), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGS)
         for points in args.points:
-            for name, (mode, handle, path) in CASES.items():
+            for name, (where, handle, path) in (ANATOMY if args.anatomy else CASES).items():
                 page = browser.new_page(viewport={"width": 1280, "height": 800})
-                page.goto(f"{address}/?model={args.model}&points={points}&mode={mode}&engine={args.engine}&at=0.5,0.2")
+                at = "" if "zoom=q" in where else "&at=0.5,0.2"
+                page.goto(f"{address}{where}&model={args.model}&points={points}&engine={args.engine}{at}")
                 page.wait_for_selector(READY, timeout=60_000)
                 count = page.evaluate("() => document.querySelector('[data-testid=image-number]').max")
                 page.wait_for_timeout(1_500)

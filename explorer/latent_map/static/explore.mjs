@@ -147,6 +147,7 @@ export class Explore {
   }
 
   setAnchor(anchor) {
+    this.expected?.(null);
     this.anchor = anchor;
     this.state.image = anchor.index;
     this.state.drawn = anchor.address ?? null;
@@ -185,6 +186,7 @@ export class Explore {
   move(change, event) {
     Object.assign(this.state, change);
     this.torch.cancel();
+    this.expected?.(null);
     this.hovered = undefined;
     // The decoder works in its own thread while this one draws.
     this.live.push(this.request('live', event));
@@ -207,12 +209,16 @@ export class Explore {
       this.view.calm();
       this.last = { request, ...result };
       this.announce('terms');
-      if (request.rule === 'rest') this.torch.settle(request, result.terms);
+      if (request.rule === 'rest') {
+        if (this.atEncoder(request)) this.expected?.(result);
+        this.torch.settle(request, result.terms);
+      }
       if (request.began !== undefined) {
         this.root.dispatchEvent(new CustomEvent('latent-map-painted', { detail: { began: request.began, painted: performance.now() } }));
       }
     } catch (error) {
       if (error instanceof Stale) return;
+      this.expected?.(null);
       if (request.rule === 'rest') this.torch.settle(request); // so that torch's answer need not wait
       this.trouble(error);
     }
@@ -243,9 +249,12 @@ export class Explore {
     const stale = () => this.gone || anchor !== this.anchor || mode !== this.state.mode;
     try {
       const at = { ...this.encoderAt(), mode };
+      // The q on screen may be the encoder's own: then its terms at rest, which are on their way, are these.
+      const coming = fine && this.atEncoder(this.state) ? this.expectRest() : null;
       // Also with the few nodes of a drag, so that like is compared with like.
       const live = await evaluate(this.engine, this.plane, anchor, at, this.rules.live, stale);
-      const rest = fine ? await evaluateAtRest(this.engine, this.plane, anchor, at, this.rules, stale) : live;
+      const own = () => evaluateAtRest(this.engine, this.plane, anchor, at, this.rules, stale);
+      const rest = fine ? (await coming) ?? (await own()) : live;
       if (!stale()) this.view.panel.showEncoder({ rest: rest.terms, live: live.terms });
       if (!stale()) this.announce('encoder');
     } catch (error) {
@@ -253,10 +262,22 @@ export class Explore {
     }
   }
 
+  atEncoder({ u, sigma }) {
+    const encoder = this.encoderAt();
+    return `${u}` === `${encoder.u}` && `${sigma}` === `${encoder.sigma}`;
+  }
+
+  /** The next terms at rest of the encoder's q; null as soon as something else is on screen. */
+  expectRest() {
+    this.expected?.(null);
+    return new Promise((resolve) => { this.expected = resolve; });
+  }
+
   /** Another anchor: the handle goes to its posterior. */
   async choose(index) {
     const wanted = (this.wanted = Math.min(Math.max(Math.round(index) || 0, 0), this.manifest.count - 1));
     try {
+      this.weighing.begin(wanted).catch(() => {}); // said when it is awaited
       const anchor = await this.anchorOf(wanted);
       if (this.gone || wanted !== this.wanted) return;
       this.weighing.clear();

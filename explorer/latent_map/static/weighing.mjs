@@ -15,7 +15,7 @@ export class Weighing {
   constructor(scene) {
     this.scene = scene;
     this.layer = new PosteriorLayer(scene.plot);
-    this.known = new Map(); // by an image's number: choosing it again is immediate
+    this.known = new Map(); // promises by an image's number: choosing it again is immediate
   }
 
   /** A new anchor, or one that is being drawn (`rough`): what was known of another is gone. */
@@ -31,10 +31,8 @@ export class Weighing {
         return;
       }
       if (rough) return;
-      const known = this.known.get(anchor.index);
-      const evidence = known ?? (await fetchEvidence(this.scene.manifest, anchor, signal));
+      const evidence = await (anchor.pixels ? fetchEvidence(this.scene.manifest, anchor, signal) : this.begin(anchor.index));
       if (stale()) return;
-      if (!anchor.pixels) this.keep(anchor.index, evidence);
       this.show(anchor, evidence);
       if (larger && this.layer.visible) await this.slice(anchor, stale);
     } catch (error) {
@@ -43,15 +41,22 @@ export class Weighing {
     }
   }
 
-  keep(index, evidence) {
-    this.known.set(index, evidence);
-    if (this.known.size > KEPT) this.known.delete(this.known.keys().next().value);
+  /** Asks for an image of the data set, as soon as it is known that somebody wants it; once for all. */
+  begin(index) {
+    if (!this.known.has(index)) {
+      const asking = fetchEvidence(this.scene.manifest, { index });
+      asking.catch(() => this.known.delete(index)); // tried again the next time
+      this.known.set(index, asking);
+      if (this.known.size > KEPT) this.known.delete(this.known.keys().next().value);
+    }
+    return this.known.get(index);
   }
 
   show(anchor, evidence) {
     anchor.evidence = evidence;
     this.scene.panel.showEvidence(evidence);
     this.layer.show(evidence.grid ?? null);
+    this.layer.element.dataset.image = anchor.index ?? 'drawn';
     this.scene.announce('evidence');
   }
 

@@ -15,7 +15,7 @@ export class Derivation {
     this.scene = scene;
     this.lines = h('ol', { class: 'lx-derivation', 'data-testid': 'derivation' });
     this.check = h('p', { class: 'lx-check', 'data-testid': 'identity-check', role: 'status' });
-    this.element = h('div', { class: 'lx-identity' }, h('p', {}, words.derivation.intro), this.lines, this.check);
+    this.element = h('div', { class: 'lx-identity' }, this.check, this.lines);
     this.rows = Object.fromEntries(LINES.map(([name, formula]) => {
       const numbers = h('span', { class: 'lx-line-numbers', 'data-testid': `line-${name}` });
       const row = h('li', { title: words.derivation.reasons[name] }, h('span', { class: 'lx-line-formula' }, ...formula()), numbers);

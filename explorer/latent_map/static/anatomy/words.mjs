@@ -50,7 +50,6 @@ export const words = {
     },
   },
   derivation: {
-    intro: 'For any q with the posterior’s support. Every line has the same value:',
     reasons: {
       marginal: 'the marginal: z summed out',
       bayes: 'Bayes’ rule, p(x) = p(x,z) / p(z|x), whatever z; averaged over q',
