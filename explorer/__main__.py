@@ -1,4 +1,4 @@
-"""python -m explorer [serve | train | evaluate | export | import]: `serve` where no command is named."""
+"""python -m explorer [serve | train | evaluate | gaps | export | import]: `serve` where no command is named."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ COMMANDS = {
     "train": "train",
     "worker": "worker",
     "evaluate": "evaluate",
+    "gaps": "gaps",
     "export": "export_onnx",
     "import": "import_model",
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from .card import write_card
 from .checkpoint import load_checkpoint
@@ -13,9 +15,17 @@ from .datasets import Dataset
 from .datasets.binarise import repeatable
 from .export import export_decoder
 from .gallery import Gallery, save_gallery
+from .gap_table import save_gaps
 from .inference.evaluation import Evaluation, evaluate
+from .inference.survey import SAMPLES, Survey, affordable, survey
+from .models import VAE
 
 GALLERY_IMAGES = 1_000
+GAP_IMAGES = 500
+# Of the gaps' survey, half a minute to a minute on one core: a costly decoder gets fewer images, or so few that there
+# is nothing to see.
+GAP_OPERATIONS = 1.4e12
+LEAST_GAP_IMAGES = 10
 
 
 def publish(
@@ -27,6 +37,7 @@ def publish(
     device: torch.device,
     samples: int = 16,
     evidence_images: int = 200,
+    gap_images: int = GAP_IMAGES,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Evaluation:
     """Measures the checkpoint in `folder` on a test split, and writes what goes with it.
@@ -35,7 +46,8 @@ def publish(
         test: whose first images become the gallery.
         name: of the model, on its card; command: the line that makes it again.
         samples, evidence_images: see `inference.evaluation.evaluate`.
-        progress: told the share of the measuring that is done, 0 to 1.
+        gap_images: how many of the first images get their gaps measured, at most: see `inference.survey`.
+        progress: told the share of the measuring that is done, 0 to 1, first for the test numbers, then for the gaps.
 
     Returns:
         The numbers of the weights as they are stored, rounded.
@@ -44,6 +56,29 @@ def publish(
     checkpoint = load_checkpoint(folder, device=device)
     x = repeatable(test.images, checkpoint.config.training.binarisation)
     evaluation = evaluate(checkpoint.model, x, samples=samples, evidence_images=evidence_images, progress=progress)
+    _survey(folder, checkpoint.model, x[:gap_images], checkpoint.config.training.binarisation, progress)
     export_decoder(checkpoint.model.cpu(), folder)
     write_card(folder, name, checkpoint.config, evaluation, command)
     return evaluation
+
+
+def _survey(folder: Path, model: VAE, x: Tensor, binarisation: str, progress: Callable[[float], None]) -> None:
+    """Makes gaps.safetensors. A model is none the worse without, so that what fails is logged and no more."""
+    most = affordable(model, GAP_OPERATIONS)
+    x = x[:most]
+    if not len(x) or most < LEAST_GAP_IMAGES:
+        return
+    try:
+        found = survey(model, x, progress=progress)
+        save_gaps(folder, model, x, found, binarisation=binarisation, made=how_surveyed(found))
+    except (ValueError, RuntimeError) as error:
+        logging.getLogger("explorer").warning("The gaps of the model in %s were not measured: %s", folder, error)
+
+
+def how_surveyed(found: Survey) -> str:
+    """By what log p(x) was estimated, in words."""
+    exact = int(found.exact.sum())
+    by_draws = f"by importance sampling from the best Gaussian, {SAMPLES:,} draws"
+    if exact == len(found):
+        return "by quadrature"
+    return by_draws if not exact else f"by quadrature for {exact:,} images, {by_draws} for {len(found) - exact:,}"

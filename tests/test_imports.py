@@ -37,9 +37,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"config", "device", "datasets", "models", "inference", "checkpoint"},
     "gallery": {"checkpoint"},
     "export": {"checkpoint", "models"},
+    "gap_table": {"checkpoint", "inference", "models"},
     "card": {"checkpoint", "config", "inference"},
     "recipes": {"config", "models"},
-    "publish": {"card", "checkpoint", "datasets", "export", "gallery", "inference"},
+    "publish": {"card", "checkpoint", "datasets", "export", "gallery", "gap_table", "inference", "models"},
     "registry": {"card", "checkpoint", "datasets"},
     "latents": {"datasets", "models"},
     "projection": set(),
@@ -51,12 +52,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "comparable": {"card", "config"},
     "runs": {"checkpoint", "comparable", "config", "datasets", "jobs", "registry", "settings"},
     "transfer": {
-        *("archives", "card", "checkpoint", "config", "datasets", "export", "gallery", "jobs", "names", "registry"),
+        *("archives", "card", "checkpoint", "config", "datasets", "export", "gallery", "gap_table", "jobs", "names"),
+        "registry",
     },
     "explorer": {"models", "registry"},  # explorer/__init__.py
     "latent_map": set(),
     "serving": {
-        *("card", "checkpoint", "config", "datasets", "device", "export", "gallery", "inference"),
+        *("card", "checkpoint", "config", "datasets", "device", "export", "gallery", "gap_table", "inference"),
         *("jobs", "latents", "latent_map", "models", "projection", "registry", "training", "transfer", "view"),
     },
     "session": {
@@ -67,7 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "navigation": set(),
     "app": {"datasets", "jobs", "serving"},
     "commands": {
-        *("card", "checkpoint", "config", "datasets", "device", "export", "gallery", "inference"),
+        *("card", "checkpoint", "config", "datasets", "device", "export", "gallery", "gap_table", "inference"),
         *("jobs", "models", "publish", "recipes", "registry", "serving", "training", "transfer"),
     },
     "__main__": {"commands"},
@@ -78,7 +80,7 @@ EXCEPTIONS = {("serving/server.py", "app")}
 HEADLESS = {
     *("jobs", "publish", "recipes", "settings", "comparable", "runs", "names"),
     *("models", "inference", "training", "checkpoint", "latents", "datasets", "config"),
-    *("device", "export", "gallery", "registry", "card", "projection", "view", "archives", "transfer"),
+    *("device", "export", "gallery", "gap_table", "registry", "card", "projection", "view", "archives", "transfer"),
 }
 SCREEN = {"streamlit", "plotly", "umap"}
 SLOW_TO_IMPORT = {"umap", "sklearn", "torchvision"}

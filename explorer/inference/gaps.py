@@ -26,6 +26,7 @@ from .rules import Rule, gaussian_rule
 FAMILIES = ("diagonal", "full")
 STEPS = 40
 NODES = {1: 24, 2: 100, 0: 256}  # of the climb, by latent size (0: any other)
+COARSE = {1: 10, 2: 25}  # of its beginning
 FINE = {1: 128, 2: 32**2, 0: 4_096}  # of the ELBO that is reported
 LEAST_PRECISION = 0.05  # of the prior's; a step may not widen q beyond
 VALUES = 1 << 22
@@ -67,21 +68,38 @@ def best_gaussian(
     Raises:
         ValueError: an unknown family.
     """
-    if family not in FAMILIES:
-        raise ValueError(f"The family {family!r} is unknown: choose diagonal or full.")
-    rule = rule_for(model.config.latent, fine=False)
-    size = max(1, VALUES // (len(rule) * model.config.pixels))
-    parts = [
-        _climb(model, *chunk, rule, family, steps)
-        for chunk in zip(x.split(size), loc.split(size), factor.split(size), strict=True)
-    ]
     fine = rule_for(model.config.latent, fine=True)
-    found = measured(model, x, torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts]), fine)
+    found = measured(model, x, *climbed(model, x, loc, factor, family=family, steps=steps), fine)
     began = measured(model, x, loc, factor, fine)
     better = found.elbo >= began.elbo
     keep = lambda a, b: torch.where(better.view(-1, *[1] * (a.dim() - 1)), a, b)  # noqa: E731
     error = None if found.error is None else keep(found.error, began.error)
     return Gaussians(keep(found.loc, began.loc), keep(found.factor, began.factor), keep(found.elbo, began.elbo), error)
+
+
+def climbed(
+    model: VAE, x: Tensor, loc: Tensor, factor: Tensor, *, family: str = "diagonal", steps: int = STEPS
+) -> tuple[Tensor, Tensor]:
+    """Where `best_gaussian` climbs to, m (batch, d) and F (batch, d, d), with nothing measured yet.
+
+    Raises:
+        ValueError: an unknown family.
+    """
+    if family not in FAMILIES:
+        raise ValueError(f"The family {family!r} is unknown: choose diagonal or full.")
+    d = model.config.latent
+    rules = [rule_for(d, fine=False)]
+    if d in COARSE:
+        # Most of the way is as well found by few nodes.
+        rules.insert(0, gaussian_rule(d, COARSE[d]))
+    for rule in rules:
+        size = max(1, VALUES // (len(rule) * model.config.pixels))
+        parts = [
+            _climb(model, *chunk, rule, family, steps)
+            for chunk in zip(x.split(size), loc.split(size), factor.split(size), strict=True)
+        ]
+        loc, factor = (torch.cat(part) for part in zip(*parts, strict=True))
+    return loc, factor
 
 
 @torch.inference_mode()
@@ -129,16 +147,17 @@ def _moments(model: VAE, x: Tensor, loc: Tensor, factor: Tensor, rule: Rule) -> 
 def _climb(
     model: VAE, x: Tensor, loc: Tensor, factor: Tensor, rule: Rule, family: str, steps: int
 ) -> tuple[Tensor, Tensor]:
-    """Natural-gradient steps, each taken back and halved where the ELBO fell."""
+    """Natural-gradient steps, each taken back and halved where the ELBO fell, until an image's ELBO stands still."""
     loc, factor = loc.double().cpu().clone(), factor.double().cpu().clone()
-    d = loc.shape[1]
-    eye = torch.eye(d, dtype=torch.float64)
+    eye = torch.eye(loc.shape[1], dtype=torch.float64)
     if family == "diagonal":
         factor = factor.square().sum(2).sqrt().diag_embed()
+    end_loc, end_factor = loc, factor
     reconstruction, gradient, hessian = _moments(model, x, loc, factor, rule)
     value = reconstruction - _kl(loc, factor)
     rate = torch.ones(len(x), dtype=torch.float64)
     still = torch.zeros(len(x), dtype=torch.long)
+    row = torch.arange(len(x))  # of the images that still climb
     for _ in range(steps):
         precision = torch.linalg.inv(factor @ factor.mT)
         wanted = eye - hessian
@@ -157,9 +176,15 @@ def _climb(
         hessian = torch.where(up[:, None, None], new[2], hessian)
         value = torch.where(up, trial, value)
         rate = torch.where(up, (1.7 * rate).clamp_max(1), 0.4 * rate)
-        if ((still >= 2) | (rate < 1e-3)).all():
+        end_loc[row], end_factor[row] = loc, factor
+        on = (still < 2) & (rate >= 1e-3)
+        if not on.any():
             break
-    return loc, factor
+        if not on.all():
+            row, x, loc, factor, gradient, hessian, value, rate, still = (
+                part[on] for part in (row, x, loc, factor, gradient, hessian, value, rate, still)
+            )
+    return end_loc, end_factor
 
 
 def _bounded(precision: Tensor) -> Tensor:

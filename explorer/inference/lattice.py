@@ -111,12 +111,13 @@ def _decoded(model: VAE, origin: Tensor, step: float, sides: tuple[int, ...], fi
     return Lattice(origin, step, sides, decode(model, empty.place(empty.index)), first)
 
 
-def fitted_lattice(model: VAE, loc: Tensor | None = None) -> Lattice:
+def fitted_lattice(model: VAE, loc: Tensor | None = None, *, most: int = NODES) -> Lattice:
     """A lattice over the codes of a data set and the bulk of the prior.
 
     Args:
         loc: posterior means (n, d) of images like those that will be asked about; None covers the prior alone
             (mass outside is found all the same, but by one image at a time).
+        most: nodes.
 
     Raises:
         QuadratureError: more than two latent dimensions.
@@ -128,5 +129,5 @@ def fitted_lattice(model: VAE, loc: Tensor | None = None) -> Lattice:
         low, high = torch.minimum(low, loc.double().amin(0).cpu()), torch.maximum(high, loc.double().amax(0).cpu())
     given = torch.zeros(1, d, device=next(model.parameters()).device)
     cost = multiply_adds(model.decoder.network, given)
-    nodes = min(NODES if d > 1 else NODES_1D, MOST_OPERATIONS // max(cost, 1), MOST_VALUES // model.config.pixels)
+    nodes = min(NODES if d > 1 else NODES_1D, most, MOST_OPERATIONS // max(cost, 1), MOST_VALUES // model.config.pixels)
     return make_lattice(model, low - MARGIN, high + MARGIN, max(nodes, LEAST_SIDE**d))

@@ -20,6 +20,7 @@ from ..checkpoint import CONFIG_FILE, WEIGHTS_FILE, CheckpointError, load_checkp
 from ..config import Config
 from ..datasets import names, own_names
 from ..gallery import INDEX_FILE, SHEET_FILE, load_gallery
+from ..gap_table import GAPS_FILE, load_gaps
 from ..registry import kept_folder
 from .files import METRICS_FILE, NEEDED, SOURCE_FILE, TransferError
 from .kept import check_name, incoming_folder, kept_names
@@ -104,7 +105,8 @@ class Arrival:
             if not (self.folder / name).is_file():
                 raise TransferError(f"{name} is missing: a model needs {' and '.join(NEEDED)}.")
         with self._said():
-            config = load_checkpoint(self.folder).config
+            checkpoint = load_checkpoint(self.folder)
+        config = checkpoint.config
         self._check_gallery(config)
         dataset = config.training.dataset
         if dataset not in (*names(), *own_names()) and not (self.folder / SHEET_FILE).exists():
@@ -113,6 +115,10 @@ class Arrival:
             )
         self._drop_unless(EVALUATION_FILE, _is_object, "does not hold a model's numbers")
         self._drop_unless(METRICS_FILE, _is_record, "is not the record of a run")
+        gaps = self.folder / GAPS_FILE
+        if gaps.exists() and load_gaps(self.folder, checkpoint.model) is None:
+            gaps.unlink()
+            self.notices.append(f"{GAPS_FILE} was left out: it does not belong to these weights.")
 
     def _check_gallery(self, config: Config) -> None:
         sheet, index = self.folder / SHEET_FILE, self.folder / INDEX_FILE

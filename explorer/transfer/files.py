@@ -8,6 +8,8 @@ from ..card import EVALUATION_FILE
 from ..checkpoint import CARD_FILE, CONFIG_FILE, MAX_CONFIG_BYTES, WEIGHTS_FILE
 from ..export import DECODER_FILE
 from ..gallery import INDEX_FILE, SHEET_FILE
+from ..gap_table import GAPS_FILE
+from ..gap_table import MAX_BYTES as MAX_GAPS_BYTES
 
 METRICS_FILE = "metrics.jsonl"
 SOURCE_FILE = "source.json"  # where a brought model is from; ours, never taken from a stranger
@@ -20,9 +22,10 @@ MAX_BYTES = {
     INDEX_FILE: 2 << 20,
     SHEET_FILE: 64 << 20,
     METRICS_FILE: 64 << 20,
+    GAPS_FILE: MAX_GAPS_BYTES,
 }
 # Taken from strangers; decoder.onnx is not: the browser would run it, and it is made anew from the weights.
-TAKEN = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, EVALUATION_FILE, SHEET_FILE, INDEX_FILE, METRICS_FILE)
+TAKEN = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, EVALUATION_FILE, SHEET_FILE, INDEX_FILE, METRICS_FILE, GAPS_FILE)
 SENT = (*TAKEN, DECODER_FILE)
 NEEDED = (CONFIG_FILE, WEIGHTS_FILE)
 

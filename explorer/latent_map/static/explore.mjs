@@ -4,15 +4,15 @@
 // of a place only when it is let go, to give torch's numbers for it.
 
 import { Background } from './background.mjs';
+import { Choosing } from './choosing.mjs';
 import { loadCodes, loadPoints, loadRules, Sheets } from './data.mjs';
 import { script, style } from './dom.mjs';
 import { openEngine } from './engines.mjs';
 import { mapCovariance, Plane } from './gaussian.mjs';
-import { Latest } from './latest.mjs';
 import { LatentPlot } from './map.mjs';
+import { Measuring } from './measuring.mjs';
 import { Overlay } from './overlay.mjs';
 import { Sketching } from './sketching.mjs';
-import { evaluate, evaluateAtRest, Stale } from './terms.mjs';
 import { TorchCheck } from './torch_check.mjs';
 import { writeUrl } from './url.mjs';
 import { View } from './view.mjs';
@@ -36,7 +36,7 @@ export class Explore {
     this.state = { ...state, layers: new Set(state.layers), hidden: new Set(state.hidden) };
     this.plane = new Plane(manifest.plane.basis);
     this.sheets = new Sheets(manifest);
-    this.live = new Latest((request) => this.decode(request));
+    this.choosing = new Choosing(this);
     this.started = this.start().catch((error) => this.view?.fail(words.broken(error.message)));
   }
 
@@ -46,13 +46,18 @@ export class Explore {
     this.engine = openEngine(manifest, this.state.engine);
     const loading = [
       this.engine.begun.then(() => script(manifest.plotly)), loadPoints(manifest),
-      this.anchorOf(this.state.image), loadRules(manifest), this.engine.ready,
+      this.choosing.anchorOf(this.state.image), loadRules(manifest), this.engine.ready,
     ];
     loading.forEach((promise) => promise.catch(() => {})); // each is awaited below
     await styled;
     if (this.gone) return;
     this.view = new View(this.root, manifest, this.state, this.notices, this);
     this.torch = new TorchCheck(manifest, this.view.panel);
+    this.measuring = new Measuring({
+      engine: this.engine, plane: this.plane, panel: this.view.panel, torch: this.torch, root: this.root, state: this.state,
+      rules: () => this.rules, anchor: () => this.anchor, encoderAt: () => this.encoderAt(), gone: () => this.gone,
+      calm: () => this.view.calm(), announce: (what) => this.announce(what), trouble: (error) => this.trouble(error),
+    });
     this.sketching = new Sketching(this.sketchingScene());
     this.view.addSketch(this.sketching.element);
     const [, points, chosen, rules] = await Promise.all(loading);
@@ -73,7 +78,7 @@ export class Explore {
     });
     this.weighing = new Weighing({
       manifest, plane: this.plane, engine: this.engine, plot: this.plot, panel: this.view.panel,
-      anchor: () => this.anchor, idle: () => this.live.idle(), gone: () => this.gone,
+      anchor: () => this.anchor, idle: () => this.measuring.idle(), gone: () => this.gone,
       announce: (what) => this.announce(what),
     });
     this.background = new Background({
@@ -99,13 +104,13 @@ export class Explore {
     this.place();
     this.background.draw();
     const weighed = this.weighing.weigh(anchor);
-    this.live.push(this.request('rest'));
-    await this.measureEncoder();
+    this.measuring.push('rest');
+    await this.measuring.encoder();
     if (this.state.zoom) await weighed.then(() => this.zoom());
     if (this.gone) return;
     this.view.ready(this.engine.kind);
     if (this.notices.length === 0) writeUrl(manifest, this.state);
-    this.torch.ask(this.request('rest'));
+    this.torch.ask(this.measuring.request('rest'));
     this.announce('rest');
   }
 
@@ -129,7 +134,7 @@ export class Explore {
       latents: () => (this.codes ??= loadCodes(manifest)),
       labelOf: (index) => this.labelOf(index),
       choose: (index) => this.choose(index),
-      take: (anchor, still) => this.takeDrawing(anchor, still),
+      take: (anchor, still) => this.choosing.take(anchor, still),
       said: (text) => this.view.say(text),
     };
   }
@@ -141,13 +146,8 @@ export class Explore {
     return [Math.min(x0, u - 0.5), Math.max(x1, u + 0.5), Math.min(y0, v - 0.5), Math.max(y1, v + 0.5)];
   }
 
-  async anchorOf(index) {
-    const [image, posterior] = await Promise.all([this.sheets.image(index), this.sheets.posterior(index)]);
-    return { index, ...image, ...posterior };
-  }
-
   setAnchor(anchor) {
-    this.expected?.(null);
+    this.measuring.forget();
     this.anchor = anchor;
     this.state.image = anchor.index;
     this.state.drawn = anchor.address ?? null;
@@ -177,51 +177,17 @@ export class Explore {
     this.announce('placed');
   }
 
-  request(rule, event) {
-    const { image, mode, u, sigma } = this.state;
-    return { image, mode, u: [...u], sigma: [...sigma], rule, anchor: this.anchor, began: event?.timeStamp };
-  }
-
   /** Something was dragged. */
   move(change, event) {
     Object.assign(this.state, change);
     this.torch.cancel();
-    this.expected?.(null);
+    this.measuring.forget();
     this.hovered = undefined;
     // The decoder works in its own thread while this one draws.
-    this.live.push(this.request('live', event));
+    this.measuring.push('live', event);
     this.place();
     this.view.moving();
     this.announce('moved');
-  }
-
-  async decode(request) {
-    if (this.gone) return; // a closed engine would be opened again
-    try {
-      const { anchor, rule } = request;
-      const result =
-        rule === 'live'
-          ? await evaluate(this.engine, this.plane, anchor, request, this.rules.live)
-          : await evaluateAtRest(this.engine, this.plane, anchor, request, this.rules, () => this.live.pending || this.gone);
-      if (this.gone || request.anchor !== this.anchor || request.mode !== this.state.mode) return;
-      this.view.panel.showImage(result.mean);
-      this.view.panel.showTerms(result.terms, { error: result.error, rule: request.rule });
-      this.view.calm();
-      this.last = { request, ...result };
-      this.announce('terms');
-      if (request.rule === 'rest') {
-        if (this.atEncoder(request)) this.expected?.(result);
-        this.torch.settle(request, result.terms);
-      }
-      if (request.began !== undefined) {
-        this.root.dispatchEvent(new CustomEvent('latent-map-painted', { detail: { began: request.began, painted: performance.now() } }));
-      }
-    } catch (error) {
-      if (error instanceof Stale) return;
-      this.expected?.(null);
-      if (request.rule === 'rest') this.torch.settle(request); // so that torch's answer need not wait
-      this.trouble(error);
-    }
   }
 
   /** Something failed that may well succeed the next time. */
@@ -237,81 +203,9 @@ export class Explore {
       return;
     }
     writeUrl(this.manifest, this.state);
-    this.live.push(this.request('rest'));
-    this.torch.ask(this.request('rest'));
+    this.measuring.push('rest');
+    this.torch.ask(this.measuring.request('rest'));
     this.announce('rest');
-  }
-
-  /** The encoder's own terms for this anchor. */
-  async measureEncoder({ fine = true } = {}) {
-    const { anchor } = this;
-    const { mode } = this.state;
-    const stale = () => this.gone || anchor !== this.anchor || mode !== this.state.mode;
-    try {
-      const at = { ...this.encoderAt(), mode };
-      // The q on screen may be the encoder's own: then its terms at rest, which are on their way, are these.
-      const coming = fine && this.atEncoder(this.state) ? this.expectRest() : null;
-      // Also with the few nodes of a drag, so that like is compared with like.
-      const live = await evaluate(this.engine, this.plane, anchor, at, this.rules.live, stale);
-      const own = () => evaluateAtRest(this.engine, this.plane, anchor, at, this.rules, stale);
-      const rest = fine ? (await coming) ?? (await own()) : live;
-      if (!stale()) this.view.panel.showEncoder({ rest: rest.terms, live: live.terms });
-      if (!stale()) this.announce('encoder');
-    } catch (error) {
-      if (!stale()) throw error;
-    }
-  }
-
-  atEncoder({ u, sigma }) {
-    const encoder = this.encoderAt();
-    return `${u}` === `${encoder.u}` && `${sigma}` === `${encoder.sigma}`;
-  }
-
-  /** The next terms at rest of the encoder's q; null as soon as something else is on screen. */
-  expectRest() {
-    this.expected?.(null);
-    return new Promise((resolve) => { this.expected = resolve; });
-  }
-
-  /** Another anchor: the handle goes to its posterior. */
-  async choose(index) {
-    const wanted = (this.wanted = Math.min(Math.max(Math.round(index) || 0, 0), this.manifest.count - 1));
-    try {
-      this.weighing.begin(wanted).catch(() => {}); // said when it is awaited
-      const anchor = await this.anchorOf(wanted);
-      if (this.gone || wanted !== this.wanted) return;
-      this.weighing.clear();
-      this.setAnchor(anchor);
-      this.returnToEncoder();
-      const weighed = this.weighing.weigh(anchor);
-      if (this.state.zoom) this.zoom(); // to q at once, to the posterior when it is known
-      await this.measureEncoder();
-      await weighed;
-      if (this.state.zoom && anchor === this.anchor) await this.zoom();
-      if (this.manifest.latent > 2 && this.state.layers.has('manifold')) this.background.draw();
-    } catch (error) {
-      if (wanted === this.wanted) this.stay();
-      this.trouble(error);
-    }
-  }
-
-  /** An image that somebody draws: every stroke is a new anchor, weighed roughly until the pen is lifted. */
-  takeDrawing(anchor, still) {
-    this.wanted = undefined;
-    this.setAnchor(anchor);
-    Object.assign(this.state, this.encoderAt());
-    this.torch.cancel();
-    this.place();
-    this.live.push(this.request('live'));
-    const fault = (error) => this.trouble(error);
-    if (!still) {
-      this.measureEncoder({ fine: false }).catch(fault);
-      this.weighing.weigh(anchor, { rough: true });
-      return;
-    }
-    this.rest();
-    this.measureEncoder().catch(fault);
-    this.weighing.weigh(anchor).then(() => this.state.zoom && anchor === this.anchor && this.zoom());
   }
 
   /** Brings q and the posterior into view. */
@@ -332,21 +226,22 @@ export class Explore {
     return this.state.zoom ? this.zoom() : this.plot.zoomTo(this.range());
   }
 
-  /** So many images further, counted from the one that is on its way. */
-  step(by) {
-    return this.choose((this.wanted ?? this.state.image ?? 0) + by);
+  choose(index) {
+    return this.choosing.choose(index);
   }
 
-  /** The image that was wanted cannot be had: the one on screen stays chosen. */
+  step(by) {
+    return this.choosing.step(by);
+  }
+
   stay() {
-    this.wanted = undefined;
-    if (!this.gone) this.view.showAnchor(this.anchor, this.labelOf(this.anchor.index));
+    this.choosing.stay();
   }
 
   returnToEncoder() {
     Object.assign(this.state, this.encoderAt());
     this.place();
-    this.live.push(this.request('live')); // something to see within a frame; the numbers at rest take longer
+    this.measuring.push('live'); // something to see within a frame; the numbers at rest take longer
     this.rest();
   }
 
@@ -354,8 +249,8 @@ export class Explore {
     this.state.mode = mode;
     this.view.setMode(mode);
     this.place();
-    this.measureEncoder().catch((error) => this.trouble(error));
-    this.live.push(this.request('live'));
+    this.measuring.encoder().catch((error) => this.trouble(error));
+    this.measuring.push('live');
     this.rest();
   }
 

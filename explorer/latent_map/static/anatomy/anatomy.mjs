@@ -9,14 +9,14 @@ import { h, style } from '../dom.mjs';
 import { evaluate, evaluateAtRest } from '../terms.mjs';
 import { writeUrl } from '../url.mjs';
 import { Derivation } from './derivation.mjs';
-// import { GapPicture } from './gap_picture.mjs';
+import { GapPicture } from './gap_picture.mjs';
 import { Game } from './game.mjs';
 import { Ladder } from './ladder.mjs';
 import { Units } from './units.mjs';
 import { words } from './words.mjs';
 
-const TABS = [Game, Derivation, Ladder, Units];
-const STYLES = ['anatomy.css', 'bounds.css'];
+const TABS = [Game, Derivation, Ladder, Units, GapPicture];
+const STYLES = ['anatomy.css', 'bounds.css', 'gaps.css'];
 
 export class Anatomy {
   /** @param explore the map, see ../explore.mjs */
@@ -84,11 +84,11 @@ function sceneOf(explore) {
     get overlay() { return explore.overlay; },
     get plot() { return explore.plot; },
     gone: () => explore.gone,
-    idle: () => explore.live.idle(),
-    request: () => explore.request('rest'),
+    idle: () => explore.measuring.idle(),
+    request: () => explore.measuring.request('rest'),
     encoderAt: () => explore.encoderAt(),
     /** The last evaluation: { request, terms, values (log p(x|z) at the rule's nodes), rule }. */
-    last: () => explore.last,
+    last: () => explore.measuring.last,
     terms: () => explore.view.panel.terms ?? null,
     settled: () => explore.view.panel.rule === 'rest',
     encoder: () => explore.view.panel.encoder?.rest ?? null,

@@ -1,0 +1,61 @@
+"""python -m explorer gaps: the gaps of a checkpoint's test images, kept beside it for the page of the ELBO."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from ..datasets import load_dataset
+from ..datasets.binarise import repeatable
+from ..device import choose_device
+from ..gap_table import MOST_IMAGES, save_gaps
+from ..inference.survey import Survey, survey
+from ..publish import how_surveyed
+from ..registry import open_model
+from .console import ProgressLine
+
+HELP = "measure the gaps between log p(x) and the ELBO of a checkpoint's test images"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="a pretrained model's name, or a checkpoint's folder")
+    parser.add_argument("--images", type=int, default=1_000, help="how many test images, from the first; 0 for all")
+    parser.add_argument("--seed", type=int, default=0, help="of importance sampling, beyond two latent dimensions")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--data", type=Path, help="data folder in torchvision's layout (default: EXPLORER_DATA)")
+    parser.add_argument("--download", action="store_true", help="download the data set where it is missing")
+
+
+def run(args: argparse.Namespace) -> int:
+    if not 0 <= args.images <= MOST_IMAGES:
+        raise ValueError(f"--images must lie between 0 and {MOST_IMAGES:,}.")
+    torch.distributions.Distribution.set_default_validate_args(False)
+    checkpoint = open_model(args.model, device=choose_device(args.device).torch)
+    training = checkpoint.config.training
+    images = load_dataset(training.dataset, "test", data_dir=args.data, download=args.download).images
+    x = repeatable(images, training.binarisation)[: args.images or None]
+    line = ProgressLine()
+    found = survey(checkpoint.model, x, seed=args.seed, progress=lambda fraction: line.show(fraction, args.model))
+    line.close()
+    print(f"{args.model}: {len(x):,} test images of {training.dataset}, nats, mean ± standard error over images")
+    for name, values in _rows(found).items():
+        error = values.std().item() / len(values) ** 0.5 if len(values) > 1 else float("nan")
+        print(f"  {name:<52} {values.mean().item():9.3f} ± {error:.3f}")
+    made = how_surveyed(found)
+    print(f"log p(x) {made}; its own error: {found.error.mean():.3g} nats in the mean, {found.error.max():.3g} at most.")
+    path = save_gaps(checkpoint.folder, checkpoint.model, x, found, binarisation=training.binarisation, made=made)
+    print(f"Written: {path} ({path.stat().st_size:,} bytes)")
+    return 0
+
+
+def _rows(found: Survey) -> dict[str, torch.Tensor]:
+    return {
+        "log p(x)": found.log_evidence,
+        "ELBO of the encoder’s q": found.elbo,
+        "inference gap": found.inference_gap,
+        "approximation gap (best diagonal Gaussian)": found.approximation_gap,
+        "approximation gap (best Gaussian, any covariance)": found.log_evidence - found.full,
+        "amortization gap": found.amortization_gap,
+    }

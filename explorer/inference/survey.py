@@ -1,0 +1,190 @@
+"""The gaps of many images: where between log p(x), the best Gaussians and the encoder's q the nats are lost.
+
+An image's inference gap is cut in three, each about zero or above (Cremer, Li & Duvenaud 2018, whose family
+is the diagonal one):
+
+    log p(x)        - best full ELBO      approximation gap of the full-covariance Gaussians
+    best full ELBO  - best diagonal ELBO  what the diagonal family gives away beyond that
+    best diagonal   - encoder's ELBO      amortization gap
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..models import VAE, multiply_adds
+from .decoded import log_joint_at
+from .estimate import Evidence, from_weights
+from .gaps import FAMILIES, climbed, measured, rule_for
+from .lattice import MOST_DIMENSIONS, Lattice, QuadratureError, fitted_lattice
+from .quadrature import TOLERANCE, integrated
+
+# A coarse lattice: more of it would be summed for every image than is saved by cutting fewer cells.
+NODES = 8_000
+SAMPLES = 4_000
+# Draws of the importance estimate come from the best Gaussian, so much wider, and some from the prior.
+WIDEN = 1.2
+FROM_PRIOR = 0.05
+# Multiply-adds between two reports of progress, some two seconds on one core; and images at most.
+REPORT_OPERATIONS = 4e10
+MOST_TOGETHER = 250
+# A peak so many scales away from the Gaussian that was found is the start of a climb of its own.
+FAR = 2.5
+# What an image costs in decoded images, roughly: up to two dimensions, and beyond.
+COST = {True: 3_500, False: 20_000}
+# And a value's log p(x|z) in multiply-adds.
+LINEAR_VALUE, OTHER_VALUE = 300, 2_000
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Row for row, all (n,), nats, float64 on the CPU.
+
+    Attributes:
+        log_evidence, error: log p(x) and its numerical or standard error.
+        elbo: of the encoder's q; diagonal, full: of the best Gaussian of each family that was found.
+        exact: bool, whether log p(x) is by quadrature; else by importance sampling, which tends to
+            be too low, so that a gap below zero within the error is possible.
+    """
+
+    log_evidence: Tensor
+    error: Tensor
+    elbo: Tensor
+    diagonal: Tensor
+    full: Tensor
+    exact: Tensor
+
+    def __len__(self) -> int:
+        return len(self.elbo)
+
+    @property
+    def inference_gap(self) -> Tensor:
+        return self.log_evidence - self.elbo
+
+    @property
+    def approximation_gap(self) -> Tensor:
+        """Of the diagonal family, which is the encoder's."""
+        return self.log_evidence - self.diagonal
+
+    @property
+    def amortization_gap(self) -> Tensor:
+        return self.diagonal - self.elbo
+
+
+def affordable(model: VAE, operations: float) -> int:
+    """How many images a survey of so many multiply-adds has, roughly: 3e10 of them take a second on one core."""
+    likelihood = model.decoder.likelihood
+    given = torch.zeros(1, model.config.latent, device=model.prior().mean.device)
+    with torch.no_grad():
+        linear = likelihood.linear(model.decoder.network(given).float()) is not None
+    values = model.config.pixels * likelihood.outputs * (LINEAR_VALUE if linear else OTHER_VALUE)
+    cost = COST[model.config.latent <= MOST_DIMENSIONS] * (multiply_adds(model.decoder.network, given) + values)
+    return int(operations / cost)
+
+
+def survey(
+    model: VAE, x: Tensor, *, seed: int = 0, progress: Callable[[float], None] = lambda fraction: None
+) -> Survey:
+    """log p(x) and the best Gaussians of images (n, c, h, w), as the likelihood sees them.
+
+    Args:
+        seed: of the importance estimates.
+        progress: told the share that is done, 0 to 1.
+
+    Raises:
+        ValueError: no images.
+    """
+    if not len(x):
+        raise ValueError("a survey needs at least one image.")
+    model = model.eval()
+    q = [model.posterior(part.to(model.prior().mean.device)).base_dist for part in x.split(1_000)]
+    loc, scale = (torch.cat([getattr(part, name).detach().cpu() for part in q]).double() for name in ("loc", "scale"))
+    peak = torch.full_like(loc, math.nan)
+    value, error = torch.full((2, len(x)), math.nan, dtype=torch.float64)
+    before = 0.0
+    if model.config.latent <= MOST_DIMENSIONS:
+        before, done = 0.15, 0
+        lattice = fitted_lattice(model, loc, most=NODES)
+        for row, cells in _integrated(model, x, lattice):
+            peak[row], value[row], error[row] = cells
+            progress(before * (done := done + 1) / len(x))
+    exact = ~value.isnan()
+    found: list[Tensor] = []
+    generator = torch.Generator().manual_seed(seed)
+    together = min(max(affordable(model, REPORT_OPERATIONS), 1), MOST_TOGETHER)
+    for first in range(0, len(x), together):
+        rows = slice(first, first + together)
+        elbos, m, factor = _best(model, x[rows], loc[rows], scale[rows].diag_embed(), peak[rows])
+        found.append(elbos)
+        for i in (~exact[rows]).nonzero().flatten().tolist():
+            estimate = _sampled(model, x[first + i], m[i], factor[i], generator)
+            value[first + i], error[first + i] = estimate.value.item(), estimate.error.item()
+        progress(before + (1 - before) * min(first + together, len(x)) / len(x))
+    elbo, diagonal, full = torch.cat(found, 1)
+    return Survey(value, error, elbo, diagonal, full, exact)
+
+
+def _integrated(model: VAE, x: Tensor, lattice: Lattice) -> Iterator[tuple[int, tuple[Tensor, float, float]]]:
+    """Row, peak, log p(x) and its error of all images but those that quadrature cannot follow."""
+    waiting = [torch.arange(len(x))]
+    while waiting:
+        rows = waiting.pop()
+        left = set(range(len(rows)))
+        try:
+            for i, cells in integrated(model, x[rows], TOLERANCE, lattice):
+                left.remove(i)
+                yield int(rows[i]), (cells.peak(lattice), cells.value, cells.error)
+        except QuadratureError:
+            # One image is enough to end it for all: the others are tried without it.
+            rest = rows[sorted(left)]
+            if len(rows) > 1:
+                waiting += [part for part in rest.tensor_split(2) if len(part)]
+
+
+def _best(model: VAE, x: Tensor, loc: Tensor, factor: Tensor, peak: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """ELBOs (3, b) of the encoder's q and of the best diagonal and full q, and the latter's m and F."""
+    fine = rule_for(model.config.latent, fine=True)
+    elbo = measured(model, x, loc, factor, fine).elbo.clone()  # an ordinary tensor, which can be changed
+    elbos, best_loc, best_factor = [elbo.clone()], loc.clone(), factor.clone()
+    m, f = loc, factor
+    # The posterior can have several peaks, and a climb ends on the nearest: a second one begins at the highest.
+    second: tuple[Tensor, Tensor, Tensor] | None = None
+    for family in FAMILIES:
+        m, f = climbed(model, x, m, f, family=family)
+        ends = [(torch.arange(len(x)), measured(model, x, m, f, fine))]
+        if second is None:
+            away = torch.linalg.solve(f, (peak - m)[..., None]).squeeze(-1).square().sum(1).sqrt()
+            far = (away > FAR).nonzero().flatten()  # NaN, where no peak is known, is not
+            second = far, peak[far], factor[far]
+        far, m2, f2 = second
+        if len(far):
+            m2, f2 = climbed(model, x[far], m2, f2, family=family)
+            second = far, m2, f2
+            ends.append((far, measured(model, x[far], m2, f2, fine)))
+        for rows, end in ends:
+            up = end.elbo > elbo[rows]
+            elbo[rows[up]], best_loc[rows[up]], best_factor[rows[up]] = end.elbo[up], end.loc[up], end.factor[up]
+        elbos.append(elbo.clone())
+    return torch.stack(elbos), best_loc, best_factor
+
+
+def _sampled(model: VAE, x: Tensor, loc: Tensor, factor: Tensor, generator: torch.Generator) -> Evidence:
+    """log p(x) of one image (c, h, w), drawn from around the best Gaussian rather than the encoder's."""
+    d = len(loc)
+    eps = torch.randn(SAMPLES, d, dtype=torch.float64, generator=generator)
+    z = loc + WIDEN * eps @ factor.T
+    from_prior = round(FROM_PRIOR * SAMPLES)
+    z[:from_prior] = eps[:from_prior]
+    whitened = torch.linalg.solve(WIDEN * factor, (z - loc).T).T
+    constant = -0.5 * d * math.log(2 * math.pi)
+    log_det = torch.linalg.slogdet(WIDEN * factor).logabsdet
+    near = constant - 0.5 * whitened.square().sum(1) - log_det + math.log1p(-FROM_PRIOR)
+    log_proposal = torch.logaddexp(near, constant - 0.5 * z.square().sum(1) + math.log(FROM_PRIOR))
+    log_weight = log_joint_at(model, z, x[None]) - log_proposal
+    log_weight = log_weight.masked_fill(log_weight.isnan(), -math.inf)
+    return from_weights(log_weight.logsumexp(1), (2 * log_weight).logsumexp(1), SAMPLES, "importance")

@@ -1,0 +1,99 @@
+// The terms of what is on screen: with a few nodes while it is dragged, with the finest rule at rest,
+// and the encoder's own beside them.
+
+import { Latest } from './latest.mjs';
+import { evaluate, evaluateAtRest, Stale } from './terms.mjs';
+
+export class Measuring {
+  /** @param scene { engine, plane, panel, torch, root, rules(), anchor(), state, encoderAt(), calm(), announce(what), trouble(error), gone() } */
+  constructor(scene) {
+    this.scene = scene;
+    this.latest = new Latest((request) => this.decode(request));
+  }
+
+  /** A snapshot of the state, to be evaluated by a rule: 'live' or 'rest'. */
+  request(rule, event) {
+    const { image, mode, u, sigma } = this.scene.state;
+    return { image, mode, u: [...u], sigma: [...sigma], rule, anchor: this.scene.anchor(), began: event?.timeStamp };
+  }
+
+  push(rule, event) {
+    this.latest.push(this.request(rule, event));
+  }
+
+  /** Resolves when no evaluation is under way and none waits. */
+  idle() {
+    return this.latest.idle();
+  }
+
+  async decode(request) {
+    const { scene } = this;
+    if (scene.gone()) return; // a closed engine would be opened again
+    const { engine, plane } = scene;
+    const rules = scene.rules();
+    try {
+      const { anchor, rule } = request;
+      const result =
+        rule === 'live'
+          ? await evaluate(engine, plane, anchor, request, rules.live)
+          : await evaluateAtRest(engine, plane, anchor, request, rules, () => this.latest.pending || scene.gone());
+      if (scene.gone() || anchor !== scene.anchor() || request.mode !== scene.state.mode) return;
+      scene.panel.showImage(result.mean);
+      scene.panel.showTerms(result.terms, { error: result.error, rule });
+      scene.calm();
+      this.last = { request, ...result };
+      scene.announce('terms');
+      if (rule === 'rest') {
+        if (this.atEncoder(request)) this.expected?.(result);
+        scene.torch.settle(request, result.terms);
+      }
+      if (request.began !== undefined) {
+        scene.root.dispatchEvent(new CustomEvent('latent-map-painted', { detail: { began: request.began, painted: performance.now() } }));
+      }
+    } catch (error) {
+      if (error instanceof Stale) return;
+      this.forget();
+      if (request.rule === 'rest') scene.torch.settle(request); // so that torch's answer need not wait
+      scene.trouble(error);
+    }
+  }
+
+  /** The encoder's own terms for this anchor; without `fine` by the few nodes of a drag alone. */
+  async encoder({ fine = true } = {}) {
+    const { scene } = this;
+    const { engine, plane, panel } = scene;
+    const anchor = scene.anchor();
+    const { mode } = scene.state;
+    const stale = () => scene.gone() || anchor !== scene.anchor() || mode !== scene.state.mode;
+    try {
+      const at = { ...scene.encoderAt(), mode };
+      // The q on screen may be the encoder's own: then its terms at rest, which are on their way, are these.
+      const coming = fine && this.atEncoder(scene.state) ? this.expectRest() : null;
+      // Also with the few nodes of a drag, so that like is compared with like.
+      const live = await evaluate(engine, plane, anchor, at, scene.rules().live, stale);
+      const own = () => evaluateAtRest(engine, plane, anchor, at, scene.rules(), stale);
+      const rest = fine ? (await coming) ?? (await own()) : live;
+      if (stale()) return;
+      panel.showEncoder({ rest: rest.terms, live: live.terms });
+      scene.announce('encoder');
+    } catch (error) {
+      if (!stale()) throw error;
+    }
+  }
+
+  atEncoder({ u, sigma }) {
+    const encoder = this.scene.encoderAt();
+    return `${u}` === `${encoder.u}` && `${sigma}` === `${encoder.sigma}`;
+  }
+
+  /** The next terms at rest of the encoder's q; null as soon as something else is on screen. */
+  expectRest() {
+    this.forget();
+    return new Promise((resolve) => { this.expected = resolve; });
+  }
+
+  /** Something else is on screen: whoever waits for the encoder's terms at rest must make them. */
+  forget() {
+    this.expected?.(null);
+  }
+}

@@ -1,0 +1,104 @@
+"""A bare page with the drawing pad, its modules as they lie on the disk, and what the pad hands on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from explorer.latent_map.files import STATIC, media_type
+
+# A browser gives the points between two events to a page of this machine only, or over https.
+HOST = "http://localhost"
+THEMES = {
+    "light": ("#0f6fc6", "#ffffff", "#f3f5f8", "#1b2430", "#d5dbe3"),
+    "dark": ("#5eb0f7", "#12161c", "#1b212a", "#e6eaf0", "#323b47"),
+}
+PAGE = """<!doctype html><html lang=en><title>Pad</title><meta name=viewport content="width=device-width">
+<link rel=stylesheet href="/static/style.css">
+<style>:root {{ --st-primary-color: {0}; --st-background-color: {1}; --st-secondary-background-color: {2};
+--st-text-color: {3}; --st-border-color: {4} }}
+body {{ margin: 0; background: {1} }} main {{ padding: 16px }}</style>
+<main><div class=lx><section class=lx-map></section><section class=lx-panel></section></div>
+<div style="height: 2000px"></div></main>
+<script type=module>
+import {{ DrawingPad }} from '/static/drawing/pad.mjs';
+window.heard = [];
+window.sentences = [];
+const options = {5};
+if (options.initial) options.initial = Float32Array.from(options.initial);
+window.pad = new DrawingPad({{
+  ...options,
+  changed: (values, how) => window.heard.push({{ values: values && Array.from(values), how, type: values?.constructor.name }}),
+  said: (sentence) => window.sentences.push(sentence),
+}});
+document.querySelector('.lx-panel').append(window.pad.element);
+</script>"""
+
+
+def open_pad(visit, theme: str = "light", context: dict | None = None, **options):
+    """The page with a pad of these options: by default of 28×28 grey values."""
+    options = {"shape": [1, 28, 28], "observed": "grey", **options}
+    page = visit("about:blank", **(context or {}))
+    html = PAGE.format(*THEMES[theme], json.dumps(options))
+    page.route(f"{HOST}/**", _answer)
+    page.route(f"{HOST}/", lambda route: route.fulfill(body=html, content_type="text/html"))
+    page.goto(f"{HOST}/")
+    page.get_by_test_id("drawing-pad").wait_for(state="visible")
+    return page
+
+
+def _answer(route) -> None:
+    name = urlsplit(route.request.url).path
+    if name.startswith("/static/"):
+        path = STATIC / name.removeprefix("/static/")
+        route.fulfill(body=path.read_bytes(), content_type=media_type(path.name))
+    else:
+        route.fulfill(status=204)
+
+
+def stroke(page, points: Sequence[tuple[float, float]], steps: int = 8, *, lift: bool = True) -> None:
+    """With the real mouse through points in hundredths of the canvas's longer side."""
+    frame = page.get_by_test_id("drawing-canvas").bounding_box()
+    unit = max(frame["width"], frame["height"]) / 100
+    places = [(frame["x"] + x * unit, frame["y"] + y * unit) for x, y in points]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=steps)
+    if lift:
+        page.mouse.up()
+
+
+def latest(page) -> dict:
+    """The last call of `changed`, once the frames under way are over."""
+    return page.evaluate(
+        """() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(
+             () => resolve(window.heard.at(-1) ?? null))))"""
+    )
+
+
+def handed_on(page, shape: Sequence[int] = (28, 28)) -> np.ndarray | None:
+    """The image that the pad has handed on last."""
+    call = latest(page)
+    assert call["how"]["still"], call["how"]
+    return None if call["values"] is None else np.asarray(call["values"], np.float32).reshape(shape)
+
+
+def choose(page, name: str, content: bytes, kind: str = "image/png") -> None:
+    """Through the file button, and waits for what the pad says of it."""
+    before = page.evaluate("window.sentences.length")
+    page.get_by_test_id("drawing-file").set_input_files({"name": name, "mimeType": kind, "buffer": content})
+    page.wait_for_function(f"window.sentences.length > {before}")
+
+
+def said(page) -> str:
+    return page.get_by_test_id("drawing-said").text_content()
+
+
+def pure(page, module: str, body: str, argument=None):
+    """The value of a function's body in the page; `m` is the module, `a` the argument."""
+    script = f"async (a) => {{ const m = await import('/static/drawing/{module}.mjs'); {body} }}"
+    return page.evaluate(script, argument)

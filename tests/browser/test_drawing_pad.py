@@ -1,0 +1,284 @@
+"""The drawing pad with the real mouse, fingers and keys: what is drawn is handed on as MNIST would have it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from explorer.datasets import load_dataset
+from tests.browser.pad_page import handed_on, latest, open_pad, pure, said, stroke
+
+SEVEN = [(0, 0), (120, 8), (40, 200)]  # in pixels of the screen, as a mouse has no others
+
+
+@pytest.fixture(scope="module")
+def digits() -> np.ndarray:
+    """Test images of MNIST, float32 (n, 28, 28) in [0, 1]."""
+    return load_dataset("mnist", "test").images[:120].numpy().reshape(-1, 28, 28).astype(np.float32) / 255
+
+
+def placed(shape, left: int, top: int, scale: float) -> list[tuple[float, float]]:
+    """In hundredths of the pad, which is 224 pixels of the screen."""
+    return [((left + scale * x) / 2.24, (top + scale * y) / 2.24) for x, y in shape]
+
+
+def set_width(page, value: float) -> None:
+    page.get_by_test_id("drawing-width").evaluate(
+        "(node, value) => { node.value = value; node.dispatchEvent(new Event('input')); }", value
+    )
+
+
+def centre_of_mass(image: np.ndarray) -> tuple[float, float]:
+    rows, columns = np.indices(image.shape)
+    return (rows * image).sum() / image.sum(), (columns * image).sum() / image.sum()
+
+
+def height(image: np.ndarray) -> int:
+    return int(np.ptp(np.flatnonzero(image.max(1) > 0))) + 1
+
+
+@pytest.mark.parametrize("observed", ["grey", "binary"])
+def test_a_vertical_stroke_stands_where_mnist_would_put_it(visit, observed):
+    page = open_pad(visit, observed=observed)
+    assert latest(page) is None  # nothing was drawn: nothing is handed on
+    stroke(page, [(20, 15), (20, 75)])
+    image = handed_on(page)
+    assert height(image) == 20 and image.max() == 1
+    row, column = centre_of_mass(image)
+    assert abs(row - 14) <= 0.5 and abs(column - 14) <= 0.5
+    assert latest(page)["type"] == "Float32Array" and latest(page)["how"] == {"source": "pen", "still": True}
+    if observed == "binary":
+        assert set(np.unique(image)) == {0, 1}
+    seen = page.get_by_test_id("drawing-seen").evaluate(
+        "c => Array.from(c.getContext('2d').getImageData(0, 0, 28, 28).data).filter((_, i) => i % 4 === 0)"
+    )
+    assert np.abs(np.reshape(seen, (28, 28)) - 255 * image).max() <= 1
+
+
+def test_the_same_drawing_anywhere_and_at_any_size_is_the_same_image(visit):
+    page = open_pad(visit)
+    images = []
+    for left, top, scale, width in ((14, 12, 1, 4), (80, 12, 1, 4), (140, 12, 0.5, 2), (20, 102, 0.5, 2)):
+        set_width(page, width)
+        stroke(page, placed(SEVEN, left, top, scale), steps=4)
+        images.append(handed_on(page))
+        page.get_by_test_id("drawing-clear").click()
+    for image in images[1:]:
+        assert np.abs(image - images[0]).sum() < 0.05 * images[0].sum()
+        assert np.corrcoef(image.ravel(), images[0].ravel())[0, 1] > 0.99
+
+
+def test_without_centring_the_pad_is_handed_on_as_it_is(visit):
+    page = open_pad(visit)
+    stroke(page, [(20, 20), (20, 40)])
+    page.get_by_test_id("drawing-centre").uncheck()
+    row, column = centre_of_mass(handed_on(page))
+    assert column == pytest.approx(0.20 * 28 - 0.5, abs=0.2) and row == pytest.approx(0.30 * 28 - 0.5, abs=0.2)
+    page.get_by_test_id("drawing-centre").check()
+    assert abs(centre_of_mass(handed_on(page))[1] - 14) <= 0.5
+
+
+def test_mnist_itself_is_left_as_it_is(visit, digits):
+    """The place, the size and the rounding are MNIST's own: its images come back as they were."""
+    page = open_pad(visit)
+    body = """return a.map((data) => Array.from(m.centred({ data: Float32Array.from(data), width: 28, height: 28 }, 28, 28).data));"""
+    back = np.reshape(pure(page, "normalise", body, digits.reshape(len(digits), -1).tolist()), digits.shape)
+    same = np.abs(back - digits / digits.max((1, 2), keepdims=True)).max((1, 2)) < 1e-6
+    assert same.mean() > 0.99, np.flatnonzero(~same)
+
+
+def exact_average(image: np.ndarray, x: float, y: float, w: float, t: float, columns: int, rows: int) -> np.ndarray:
+    """By the integral image, interpolated: the integral of a picture of constant pixels is bilinear between them."""
+    integral = np.pad(image.astype(np.float64), 4, constant_values=0).cumsum(0).cumsum(1)
+    integral = np.pad(integral, ((1, 0), (1, 0)))
+
+    def along(values, at, axis):
+        places = np.arange(values.shape[axis])
+        return np.apply_along_axis(lambda line: np.interp(at + 4, places, line), axis, values)
+
+    at_y, at_x = y + t * np.arange(rows + 1) / rows, x + w * np.arange(columns + 1) / columns
+    sums = np.diff(np.diff(along(along(integral, at_y, 0), at_x, 1), axis=0), axis=1)
+    return sums / (w / columns * t / rows)
+
+
+AREAS = [  # height and width, the rectangle, columns and rows
+    ((12, 9), (0, 0, 9, 12), (3, 4)),
+    ((10, 7), (0, 0, 7, 10), (3, 4)),
+    ((31, 17), (1.25, 2.5, 11.1, 20.3), (6, 9)),
+    ((5, 4), (0, 0, 4, 5), (12, 20)),
+    ((8, 8), (-2.5, -1, 12, 11), (5, 7)),
+]
+
+
+def test_averaging_by_area_is_exact(visit):
+    page = open_pad(visit)
+    body = """const [data, width, height, x, y, w, t, columns, rows] = a;
+      const plane = { data: Float32Array.from(data), width, height };
+      return Array.from(m.area(plane, { x, y, width: w, height: t }, columns, rows).data);"""
+    for shape, rectangle, size in AREAS:
+        image = np.random.default_rng(0).random(shape).astype(np.float32)
+        argument = [image.ravel().tolist(), shape[1], shape[0], *rectangle, *size]
+        ours = np.reshape(pure(page, "normalise", body, argument), size[::-1])
+        assert np.abs(ours - exact_average(image, *rectangle, *size)).max() < 1e-6
+        if rectangle[:2] == (0, 0) and shape[0] % size[1] == 0 and shape[1] % size[0] == 0:
+            pillow = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
+            assert np.abs(ours - pillow).max() < 1e-6
+
+
+def test_a_draw_is_the_same_each_time_and_has_the_right_share_of_ones(visit):
+    page = open_pad(visit)
+    body = "const v = Float32Array.from(a); return [Array.from(m.draw(v)), Array.from(m.draw(v)), Array.from(m.threshold(v))];"
+    values = np.tile(np.linspace(0, 1, 11), 4_000).astype(np.float32)
+    first, second, threshold = np.array(pure(page, "ink", body, values.tolist()))
+    assert (first == second).all() and set(np.unique(first)) == {0, 1}
+    share = first.reshape(4_000, 11).mean(0)
+    assert np.abs(share - np.linspace(0, 1, 11)).max() < 4 * 0.5 / 4_000**0.5
+    assert share[0] == 0 and share[-1] == 1
+    assert (threshold == (values >= 0.5)).all()
+
+
+def test_eraser_undo_and_clear(visit):
+    page = open_pad(visit)
+    undo, clear = page.get_by_test_id("drawing-undo"), page.get_by_test_id("drawing-clear")
+    assert undo.is_disabled() and clear.is_disabled()
+    stroke(page, [(30, 20), (30, 80)])
+    one = handed_on(page)
+    stroke(page, [(70, 20), (70, 80)])
+    two = handed_on(page)
+    assert np.abs(two - one).max() > 0.5
+    page.get_by_test_id("drawing-eraser").click()
+    stroke(page, [(70, 5), (70, 95)])
+    assert np.abs(handed_on(page) - one).max() < 0.02
+    undo.click()
+    assert (handed_on(page) == two).all()
+    undo.click()
+    assert (handed_on(page) == one).all()
+    clear.click()
+    assert handed_on(page) is None and clear.is_disabled()
+    page.get_by_test_id("drawing-canvas").press("Control+z")
+    assert (handed_on(page) == one).all()
+    undo.click()
+    assert handed_on(page) is None and undo.is_disabled()
+    stroke(page, [(50, 50), (60, 60)])  # the eraser, on an empty pad: nothing that could be taken back
+    assert handed_on(page) is None and undo.is_disabled()
+
+
+def test_at_least_fifty_steps_can_be_taken_back_and_their_number_is_bounded(visit):
+    page = open_pad(visit)
+    steps = page.evaluate(
+        """() => {
+          for (let i = 0; i < 80; i++) window.pad.set(new Float32Array(784).fill(0).map((_, j) => (j < 10 * i ? 1 : 0)));
+          let steps = 0;
+          while (window.pad.steps.length > 0) { window.pad.undo(); steps++; }
+          return steps;
+        }"""
+    )
+    assert 50 <= steps <= 100
+
+
+def test_an_image_that_was_set_is_handed_on_as_it_is(visit, digits):
+    image = (digits[3] > 0.5).astype(np.float32)
+    page = open_pad(visit, observed="binary", initial=image.ravel().tolist())
+    assert latest(page) is None
+    page.evaluate("(values) => window.pad.set(Float32Array.from(values))", np.roll(image, 3, 0).ravel().tolist())
+    assert (handed_on(page) == np.roll(image, 3, 0)).all() and latest(page)["how"]["source"] == "set"
+    page.get_by_test_id("drawing-undo").click()
+    assert (handed_on(page) == image).all()
+
+
+def test_no_more_than_one_image_a_frame_while_drawing(visit):
+    page = open_pad(visit)
+    page.evaluate(
+        """() => { window.frames_ = 0; const count = () => { window.frames_++; requestAnimationFrame(count); };
+             requestAnimationFrame(count); }"""
+    )
+    stroke(page, placed(SEVEN, 40, 12, 1), steps=20, lift=False)
+    calls, frames = page.evaluate("() => [window.heard.length, window.frames_]")
+    assert 3 < calls <= frames + 1
+    assert not any(page.evaluate("() => window.heard.map((call) => call.how.still)"))
+    page.mouse.up()
+    assert latest(page)["how"]["still"]
+
+
+def test_a_stroke_is_smooth(visit):
+    """Points far apart on a circle give a curve: its ink lies nearer to the circle than the chords do."""
+    page = open_pad(visit, centre=False)
+    set_width(page, 1)
+    turns = np.linspace(0, 2 * np.pi, 13)
+    stroke(page, [(50 + 40 * np.cos(t), 50 + 40 * np.sin(t)) for t in turns], steps=1)
+    ink = page.get_by_test_id("drawing-canvas").evaluate(
+        """c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; const ink = [];
+             for (let i = 0; i < d.length; i += 4) if (d[i] > 128) ink.push([(i / 4) % c.width, Math.floor(i / 4 / c.width)]);
+             return ink; }"""
+    )
+    radius = np.hypot(*((np.array(ink) + 0.5) / 448 * 100 - 50).T)
+    inner, outer = np.percentile(radius, [2, 98])
+    # 13 straight chords would reach from 40·cos(15°) − 1.8 to 40 + 1.8, corners included.
+    assert outer - inner < 40 * (1 - np.cos(np.pi / 12)) + 3.4
+    angle = np.arctan2(*(np.array(ink) - 223.5).T)
+    assert np.histogram(angle, 36, (-np.pi, np.pi))[0].min() > 0  # and it has no gap
+
+
+def test_a_finger_draws_and_the_page_stays(visit):
+    page = open_pad(visit, context={"has_touch": True, "is_mobile": True, "viewport": {"width": 390, "height": 844}})
+    frame = page.get_by_test_id("drawing-canvas").bounding_box()
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *places) -> None:
+        points = [
+            {"x": frame["x"] + x * frame["width"], "y": frame["y"] + y * frame["height"], "id": i}
+            for i, (x, y) in enumerate(places)
+        ]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", (0.5, 0.9))
+    for y in np.linspace(0.9, 0.1, 12):
+        touch("touchMove", (0.5, y))
+    touch("touchEnd")
+    assert height(handed_on(page)) == 20
+    assert page.evaluate("window.scrollY") == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_keyboard_draws(visit):
+    page = open_pad(visit)
+    canvas = page.get_by_test_id("drawing-canvas")
+    canvas.focus()
+    for key in ("Shift+ArrowUp", "Space", "Shift+ArrowDown", "Shift+ArrowDown", "ArrowDown"):
+        canvas.press(key)
+    assert not latest(page)["how"]["still"] and "pen is down" in said(page)
+    canvas.press("Space")
+    image = handed_on(page)
+    assert height(image) == 20 and "lifted" in said(page)
+    canvas.press("Control+z")
+    assert handed_on(page) is None
+
+
+def test_colours_for_a_model_of_colours(visit):
+    page = open_pad(visit, shape=[3, 32, 32])
+    assert page.get_by_test_id("drawing-centre").count() == 0
+    page.get_by_test_id("drawing-colour").fill("#ff8000")
+    stroke(page, [(25, 25), (25, 75)])
+    image = handed_on(page, (3, 32, 32))
+    assert image[:, 16, 8] == pytest.approx([1, 128 / 255, 0], abs=2e-2)
+    assert image[:, 16, 24].max() == 0
+    page.get_by_test_id("drawing-eraser").click()
+    stroke(page, [(25, 10), (25, 90)])
+    assert handed_on(page, (3, 32, 32)) is None
+
+
+def test_images_that_are_not_square(visit):
+    page = open_pad(visit, shape=[1, 20, 40])
+    stroke(page, [(10, 25), (90, 25)])
+    image = handed_on(page, (20, 40))
+    assert abs(centre_of_mass(image)[0] - 9.5) < 0.2 and image[9:11].max(0)[6:34].min() > 0.9
+
+
+def test_a_destroyed_pad_hands_nothing_on(visit):
+    page = open_pad(visit)
+    stroke(page, [(30, 20), (30, 80)])
+    count = page.evaluate("() => { window.pad.set(new Float32Array(784).fill(1)); window.pad.destroy(); return window.heard.length; }")
+    latest(page)
+    assert page.evaluate("window.heard.length") == count
+    assert page.get_by_test_id("drawing-pad").count() == 0
