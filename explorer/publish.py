@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from .card import write_card
-from .checkpoint import load_checkpoint
+from .checkpoint import Checkpoint, load_checkpoint
 from .datasets import Dataset
 from .datasets.binarise import repeatable
 from .export import export_decoder
 from .gallery import Gallery, save_gallery
 from .gap_table import save_gaps
 from .inference.evaluation import Evaluation, evaluate
-from .inference.survey import SAMPLES, Survey, affordable, survey
-from .models import VAE
+from .inference.importance import SAMPLES
+from .inference.survey import Survey, affordable, survey
 
 GALLERY_IMAGES = 1_000
 GAP_IMAGES = 500
@@ -26,6 +26,9 @@ GAP_IMAGES = 500
 # is nothing to see.
 GAP_OPERATIONS = 1.4e12
 LEAST_GAP_IMAGES = 10
+# Nor is a run of some seconds followed by a minute of measuring: so many for each second of training.
+OPERATIONS_A_SECOND = 2e10
+LEAST_SECONDS = 5.0
 
 
 def publish(
@@ -37,7 +40,7 @@ def publish(
     device: torch.device,
     samples: int = 16,
     evidence_images: int = 200,
-    gap_images: int = GAP_IMAGES,
+    gap_images: int | None = None,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Evaluation:
     """Measures the checkpoint in `folder` on a test split, and writes what goes with it.
@@ -46,8 +49,9 @@ def publish(
         test: whose first images become the gallery.
         name: of the model, on its card; command: the line that makes it again.
         samples, evidence_images: see `inference.evaluation.evaluate`.
-        gap_images: how many of the first images get their gaps measured, at most: see `inference.survey`.
-        progress: told the share of the measuring that is done, 0 to 1, first for the test numbers, then for the gaps.
+        gap_images: how many of the first images get their gaps measured, at most: see `inference.survey`; None for
+            GAP_IMAGES, or what a costly decoder allows.
+        progress: told the share of the measuring that is done, 0 to 1.
 
     Returns:
         The numbers of the weights as they are stored, rounded.
@@ -55,22 +59,37 @@ def publish(
     save_gallery(folder, Gallery(test.images[:GALLERY_IMAGES], test.labels[:GALLERY_IMAGES], test.classes))
     checkpoint = load_checkpoint(folder, device=device)
     x = repeatable(test.images, checkpoint.config.training.binarisation)
-    evaluation = evaluate(checkpoint.model, x, samples=samples, evidence_images=evidence_images, progress=progress)
-    _survey(folder, checkpoint.model, x[:gap_images], checkpoint.config.training.binarisation, progress)
+    evaluation = evaluate(
+        checkpoint.model,
+        x,
+        samples=samples,
+        evidence_images=evidence_images,
+        evidence_method="auto",
+        progress=lambda fraction: progress(0.5 * fraction),
+    )
     export_decoder(checkpoint.model.cpu(), folder)
     write_card(folder, name, checkpoint.config, evaluation, command)
+    # Last, since a model is whole without.
+    x = x[: GAP_IMAGES if gap_images is None else gap_images]
+    checkpoint.model.to(device)
+    _survey(checkpoint, x, lambda fraction: progress(0.5 + 0.5 * fraction))
     return evaluation
 
 
-def _survey(folder: Path, model: VAE, x: Tensor, binarisation: str, progress: Callable[[float], None]) -> None:
+def _survey(checkpoint: Checkpoint, x: Tensor, progress: Callable[[float], None]) -> None:
     """Makes gaps.safetensors. A model is none the worse without, so that what fails is logged and no more."""
-    most = affordable(model, GAP_OPERATIONS)
+    model, training, folder = checkpoint.model, checkpoint.config.training, checkpoint.folder
+    seconds = checkpoint.config.provenance.get("seconds")
+    operations = GAP_OPERATIONS
+    if seconds is not None:
+        operations = min(operations, max(seconds, LEAST_SECONDS) * OPERATIONS_A_SECOND)
+    most = affordable(model, operations)
     x = x[:most]
     if not len(x) or most < LEAST_GAP_IMAGES:
         return
     try:
         found = survey(model, x, progress=progress)
-        save_gaps(folder, model, x, found, binarisation=binarisation, made=how_surveyed(found))
+        save_gaps(folder, model, x, found, binarisation=training.binarisation, made=how_surveyed(found))
     except (ValueError, RuntimeError) as error:
         logging.getLogger("explorer").warning("The gaps of the model in %s were not measured: %s", folder, error)
 

@@ -11,6 +11,7 @@ MODES = ("gaussian", "point")
 ENGINES = ("browser", "server")
 LAYERS = ("manifold", "prior", "posterior")
 ZOOMS = ("map", "q")
+TABS = ("game", "derivation", "ladder", "units", "gaps")
 _DRAWN = re.compile(r"[A-Za-z0-9_-]{1,2000}")
 POINTS = ("test", "all")
 # Beyond this many times the opening view, a place is taken for a mistake.
@@ -34,6 +35,7 @@ class View:
     engine: str | None = None
     drawn: str | None = None
     zoom: bool = False
+    tab: str | None = None
     notices: tuple[str, ...] = field(default=(), compare=False)
 
     def state(self) -> dict[str, object]:
@@ -48,6 +50,7 @@ class View:
             "engine": self.engine,
             "drawn": self.drawn,
             "zoom": self.zoom,
+            "tab": self.tab,
         }
 
 
@@ -100,6 +103,7 @@ def read_view(
         engine,
         drawn or None,
         zoom,
+        _option(query.get("tab"), TABS, "tab", None, notices) if anatomy else None,
         tuple(notices),
     )
 

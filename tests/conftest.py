@@ -25,6 +25,12 @@ def x() -> Tensor:
 
 
 @pytest.fixture(autouse=True)
+def few_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run's gaps take seconds, of which most tests want to know nothing."""
+    monkeypatch.setattr("explorer.publish.GAP_IMAGES", 12)
+
+
+@pytest.fixture(autouse=True)
 def settings() -> Iterator[None]:
     """Commands and the loop set torch's threads and checks for the whole process; a test gives them back."""
     threads = torch.get_num_threads()

@@ -58,7 +58,7 @@ def test_train_writes_a_whole_checkpoint_and_repeats_itself(
     assert main([*arguments, "--out", str(tmp_path / "a")]) == 0
     assert "Test ELBO" in capsys.readouterr().out
     expected = {"config.json", "model.safetensors", "README.md", "evaluation.json"}
-    expected |= {"gallery.png", "gallery.json", "metrics.jsonl", "decoder.onnx"}
+    expected |= {"gallery.png", "gallery.json", "metrics.jsonl", "decoder.onnx", "gaps.safetensors"}
     assert {file.name for file in (tmp_path / "a").iterdir()} == expected
     card = (tmp_path / "a" / "README.md").read_text()
     assert "--epochs 4" in card and str(tmp_path) not in card

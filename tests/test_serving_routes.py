@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from explorer.latent_map.files import static_key
 from explorer.serving import routes as served
+from explorer.serving.asking import MAX_STATE_BYTES
 from explorer.serving.manifest import describe
 from explorer.serving.pack import pack_images, pack_latents, pack_points, pack_rule, sheets
 from explorer.serving.space import SPACES, Space
@@ -124,9 +125,9 @@ def test_a_bad_state_is_answered_with_a_sentence(client: TestClient, space: Spac
 
 def test_a_large_body_is_refused_also_in_chunks_of_unknown_length(client: TestClient, space: Space) -> None:
     address = f"/explorer/terms/{space.key}"
-    assert client.post(address, content=b" " * 5_000).status_code == 413
-    assert client.post(address, content=(b" " * 100 for _ in range(1_000))).status_code == 413
-    padded = json.dumps(STATE).encode().ljust(4_096)
+    assert client.post(address, content=b" " * (MAX_STATE_BYTES + 1)).status_code == 413
+    assert client.post(address, content=(b" " * 4_096 for _ in range(MAX_STATE_BYTES // 4_096 + 1))).status_code == 413
+    padded = json.dumps(STATE).encode().ljust(MAX_STATE_BYTES)
     assert client.post(address, content=padded).status_code == 200
 
 

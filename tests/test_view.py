@@ -25,7 +25,21 @@ def test_every_part_is_read() -> None:
     assert view == View(299, "point", (0.25, -1e-3), (0.5, 2.0), ("manifold", "prior"), (0, 3, 9), "server")
     assert view.notices == ()
     assert view.state() == {"image": 299, "mode": "point", "u": (0.25, -1e-3), "sigma": (0.5, 2.0),
-                            "layers": ["manifold", "prior"], "hidden": [0, 3, 9], "engine": "server"}  # fmt: skip
+                            "layers": ["manifold", "prior"], "hidden": [0, 3, 9], "engine": "server",
+                            "drawn": None, "zoom": False, "tab": None}  # fmt: skip
+
+
+def test_the_page_of_the_elbo_opens_close_to_the_posterior_and_an_address_says_otherwise() -> None:
+    def elbo(**query: str) -> View:
+        return read_view(query, count=300, classes=10, map_range=RANGE, anatomy=True)
+
+    assert elbo() == View(layers=("posterior",), zoom=True)
+    assert elbo(layers="none", zoom="map", tab="ladder") == View(tab="ladder")
+    assert read(zoom="q", layers="posterior") == View(layers=("posterior",), zoom=True)
+    assert read(drawn="AAf_-x").drawn == "AAf_-x"
+    for name, value in (("zoom", "in"), ("tab", "elbo"), ("drawn", "a b"), ("drawn", "A" * 3_000)):
+        assert elbo(**{name: value}) == View(layers=("posterior",), zoom=True)
+        assert len(elbo(**{name: value}).notices) == 1
 
 
 LONG, SCRIPT = "9" * 5_000, "<script>alert(1)</script>"

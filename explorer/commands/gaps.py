@@ -44,7 +44,9 @@ def run(args: argparse.Namespace) -> int:
         error = values.std().item() / len(values) ** 0.5 if len(values) > 1 else float("nan")
         print(f"  {name:<52} {values.mean().item():9.3f} ± {error:.3f}")
     made = how_surveyed(found)
-    print(f"log p(x) {made}; its own error: {found.error.mean():.3g} nats in the mean, {found.error.max():.3g} at most.")
+    print(
+        f"log p(x) {made}; its own error: {found.error.mean():.3g} nats in the mean, {found.error.max():.3g} at most."
+    )
     path = save_gaps(checkpoint.folder, checkpoint.model, x, found, binarisation=training.binarisation, made=made)
     print(f"Written: {path} ({path.stat().st_size:,} bytes)")
     return 0

@@ -10,6 +10,9 @@ from torch import Tensor
 
 # One number a cell: coordinates stay within this of zero, also when cut 3^6 times finer.
 _REACH = 1 << 30
+# Where curvature changes within a cell, or kinks fall together with nodes, the error is up to about three times
+# its estimate: of 10,000 images of MNIST at 0.01 nats, 33 were off by up to 0.021 without it, none with it.
+SAFETY = 3
 
 
 def numbered(index: Tensor) -> Tensor:
@@ -77,7 +80,7 @@ def rectangle(index: Tensor, log_joint: Tensor, step: float) -> tuple[Tensor, Te
     rule converges exponentially and about right where an integrand with kinks slows it down. And from
     the curvature: an integrand that is locally a Gaussian of scale s has a relative error of
     2 exp(-2 pi^2 s^2 / h^2) an axis, and s^2 / h^2 is one over the second difference of its logarithm. The
-    first alone is fooled where a peak much narrower than the spacing lies evenly between nodes.
+    first alone is fooled where a peak much narrower than the spacing lies evenly between nodes. SAFETY times that.
 
     Args:
         index: (k, d) integer coordinates; log_joint: (batch, k), nats, float64.
@@ -108,4 +111,4 @@ def rectangle(index: Tensor, log_joint: Tensor, step: float) -> tuple[Tensor, Te
         fall[:, (before < 0) | (after < 0)] = math.inf  # it falls too far to have been kept
         local += 2 * torch.exp(-2 * math.pi**2 / fall.clamp_min_(0.1))
     curved = (mass * local).sum(1) / total
-    return top.squeeze(1) + total.log() + d * math.log(step), torch.maximum(coarser, curved)
+    return top.squeeze(1) + total.log() + d * math.log(step), SAFETY * torch.maximum(coarser, curved)

@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from ..models import VAE
+from .estimate import precise
 
 VALUES = 1 << 22  # pixels decoded at once
+CENTRE_PLACES = 64  # of which the weights' mean is taken
 PAIRS = 1 << 23  # pairs of an image's pixel and a place at once, for families that are not linear
 
 
@@ -24,8 +26,8 @@ class Decoded:
 
     Attributes:
         z: (k, d), float64; log_prior: log p(z) (k,), float64.
-        weights: (k, D), float32 on the model's device, less their mean `centre` (D,): what is left is small, and so
-            float32 loses little of its product with x. None where the family is not linear.
+        weights: (k, D), float32 on the model's device, less about their mean `centre` (D,): what is left is small,
+            and so float32 loses little of its product with x. None where the family is not linear.
         offset: (k,), float64.
     """
 
@@ -45,7 +47,9 @@ class Decoded:
         if self.weights is None:
             return self._direct(x) + self.log_prior
         flat = x.flatten(1).to(self.weights.device)
-        carrier = self.model.decoder.likelihood.carrier(flat).cpu().double() + flat.cpu().double() @ self.centre
+        # In float64, since it cancels: a narrow Gaussian's three parts are a thousand times their sum.
+        wide = flat.to(precise(flat.device))
+        carrier = self.model.decoder.likelihood.carrier(wide).cpu().double() + flat.cpu().double() @ self.centre
         product = (flat @ self.weights.T).cpu().double()
         return product.add_(self.offset + self.log_prior).add_(carrier[:, None])
 
@@ -65,18 +69,23 @@ def decode(model: VAE, z: Tensor) -> Decoded:
     z = z.double()
     log_prior = -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
     device = next(model.parameters()).device
-    decoder = model.decoder
+    decoder, dtype = model.decoder, precise(device)
+
+    def linear(part: Tensor) -> tuple[Tensor, Tensor] | None:
+        return decoder.likelihood.linear(decoder.network(part.float().to(device)).to(dtype))
+
+    some = linear(z[:: -(-len(z) // CENTRE_PLACES)])
+    if some is None:
+        return Decoded(model, z, log_prior, None, None, None)
+    centre = some[0].mean(0)
     weights: list[Tensor] = []
     offset: list[Tensor] = []
     for part in z.split(max(1, VALUES // (model.config.pixels * decoder.likelihood.outputs))):
-        linear = decoder.likelihood.linear(decoder.network(part.float().to(device)).float())
-        if linear is None:
-            return Decoded(model, z, log_prior, None, None, None)
-        weights.append(linear[0])
-        offset.append(linear[1].cpu().double())
-    together = torch.cat(weights)
-    centre = together.mean(0)
-    return Decoded(model, z, log_prior, together.sub_(centre), centre.cpu().double(), torch.cat(offset))
+        row = linear(part)
+        assert row is not None
+        weights.append(row[0].sub_(centre).float())
+        offset.append(row[1].cpu().double())
+    return Decoded(model, z, log_prior, torch.cat(weights), centre.cpu().double(), torch.cat(offset))
 
 
 AT_ONCE = 1 << 24  # pixels of places kept at once by `log_joint_at`

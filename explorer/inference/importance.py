@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from ..models import VAE
+from .decoded import log_joint_at
 from .estimate import Evidence, from_weights, precise
 
 VALUES = 1 << 21  # values decoded at once, whatever the number of images, draws and pixels
@@ -132,3 +133,44 @@ def _log_normal(z: Tensor, loc: Tensor | float = 0.0, scale: Tensor | None = Non
     if scale is None:
         return -0.5 * (z.square() + math.log(2 * math.pi)).sum(-1)
     return -(0.5 * ((z - loc) / scale).square() + scale.log() + 0.5 * math.log(2 * math.pi)).sum(-1)
+
+
+# Of an estimate around the best Gaussian: so many draws, so much wider than it, and this share from the prior.
+SAMPLES = 4_000
+WIDEN = 1.2
+FROM_PRIOR = 0.05
+
+
+@torch.inference_mode()
+def importance_around(
+    model: VAE,
+    x: Tensor,
+    loc: Tensor,
+    factor: Tensor,
+    *,
+    samples: int = SAMPLES,
+    generator: torch.Generator | None = None,
+) -> Evidence:
+    """log p(x) of one image from draws around a Gaussian that was fitted to its posterior.
+
+    Where the encoder's q misses the posterior by nats, the best full-covariance Gaussian (`gaps`) rarely does: its
+    weights are nearly even, and the error several times smaller.
+
+    Args:
+        x: (1, c, h, w); loc: m (d,); factor: F (d, d), the Gaussian is N(m, F F^T).
+        generator: on the CPU; None takes torch's own.
+    """
+    d = len(loc)
+    loc, factor = loc.double(), WIDEN * factor.double()
+    eps = torch.randn(samples, d, dtype=torch.float64, generator=generator)
+    z = loc + eps @ factor.T
+    from_prior = round(FROM_PRIOR * samples)
+    z[:from_prior] = eps[:from_prior]
+    whitened = torch.linalg.solve(factor, (z - loc).T).T
+    constant = -0.5 * d * math.log(2 * math.pi)
+    log_det = torch.linalg.slogdet(factor).logabsdet
+    near = constant - 0.5 * whitened.square().sum(1) - log_det + math.log1p(-FROM_PRIOR)
+    log_proposal = torch.logaddexp(near, constant - 0.5 * z.square().sum(1) + math.log(FROM_PRIOR))
+    log_weight = log_joint_at(model, z, x) - log_proposal
+    log_weight = log_weight.masked_fill(log_weight.isnan(), -math.inf)
+    return from_weights(log_weight.logsumexp(1), (2 * log_weight).logsumexp(1), samples, "importance")

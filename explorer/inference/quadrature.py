@@ -137,6 +137,8 @@ def integrated(
     waiting: list[tuple[int, Cells]] = []
     for row, cells in _first_looks(model, x, loc, lattice, partial):
         possible = cells.level >= 0
+        if not possible and not partial:
+            raise QuadratureError("The decoder's answers for an image are not finite: log p(x) is not a number.")
         if not possible or (cells.error <= tolerance and not (keep and len(cells.index) < LEAST_CELLS)):
             yield row, cells
         else:
@@ -209,6 +211,9 @@ def _surveyed(x: Tensor, loc: Tensor, lattice: Lattice) -> Iterator[Cells]:
     slack = _curvature(log_joint, index[at] - low, lattice.sides)
     active = log_joint > (top - DEPTH - slack)[:, None]
     any_ = active.any(0)
+    if not any_.any():  # infinite or not a number, all of them
+        yield from (_none(lattice) for _ in x)
+        return
     value, error = rectangle(index[any_], log_joint[:, any_], lattice.step)
     edge = ((index == low) | (index == low + torch.tensor(lattice.sides) - 1)).any(1)
     spills = (active & edge).any(1)
@@ -216,6 +221,9 @@ def _surveyed(x: Tensor, loc: Tensor, lattice: Lattice) -> Iterator[Cells]:
     near = ((loc.double() - lattice.origin) / lattice.step).round().long()
     spills |= ~lattice.holds(near)
     for i in range(len(x)):
+        if not active[i].any():
+            yield _none(lattice)
+            continue
         held = active[i].nonzero().squeeze(1)
         result = value[i].item(), error[i].item(), slack[i].item()
         also = without(around(near[i : i + 1], 2), index[held])

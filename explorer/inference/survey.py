@@ -11,30 +11,26 @@ is the diagonal one):
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ..models import VAE, multiply_adds
-from .decoded import log_joint_at
-from .estimate import Evidence, from_weights
 from .gaps import FAMILIES, climbed, measured, rule_for
-from .lattice import MOST_DIMENSIONS, Lattice, QuadratureError, fitted_lattice
+from .importance import importance_around
+from .lattice import MOST_DIMENSIONS, fitted_lattice
 from .quadrature import TOLERANCE, integrated
 
 # A coarse lattice: more of it would be summed for every image than is saved by cutting fewer cells.
 NODES = 8_000
-SAMPLES = 4_000
-# Draws of the importance estimate come from the best Gaussian, so much wider, and some from the prior.
-WIDEN = 1.2
-FROM_PRIOR = 0.05
 # Multiply-adds between two reports of progress, some two seconds on one core; and images at most.
 REPORT_OPERATIONS = 4e10
 MOST_TOGETHER = 250
-# A peak so many scales away from the Gaussian that was found is the start of a climb of its own.
-FAR = 2.5
+# The posterior's peak is the start of a second climb where it is so many scales away from the mean of what the first
+# one found, and so many nats are left to be won.
+FAR, WORTH = 0.25, 0.02
 # What an image costs in decoded images, roughly: up to two dimensions, and beyond.
 COST = {True: 3_500, False: 20_000}
 # And a value's log p(x|z) in multiply-adds.
@@ -110,8 +106,9 @@ def survey(
     if model.config.latent <= MOST_DIMENSIONS:
         before, done = 0.15, 0
         lattice = fitted_lattice(model, loc, most=NODES)
-        for row, cells in _integrated(model, x, lattice):
-            peak[row], value[row], error[row] = cells
+        for row, cells in integrated(model, x, TOLERANCE, lattice, partial=True):
+            if math.isfinite(cells.error):  # else quadrature cannot follow this image
+                peak[row], value[row], error[row] = cells.peak(lattice), cells.value, cells.error
             progress(before * (done := done + 1) / len(x))
     exact = ~value.isnan()
     found: list[Tensor] = []
@@ -119,34 +116,19 @@ def survey(
     together = min(max(affordable(model, REPORT_OPERATIONS), 1), MOST_TOGETHER)
     for first in range(0, len(x), together):
         rows = slice(first, first + together)
-        elbos, m, factor = _best(model, x[rows], loc[rows], scale[rows].diag_embed(), peak[rows])
+        elbos, m, factor = _best(model, x[rows], loc[rows], scale[rows].diag_embed(), peak[rows], value[rows])
         found.append(elbos)
         for i in (~exact[rows]).nonzero().flatten().tolist():
-            estimate = _sampled(model, x[first + i], m[i], factor[i], generator)
+            estimate = importance_around(model, x[first + i][None], m[i], factor[i], generator=generator)
             value[first + i], error[first + i] = estimate.value.item(), estimate.error.item()
         progress(before + (1 - before) * min(first + together, len(x)) / len(x))
     elbo, diagonal, full = torch.cat(found, 1)
     return Survey(value, error, elbo, diagonal, full, exact)
 
 
-def _integrated(model: VAE, x: Tensor, lattice: Lattice) -> Iterator[tuple[int, tuple[Tensor, float, float]]]:
-    """Row, peak, log p(x) and its error of all images but those that quadrature cannot follow."""
-    waiting = [torch.arange(len(x))]
-    while waiting:
-        rows = waiting.pop()
-        left = set(range(len(rows)))
-        try:
-            for i, cells in integrated(model, x[rows], TOLERANCE, lattice):
-                left.remove(i)
-                yield int(rows[i]), (cells.peak(lattice), cells.value, cells.error)
-        except QuadratureError:
-            # One image is enough to end it for all: the others are tried without it.
-            rest = rows[sorted(left)]
-            if len(rows) > 1:
-                waiting += [part for part in rest.tensor_split(2) if len(part)]
-
-
-def _best(model: VAE, x: Tensor, loc: Tensor, factor: Tensor, peak: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _best(
+    model: VAE, x: Tensor, loc: Tensor, factor: Tensor, peak: Tensor, log_evidence: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """ELBOs (3, b) of the encoder's q and of the best diagonal and full q, and the latter's m and F."""
     fine = rule_for(model.config.latent, fine=True)
     elbo = measured(model, x, loc, factor, fine).elbo.clone()  # an ordinary tensor, which can be changed
@@ -159,7 +141,8 @@ def _best(model: VAE, x: Tensor, loc: Tensor, factor: Tensor, peak: Tensor) -> t
         ends = [(torch.arange(len(x)), measured(model, x, m, f, fine))]
         if second is None:
             away = torch.linalg.solve(f, (peak - m)[..., None]).squeeze(-1).square().sum(1).sqrt()
-            far = (away > FAR).nonzero().flatten()  # NaN, where no peak is known, is not
+            won = log_evidence - ends[0][1].elbo
+            far = ((away > FAR) & (won > WORTH)).nonzero().flatten()  # neither holds of NaN, where no peak is known
             second = far, peak[far], factor[far]
         far, m2, f2 = second
         if len(far):
@@ -171,20 +154,3 @@ def _best(model: VAE, x: Tensor, loc: Tensor, factor: Tensor, peak: Tensor) -> t
             elbo[rows[up]], best_loc[rows[up]], best_factor[rows[up]] = end.elbo[up], end.loc[up], end.factor[up]
         elbos.append(elbo.clone())
     return torch.stack(elbos), best_loc, best_factor
-
-
-def _sampled(model: VAE, x: Tensor, loc: Tensor, factor: Tensor, generator: torch.Generator) -> Evidence:
-    """log p(x) of one image (c, h, w), drawn from around the best Gaussian rather than the encoder's."""
-    d = len(loc)
-    eps = torch.randn(SAMPLES, d, dtype=torch.float64, generator=generator)
-    z = loc + WIDEN * eps @ factor.T
-    from_prior = round(FROM_PRIOR * SAMPLES)
-    z[:from_prior] = eps[:from_prior]
-    whitened = torch.linalg.solve(WIDEN * factor, (z - loc).T).T
-    constant = -0.5 * d * math.log(2 * math.pi)
-    log_det = torch.linalg.slogdet(WIDEN * factor).logabsdet
-    near = constant - 0.5 * whitened.square().sum(1) - log_det + math.log1p(-FROM_PRIOR)
-    log_proposal = torch.logaddexp(near, constant - 0.5 * z.square().sum(1) + math.log(FROM_PRIOR))
-    log_weight = log_joint_at(model, z, x[None]) - log_proposal
-    log_weight = log_weight.masked_fill(log_weight.isnan(), -math.inf)
-    return from_weights(log_weight.logsumexp(1), (2 * log_weight).logsumexp(1), SAMPLES, "importance")

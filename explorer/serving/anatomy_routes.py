@@ -16,6 +16,7 @@ from .blobs import Blob, make_blob
 from .gaps import pack_gaps
 from .kept import Kept
 from .manifest import PREFIX
+from .pools import heavily
 from .space import SPACES, Space
 from .state import BadState, image_in, image_of
 from .summary import pack_units
@@ -36,7 +37,7 @@ async def evidence(request: Request) -> Response:
         return _EVIDENCE.get((key, number), lambda: make_blob(pack_evidence(space, image_of(space, int(number)))))
 
     try:
-        blob = await run_in_threadpool(packed)
+        blob = await heavily(packed)
     except ValueError:  # a number that JSON has no form for
         return PlainTextResponse("log p(x) of this image is not finite under this model.", 422)
     assert blob is not None
@@ -48,7 +49,7 @@ async def units(request: Request) -> Response:
     space = SPACES.by_key(request.path_params["key"])
     if space is None:
         return PlainTextResponse(GONE, 404)
-    blob = await run_in_threadpool(lambda: _UNITS.get(space.key, lambda: make_blob(pack_units(space))))
+    blob = await heavily(lambda: _UNITS.get(space.key, lambda: make_blob(pack_units(space))))
     assert blob is not None
     return blob.response()
 
@@ -58,11 +59,9 @@ async def gaps(request: Request) -> Response:
     space = SPACES.by_key(request.path_params["key"])
     if space is None:
         return PlainTextResponse(GONE, 404)
-    packed = await run_in_threadpool(pack_gaps, space)
-    if packed is None:
-        return PlainTextResponse("The gaps of this model's images have not been measured.", 404)
+    table = await run_in_threadpool(pack_gaps, space)
     # Under the same key there can be more images tomorrow.
-    return Response(packed, media_type="application/octet-stream", headers={"Cache-Control": "no-cache"})
+    return Response(table, media_type="application/octet-stream", headers={"Cache-Control": "no-cache"})
 
 
 def _drawn_evidence(space: Space, state: Any) -> bytes:
@@ -86,10 +85,11 @@ def _encode(space: Space, state: Any) -> dict[str, Any]:
 
 def anatomy_routes() -> list[BaseRoute]:
     """Under `PREFIX`, with the space's key in the path."""
-    asked = {"evidence": _drawn_evidence, "best": _best, "gradient": gradient_of, "kl": kl_of, "encode": _encode}
+    heavy = {"evidence": _drawn_evidence, "best": _best, "gradient": gradient_of, "kl": kl_of}
+    asked = {name: answers(function, heavy=True) for name, function in heavy.items()} | {"encode": answers(_encode)}
     return [
         Route(f"{PREFIX}/evidence/{{key}}/{{image}}.bin", evidence),
         Route(f"{PREFIX}/units/{{key}}.json", units),
         Route(f"{PREFIX}/gaps/{{key}}.bin", gaps),
-        *(Route(f"{PREFIX}/{name}/{{key}}", answers(function), methods=["POST"]) for name, function in asked.items()),
+        *(Route(f"{PREFIX}/{name}/{{key}}", handler, methods=["POST"]) for name, handler in asked.items()),
     ]

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from .engine import same_origin
+from .pools import heavily
 from .space import SPACES, Space
 from .state import BadState
 
@@ -21,8 +22,13 @@ GONE = "This server does not hold that model any more: reload the page."
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def answers(function: Callable[[Space, Any], dict[str, Any] | bytes]) -> Handler:
-    """A route that gives a function of a space and of the JSON that was sent: as JSON, or as the bytes it gives."""
+def answers(function: Callable[[Space, Any], dict[str, Any] | bytes], *, heavy: bool = False) -> Handler:
+    """A route that gives a function of a space and of the JSON that was sent: as JSON, or as the bytes it gives.
+
+    Args:
+        heavy: it takes a tenth of a second or more.
+    """
+    run = heavily if heavy else run_in_threadpool
 
     async def handler(request: Request) -> Response:
         if not same_origin(request.headers):
@@ -43,7 +49,7 @@ def answers(function: Callable[[Space, Any], dict[str, Any] | bytes]) -> Handler
         except (ValueError, RecursionError):
             return JSONResponse({"error": "The state is not JSON."}, 400)
         try:
-            found = await run_in_threadpool(function, space, state)
+            found = await run(function, space, state)
             return Response(found) if isinstance(found, bytes) else JSONResponse(found)
         except ValueError as error:  # BadState, or an answer that JSON has no number for
             sentence = str(error) if isinstance(error, BadState) else "There is no finite answer for this state."

@@ -9,8 +9,8 @@ from .anatomy import packed
 from .space import Space
 
 
-def pack_gaps(space: Space) -> bytes | None:
-    """The table beside the checkpoint, of as many of a space's images as it has; None where there is none of them.
+def pack_gaps(space: Space) -> bytes:
+    """The table beside the checkpoint, of as many of a space's images as it has: none, where there is no table.
 
     uint32: the length of a JSON text; the text, padded by spaces to a multiple of four; then each of its
     columns, float32 (n,).
@@ -18,7 +18,7 @@ def pack_gaps(space: Space) -> bytes | None:
     latents = space.latents
     table = load_gaps(space.checkpoint.folder, space.checkpoint.model, latents.observed, len(latents))
     if table is None:
-        return None
+        return packed({"n": 0, "columns": []})
     columns = [getattr(table.survey, name).double().numpy() for name in COLUMNS]
     facts = {
         "n": len(table.survey),

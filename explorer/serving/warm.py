@@ -7,15 +7,19 @@ import logging
 
 import torch
 
+from ..inference.lattice import MOST_DIMENSIONS
 from ..latent_map.files import static_key
 from ..registry import models
+from .anatomy import posterior_of
 from .manifest import describe
 from .routes import asset
 from .space import SPACES
+from .state import image_of
 from .terms import evaluate_state
 
 # The pretrained models and a few of one's own; a folder of a hundred would delay the start.
 MOST = 10
+LATTICES = 2  # a second's decoding and up to 128 MB each
 
 
 def warm_up() -> None:
@@ -23,6 +27,7 @@ def warm_up() -> None:
     torch.distributions.Distribution.set_default_validate_args(False)
     torch.set_num_threads(1)  # many small requests at once do better with one thread each
     static_key()
+    lattices = 0
     for name in list(models())[:MOST]:
         try:
             space = SPACES.get(name)
@@ -31,6 +36,9 @@ def warm_up() -> None:
                 asset(space.key, file)
             u = space.codes[0].tolist()
             evaluate_state(space, {"image": 0, "mode": "gaussian", "u": u, "sigma": [0.1, 0.1]})
+            if space.latent <= MOST_DIMENSIONS and lattices < LATTICES:
+                posterior_of(space, image_of(space, 0))
+                lattices += 1
         except Exception as error:  # one model, whatever is wrong with it, must not keep the others from being served
             logging.getLogger("explorer").warning("%s is left out: %s", name, error)
     # Streamlit collects garbage after every run, and torch's objects made each of those

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 import numpy as np
+from playwright.sync_api import Browser, Page
 
 from explorer.latent_map.files import STATIC, media_type
 
@@ -25,29 +27,58 @@ body {{ margin: 0; background: {1} }} main {{ padding: 16px }}</style>
 <div style="height: 2000px"></div></main>
 <script type=module>
 import {{ DrawingPad }} from '/static/drawing/pad.mjs';
-window.heard = [];
-window.sentences = [];
-const options = {5};
-if (options.initial) options.initial = Float32Array.from(options.initial);
-window.pad = new DrawingPad({{
-  ...options,
-  changed: (values, how) => window.heard.push({{ values: values && Array.from(values), how, type: values?.constructor.name }}),
-  said: (sentence) => window.sentences.push(sentence),
-}});
-document.querySelector('.lx-panel').append(window.pad.element);
+window.make = (options) => {{
+  window.pad?.destroy();
+  window.heard = [];
+  window.sentences = [];
+  if (options.initial) options.initial = Float32Array.from(options.initial);
+  window.pad = new DrawingPad({{
+    ...options,
+    changed: (values, how) => {{
+      window.heard.push({{ values: values && Array.from(values), how, type: values?.constructor.name }});
+    }},
+    said: (sentence) => window.sentences.push(sentence),
+  }});
+  document.querySelector('.lx-panel').append(window.pad.element);
+}};
 </script>"""
 
 
-def open_pad(visit, theme: str = "light", context: dict | None = None, **options):
-    """The page with a pad of these options: by default of 28×28 grey values."""
-    options = {"shape": [1, 28, 28], "observed": "grey", **options}
-    page = visit("about:blank", **(context or {}))
-    html = PAGE.format(*THEMES[theme], json.dumps(options))
-    page.route(f"{HOST}/**", _answer)
-    page.route(f"{HOST}/", lambda route: route.fulfill(body=html, content_type="text/html"))
-    page.goto(f"{HOST}/")
-    page.get_by_test_id("drawing-pad").wait_for(state="visible")
-    return page
+@contextlib.contextmanager
+def pad_pages(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Gives open(theme, context, **options): a page with a new pad, by default of 28×28 grey values.
+
+    A page is opened once for all the tests of a file (a pad takes 10 ms, a page a second);
+    any error on its console fails at the next pad, or at the end.
+    """
+    pages: dict[str, Page] = {}
+    faults: list[str] = []
+
+    def open_(theme: str = "light", context: dict | None = None, **options) -> Page:
+        assert not faults, faults
+        key = json.dumps([theme, context])
+        if key not in pages:
+            kept = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **(context or {})})
+            page = pages[key] = kept.new_page()
+            page.on("pageerror", lambda error: faults.append(str(error)))
+            page.on("console", lambda message: message.type == "error" and faults.append(message.text))
+            html = PAGE.format(*THEMES[theme])
+            page.route(f"{HOST}/**", _answer)
+            page.route(f"{HOST}/", lambda route: route.fulfill(body=html, content_type="text/html"))
+            page.goto(f"{HOST}/")
+            page.wait_for_function("() => Boolean(window.make)")
+        page = pages[key]
+        page.mouse.move(0, 0)
+        page.evaluate("(options) => window.make(options)", {"shape": [1, 28, 28], "observed": "grey", **options})
+        page.get_by_test_id("drawing-pad").wait_for(state="visible")
+        return page
+
+    try:
+        yield open_
+    finally:
+        for page in pages.values():
+            page.context.close()
+    assert not faults, faults
 
 
 def _answer(route) -> None:

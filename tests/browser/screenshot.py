@@ -1,4 +1,4 @@
-"""The README's screenshot, taken of the app as it is: python -m tests.browser.screenshot"""
+"""The README's screenshots, taken of the app as it is: python -m tests.browser.screenshot"""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ def main() -> None:
             page.mouse.up()
         settle(page)
         page.screenshot(path=ROOT / "pages" / "explore.png")
+        page.goto(f"{address}/elbo?model=mnist-2d&image=4")
+        page.wait_for_selector(READY)
+        page.wait_for_selector("[data-testid=gap-diagonal][data-value]")
+        page.wait_for_selector("[data-testid=cloud-0]", state="visible")
+        page.get_by_test_id("step-uphill").click()
+        settle(page)
+        page.wait_for_timeout(1_500)  # the gradient's draws for the new place
+        page.screenshot(path=ROOT / "pages" / "elbo.png")
         browser.close()
 
 

@@ -11,7 +11,13 @@ import pytest
 from PIL import Image
 
 from explorer.datasets import load_dataset
-from tests.browser.pad_page import choose, handed_on, latest, open_pad, said, stroke
+from tests.browser.pad_page import choose, handed_on, latest, pad_pages, said, stroke
+
+
+@pytest.fixture(scope="module")
+def open_pad(browser):
+    with pad_pages(browser) as open_:
+        yield open_
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +52,19 @@ def carry(page, how: str, name: str, content: bytes, kind: str = "image/png") ->
           if (bytes) files.items.add(new File([Uint8Array.from(bytes)], name, { type: kind }));
           const options = { bubbles: true, cancelable: true };
           const target = document.querySelector('[data-testid=drawing-pad]');
-          if (how === 'paste') document.body.dispatchEvent(new ClipboardEvent('paste', { ...options, clipboardData: files }));
-          else for (const kind of ['dragenter', 'dragover', 'drop']) target.dispatchEvent(new DragEvent(kind, { ...options, dataTransfer: files }));
+          if (how === 'paste') {
+            document.body.dispatchEvent(new ClipboardEvent('paste', { ...options, clipboardData: files }));
+          } else for (const kind of ['dragenter', 'dragover', 'drop']) {
+            target.dispatchEvent(new DragEvent(kind, { ...options, dataTransfer: files }));
+          }
         }""",
         [how, name, kind, None if content is None else list(content)],
     )
     page.wait_for_function(f"window.sentences.length > {before}")
 
 
-def test_a_digit_of_mnist_comes_back_as_itself(visit, digits):
-    page = open_pad(visit)
+def test_a_digit_of_mnist_comes_back_as_itself(open_pad, digits):
+    page = open_pad()
     for times in (1, 8, 13):
         for digit in digits[:3]:
             choose(page, "digit.png", encoded(larger(digit, times)))
@@ -65,8 +74,8 @@ def test_a_digit_of_mnist_comes_back_as_itself(visit, digits):
         assert ("centred like MNIST" in said(page)) == (times > 1)  # one of the model's size is left alone
 
 
-def test_grey_files_are_drawn_and_lines_are_thresholded_for_binary_pixels(visit, digits):
-    page = open_pad(visit, observed="binary")
+def test_grey_files_are_drawn_and_lines_are_thresholded_for_binary_pixels(open_pad, digits):
+    page = open_pad(observed="binary")
     digit = digits[0]
     draws = []
     for _ in range(2):
@@ -86,15 +95,30 @@ def test_grey_files_are_drawn_and_lines_are_thresholded_for_binary_pixels(visit,
     assert len(rows) == np.ptp(rows) + 1 == 20 and (image[rows].sum(1) == 2).all()
 
 
-def test_dropped_and_pasted_files_are_loaded(visit, digits):
-    page = open_pad(visit)
+def test_dropped_and_pasted_files_are_loaded(open_pad, digits):
+    page = open_pad()
     for digit, how in zip(digits, ("drop", "paste"), strict=False):
         carry(page, how, "digit.png", encoded(larger(digit)))
         assert distance(handed_on(page), digit) < 0.002, how
+    page.get_by_test_id("drawing-pad").evaluate("pad => { pad.parentElement.style.display = 'none'; }")
+    calls = page.evaluate("window.heard.length")
+    content = {"bytes": list(encoded(digits[3]))}
+    page.evaluate(
+        """async ({ bytes }) => {
+          const clipboardData = new DataTransfer();
+          clipboardData.items.add(new File([Uint8Array.from(bytes)], 'x.png', { type: 'image/png' }));
+          const event = new ClipboardEvent('paste', { bubbles: true, cancelable: true, clipboardData });
+          document.body.dispatchEvent(event);
+          window.taken = event.defaultPrevented;
+        }""",
+        content,
+    )
+    page.get_by_test_id("drawing-pad").evaluate("pad => { pad.parentElement.style.display = ''; }")
+    assert page.evaluate("[window.taken, window.heard.length]") == [False, calls]
 
 
-def test_dark_ink_on_paper_is_inverted_and_can_be_turned_back(visit, digits):
-    page = open_pad(visit)
+def test_dark_ink_on_paper_is_inverted_and_can_be_turned_back(open_pad, digits):
+    page = open_pad()
     choose(page, "scan.jpg", encoded(255 - larger(digits[2], 10), "JPEG", quality=90), "image/jpeg")
     assert "inverted, as its ground is bright" in said(page)
     assert distance(handed_on(page), digits[2]) < 0.02
@@ -109,19 +133,19 @@ def test_dark_ink_on_paper_is_inverted_and_can_be_turned_back(visit, digits):
     assert handed_on(page) is None
 
 
-def test_uneven_grey_paper_is_no_ink(visit, digits):
+def test_uneven_grey_paper_is_no_ink(open_pad, digits):
     """A photograph: dim noisy paper, weak ink, and the digit off the middle."""
     noise = np.random.default_rng(0).normal(0, 5, (400, 600))
     photo = np.full((400, 600), 170.0) + noise
     photo[60:284, 300:524] -= 0.5 * larger(digits[0])
-    page = open_pad(visit)
+    page = open_pad()
     choose(page, "photo.png", encoded(photo.clip(0, 255).astype(np.uint8)))
     assert distance(handed_on(page), digits[0]) < 0.06
     assert np.corrcoef(handed_on(page).ravel(), digits[0].ravel())[0, 1] > 0.9
 
 
-def test_transparent_paper_is_what_shows_the_ink(visit, digits):
-    page = open_pad(visit)
+def test_transparent_paper_is_what_shows_the_ink(open_pad, digits):
+    page = open_pad()
     alpha = larger(digits[4])
     for ink, over in (((0, 0, 0), "white"), ((255, 255, 255), "black"), ((200, 30, 30), "white")):
         rgba = np.dstack([np.full_like(alpha, value) for value in ink] + [alpha])
@@ -131,14 +155,14 @@ def test_transparent_paper_is_what_shows_the_ink(visit, digits):
         assert distance(handed_on(page), digits[4]) < 0.01
 
 
-def test_colours_turn_grey_by_luma_and_grey_is_repeated(visit):
+def test_colours_turn_grey_by_luma_and_grey_is_repeated(open_pad):
     rng = np.random.default_rng(1)
     picture = Image.fromarray(rng.integers(0, 100, (28, 28, 3), dtype=np.uint8))
     picture.paste((230, 40, 90), (10, 10, 16, 20))
-    page = open_pad(visit)
+    page = open_pad()
     choose(page, "colour.png", encoded(picture))
     assert np.abs(handed_on(page) - np.asarray(picture.convert("L")) / 255).max() < 1.01 / 255
-    page = open_pad(visit, shape=[3, 28, 28])
+    page = open_pad(shape=[3, 28, 28])
     choose(page, "colour.png", encoded(picture))
     exact = np.asarray(picture).transpose(2, 0, 1) / 255
     assert np.abs(handed_on(page, (3, 28, 28)) - exact).max() < 1e-6
@@ -147,8 +171,8 @@ def test_colours_turn_grey_by_luma_and_grey_is_repeated(visit):
     assert (image == image[0]).all() and "turned grey" not in said(page)
 
 
-def test_orientation_length_and_frames(visit, digits):
-    page = open_pad(visit)
+def test_orientation_length_and_frames(open_pad, digits):
+    page = open_pad()
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise by a quarter
     turned = np.rot90(larger(digits[5]))
@@ -191,8 +215,8 @@ BAD = {
 }
 
 
-def test_what_cannot_be_loaded_is_said_and_changes_nothing(visit):
-    page = open_pad(visit)
+def test_what_cannot_be_loaded_is_said_and_changes_nothing(open_pad):
+    page = open_pad()
     stroke(page, [(40, 20), (60, 80)])
     before, calls = handed_on(page), page.evaluate("window.heard.length")
     for name, (content, sentence) in BAD.items():
@@ -208,8 +232,8 @@ def test_what_cannot_be_loaded_is_said_and_changes_nothing(visit):
     assert said(page) == "" and np.abs(handed_on(page) - before).max() < 0.5
 
 
-def test_a_pen_goes_on_over_a_file_and_undo_takes_both_back(visit, digits):
-    page = open_pad(visit)
+def test_a_pen_goes_on_over_a_file_and_undo_takes_both_back(open_pad, digits):
+    page = open_pad()
     choose(page, "digit.png", encoded(larger(digits[0])))
     loaded = handed_on(page)
     stroke(page, [(10, 10), (90, 10)])

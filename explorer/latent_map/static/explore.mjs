@@ -20,6 +20,7 @@ import { Weighing } from './weighing.mjs';
 import { words } from './words.mjs';
 import { zoomRange } from './zoom.mjs';
 
+const PATIENCE_MS = 1_500; // the map is there for use this soon, also where a posterior takes longer
 const KEYS_MS = 150; // arrow keys are at rest this long after the last of them
 
 export class Explore {
@@ -106,7 +107,10 @@ export class Explore {
     const weighed = this.weighing.weigh(anchor);
     this.measuring.push('rest');
     await this.measuring.encoder();
-    if (this.state.zoom) await weighed.then(() => this.zoom());
+    if (this.state.zoom) {
+      const zoomed = weighed.then(() => this.state.zoom && anchor === this.anchor && this.zoom());
+      await Promise.race([zoomed, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
+    }
     if (this.gone) return;
     this.view.ready(this.engine.kind);
     if (this.notices.length === 0) writeUrl(manifest, this.state);

@@ -18,6 +18,7 @@ const LIKELY = new Set(['reconstruction', 'elbo', 'log-likelihood', 'log-weight'
 // where a grey one is this far from what was expected (white is 1).
 const DEEP = 4;
 const FAR = 0.5;
+const FEW = 60; // effective draws, below which an importance estimate is not to be trusted
 
 export class Panel {
   constructor(manifest) {
@@ -38,11 +39,12 @@ export class Panel {
     this.table = h('div', { class: 'lx-terms', role: 'group', 'aria-label': words.table });
     this.bars = new Bars();
     this.evidenceBar = new EvidenceBar();
+    this.caution = h('p', { class: 'lx-caution', 'data-testid': 'caution', hidden: true });
     this.verdict = h('p', { class: 'lx-verdict', 'data-testid': 'verdict' });
     this.torch = h('p', { class: 'lx-torch', 'data-testid': 'torch-check', role: 'status' });
     this.element = h('div', { class: 'lx-numbers' },
       h('div', { class: 'lx-pictures' }, ...[this.anchor, this.decoded, this.difference].map((p) => p.figure)),
-      this.table, this.evidenceBar.element, this.bars.element, this.verdict, this.torch);
+      this.table, this.evidenceBar.element, this.caution, this.bars.element, this.verdict, this.torch);
     this.setMode('gaussian');
   }
 
@@ -172,6 +174,7 @@ export class Panel {
       }
       row.error.textContent = why;
       row.error.title = why;
+      this.warn('');
       this.evidenceBar.show(null);
       return;
     }
@@ -181,8 +184,14 @@ export class Panel {
     row.value.setAttribute('data-method', method);
     row.error.textContent = words.evidence.error[method](evidence, nats);
     row.error.title = words.evidence.methods[method](evidence, nats);
-    row.error.toggleAttribute('data-warning', method === 'importance' && evidence.effective < 100);
+    // Few draws that carry the sum: the heavy tail shows.
+    this.warn(method === 'importance' && evidence.effective < FEW ? words.evidence.tail(nats(evidence.effective, 0), evidence.samples) : '');
     this.weigh();
+  }
+
+  warn(text) {
+    this.caution.textContent = text;
+    this.caution.hidden = !text;
   }
 
   /** What is missing to log p(x), for the q on screen and the encoder's. */

@@ -95,6 +95,9 @@ export const words = {
     parts: 'ELBO  |  KL(q ‖ p(z|x))',
     end: (value) => `log p(x) ${value}`,
     tick: 'the encoder’s q',
+    tail: (effective, samples) =>
+      `About ${effective} of ${samples} draws carry this log p(x): they hardly reach where the posterior lies, so it is probably too low, ` +
+      'and its ± does not know.',
     error: {
       quadrature: (evidence, nats) => (evidence.error >= 0.005 ? `± ${nats(evidence.error)}` : ''),
       importance: (evidence, nats) => `± ${nats(evidence.error)}`,
@@ -103,9 +106,9 @@ export const words = {
     methods: {
       quadrature: (evidence) => `By quadrature over latent space; numerical error about ${evidence.error.toExponential(0)} nats.`,
       importance: (evidence, nats) =>
-        `By importance sampling from q(z|x): ${evidence.samples} draws, as good as ${nats(evidence.effective, 0)} independent ones. ` +
-        'A lower bound in expectation. Where the posterior lies outside q, a few draws carry the sum: then the estimate is too low, ' +
-        'and its standard error cannot see what was never drawn.',
+        `By importance sampling: ${evidence.samples} draws from around the best Gaussian of this image, as good as ` +
+        `${nats(evidence.effective, 0)} independent ones from the posterior. A lower bound in expectation. Where the posterior lies elsewhere ` +
+        'too, a few draws carry the sum: then the estimate is too low, and its standard error cannot see what was never drawn.',
       browser: () => 'A coarse quadrature in this browser while you draw; the server’s follows when the pen is lifted.',
     },
   },

@@ -8,15 +8,15 @@ export const LAYERS = { inference: PARTS, approximation: ['full', 'extra'], amor
 /** The table, or null where none was made. @throws Error with a sentence */
 export async function loadGaps(url) {
   const response = await fetch(url);
-  if (response.status === 404) return null;
   if (!response.ok) throw new Error((await response.text()) || `the server answered ${response.status}`);
   return readGaps(await response.arrayBuffer());
 }
 
-/** @returns {{n, made, binarisation, log_evidence, error, elbo, diagonal, full, exact}} columns Float32Array (n) */
+/** @returns null for an empty table, else {{n, made, binarisation, log_evidence, error, elbo, diagonal, full, exact}} columns Float32Array (n) */
 export function readGaps(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const { columns, ...facts } = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  if (!facts.n) return null;
   const table = { ...facts };
   columns.forEach((name, i) => { table[name] = new Float32Array(buffer, 4 + length + 4 * facts.n * i, facts.n); });
   if (COLUMNS.some((name) => !(name in table))) throw new Error('the table lacks a column');
@@ -53,4 +53,16 @@ export function mean(table, value) {
   let squares = 0;
   for (let i = 0; i < table.n; i++) squares += (value(table, i) - middle) ** 2;
   return { mean: middle, error: table.n > 1 ? Math.sqrt(squares / (table.n - 1) / table.n) : null };
+}
+
+/** Round values for a square-root axis up to `high`: each a good deal above the one before. */
+export function rootTicks(high) {
+  const all = [];
+  for (let power = -3; power < 7; power++) for (const digit of [1, 2, 5]) all.push(Number(`${digit}e${power}`));
+  const kept = [];
+  for (const value of all.filter((one) => one <= high).reverse()) {
+    if (!kept.length || Math.sqrt(kept.at(-1) / high) - Math.sqrt(value / high) > 0.2) kept.push(value);
+    if (Math.sqrt(value / high) < 0.2) break;
+  }
+  return [...kept, 0];
 }

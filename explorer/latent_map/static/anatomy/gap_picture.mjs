@@ -6,7 +6,7 @@
 import { h, nats } from '../dom.mjs';
 import { paint } from '../layers.mjs';
 import { ticks, tickLabels } from './chart.mjs';
-import { LAYERS, PARTS, QUANTITIES, loadGaps, mean, order, partsOf } from './gap_data.mjs';
+import { LAYERS, PARTS, QUANTITIES, loadGaps, mean, order, partsOf, rootTicks } from './gap_data.mjs';
 import { words } from './words_gaps.mjs';
 
 const TOP = 8; // thumbnails a row
@@ -289,16 +289,4 @@ export class GapPicture {
     context.fillText(words.ends[kind][1], MARGIN.left + this.width, foot);
     context.globalAlpha = 1;
   }
-}
-
-/** Round values for a square-root axis up to `high`: each a good deal above the one before. */
-function rootTicks(high) {
-  const all = [];
-  for (let power = -3; power < 7; power++) for (const digit of [1, 2, 5]) all.push(Number(`${digit}e${power}`));
-  const kept = [];
-  for (const value of all.filter((one) => one <= high).reverse()) {
-    if (!kept.length || Math.sqrt(kept.at(-1) / high) - Math.sqrt(value / high) > 0.2) kept.push(value);
-    if (Math.sqrt(value / high) < 0.2) break;
-  }
-  return [...kept, 0];
 }

@@ -11,8 +11,9 @@ export class Standings {
     this.rows = Object.fromEntries(NAMES.map((name) => {
       const bar = h('i', { class: `lx-standing-bar lx-standing-${name}` });
       const value = h('span', { class: 'lx-standing-value', 'data-testid': `gap-${name}` }, '–');
-      const label = name === 'yours'
-        ? h('span', { class: 'lx-standing-name' }, words.game[name])
+      // Neither needs to be put anywhere: one's own is there, and the map's handles have no room for a covariance.
+      const label = name === 'yours' || name === 'full'
+        ? h('span', { class: 'lx-standing-name', title: words.game.tips[name] ?? '' }, words.game[name])
         : h('button', { type: 'button', class: 'lx-standing-name', title: words.game.tips[name], 'data-testid': `put-${name}`, onclick: () => put(name) }, words.game[name]);
       return [name, { bar, value, cells: [label, h('span', { class: 'lx-standing-track' }, bar), value] }];
     }));

@@ -21,7 +21,8 @@ export function arrivals(element, take) {
   });
   const paste = (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
-    if (event.defaultPrevented || files.length === 0 || !element.isConnected) return; // words are pasted elsewhere
+    const seen = element.getClientRects().length > 0; // a pad that was put away takes nothing
+    if (event.defaultPrevented || files.length === 0 || !seen) return; // words are pasted elsewhere
     event.preventDefault();
     take(files);
   };
