@@ -23,7 +23,9 @@ COLOUR = (3, 8, 8)
 def grey_images(count: int, shape: tuple[int, int, int] = SHAPE, seed: int = 1) -> Tensor:
     """Of 8-bit values, black and white among them."""
     generator = torch.Generator().manual_seed(seed)
-    return torch.randint(256, (count, *shape), generator=generator).clamp(20, 235).sub(20).mul(255).div(215).round() / 255
+    return (
+        torch.randint(256, (count, *shape), generator=generator).clamp(20, 235).sub(20).mul(255).div(215).round() / 255
+    )
 
 
 def images_for(likelihood: str, count: int, shape: tuple[int, int, int] = SHAPE) -> Tensor:

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from httpx import Response
 from safetensors.torch import load, save
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -143,7 +142,7 @@ def client() -> Iterator[TestClient]:
         yield client
 
 
-def header(answer: Response) -> dict:
+def header(answer) -> dict:
     length = struct.unpack("<I", answer.content[:4])[0]
     return json.loads(answer.content[4 : 4 + length])
 

@@ -48,7 +48,9 @@ def test_every_family_against_adaptive_integration(likelihood: str, d: int) -> N
 
 
 @pytest.mark.parametrize("d", [1, 2])
-@pytest.mark.parametrize(("activation", "gain"), [("relu", 2.5), ("tanh", 15), ("relu", 15), ("tanh", 50), ("relu", 50)])
+@pytest.mark.parametrize(
+    ("activation", "gain"), [("relu", 2.5), ("tanh", 15), ("relu", 15), ("tanh", 50), ("relu", 50)]
+)
 def test_sharp_and_kinked_decoders(activation: str, gain: float, d: int) -> None:
     """Up to 50 times the usual weights: peaks far narrower than a cell, several of them, cut off by kinks."""
     model = family_model("bernoulli", d, activation=activation, gain=gain)
