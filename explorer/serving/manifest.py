@@ -25,6 +25,8 @@ def describe(space: Space) -> dict[str, Any]:
         "likelihood": {"name": model.likelihood, "density": space.checkpoint.model.decoder.likelihood.continuous},
         # What x is: bits beside each image's grey values, or those values themselves, divided by 255.
         "observed": "binary" if space.latents.binary else "grey",
+        # Whether drawings are centred and scaled as the images were: true of MNIST's alone.
+        "centred": space.checkpoint.config.training.dataset == "mnist",
         "classes": list(space.latents.classes),
         "count": len(space.latents),
         "complete": space.complete,

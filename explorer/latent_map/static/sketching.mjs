@@ -32,7 +32,7 @@ export class Sketching {
     // Fetched now, since the first stroke will want it.
     this.scene.engine.encoder?.().catch(() => {});
     this.pad = new DrawingPad({
-      shape: manifest.imageShape, observed: manifest.observed, initial: this.initial ?? null,
+      shape: manifest.imageShape, observed: manifest.observed, initial: this.initial ?? null, centre: manifest.centred,
       changed: (values, { still }) => this.changed(values, still),
     });
     const close = h('button', { type: 'button', class: 'lx-button lx-close', 'aria-label': words.sketch.close, title: words.sketch.close,
