@@ -28,7 +28,8 @@ def posterior_of(case: LinearCase, tolerance: float = 1e-4, **options: int) -> T
 
 def middles(posterior: TruePosterior) -> Tensor:
     """z of the middle of every bin, (..., d)."""
-    axes = [low + posterior.bin * (torch.arange(n) + 0.5) for low, n in zip(posterior.low, posterior.mass.shape)]
+    ends = zip(posterior.low, posterior.mass.shape, strict=True)
+    axes = [low + posterior.bin * (torch.arange(n) + 0.5) for low, n in ends]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), -1)
 
 

@@ -98,7 +98,8 @@ def test_a_trained_model_against_adaptive_integration(name: str) -> None:
     lattice = make_lattice(model, low, high, int(((high - low) / step).prod()))
     found = quadrature(model, x, lattice=lattice)
     anew = NumpyModel(model)
-    exact = [by_scipy(anew, flat(image), scan=at.double().numpy()[None], rtol=1e-4) for image, at in zip(x, centre)]
+    scans = centre.double().numpy()[:, None]
+    exact = [by_scipy(anew, flat(image), scan=scan, rtol=1e-4) for image, scan in zip(x, scans, strict=True)]
     assert found.value.tolist() == pytest.approx(exact, abs=0.01)
 
 

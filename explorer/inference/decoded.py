@@ -16,7 +16,7 @@ from ..models import VAE
 from .estimate import precise
 
 VALUES = 1 << 22  # pixels decoded at once
-CENTRE_PLACES = 64  # of which the weights' mean is taken
+CENTRE_PLACES = 16  # of which the weights' mean is taken
 PAIRS = 1 << 23  # pairs of an image's pixel and a place at once, for families that are not linear
 
 
@@ -47,7 +47,6 @@ class Decoded:
         if self.weights is None:
             return self._direct(x) + self.log_prior
         flat = x.flatten(1).to(self.weights.device)
-        # In float64, since it cancels: a narrow Gaussian's three parts are a thousand times their sum.
         wide = flat.to(precise(flat.device))
         carrier = self.model.decoder.likelihood.carrier(wide).cpu().double() + flat.cpu().double() @ self.centre
         product = (flat @ self.weights.T).cpu().double()
@@ -69,7 +68,9 @@ def decode(model: VAE, z: Tensor) -> Decoded:
     z = z.double()
     log_prior = -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
     device = next(model.parameters()).device
-    decoder, dtype = model.decoder, precise(device)
+    decoder = model.decoder
+    # A density's parts can be a thousand times their sum; a probability's are no larger than it.
+    dtype = precise(device) if decoder.likelihood.continuous else torch.float32
 
     def linear(part: Tensor) -> tuple[Tensor, Tensor] | None:
         return decoder.likelihood.linear(decoder.network(part.float().to(device)).to(dtype))

@@ -116,7 +116,7 @@ def fitted_lattice(model: VAE, loc: Tensor | None = None, *, most: int = NODES) 
 
     Args:
         loc: posterior means (n, d) of images like those that will be asked about; None covers the prior alone
-            (mass outside is found all the same, but by one image at a time).
+            (mass beyond is found where it runs over the edge, or where the encoder's mean lies).
         most: nodes.
 
     Raises:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..models import VAE
 from .decoded import log_joint_at
-from .lattice import Lattice
+from .lattice import Lattice, fitted_lattice
 from .quadrature import TOLERANCE, mass_of
 
 SIDE = 128  # bins along the longer axis at most
@@ -33,6 +33,7 @@ class TruePosterior:
         low: the grid's lower corner (d,); bin: a bin's side.
         mass: share of p(z|x) in each bin (n,) or (n1, n2), axis 0 along z_1; sums to 1.
         log_evidence, error: log p(x) and its numerical error, nats.
+        cells: how many cells of the lattice were summed.
         mean (d,), covariance (d, d), peak (d,): of p(z|x).
     """
 
@@ -44,6 +45,7 @@ class TruePosterior:
     mean: Tensor
     covariance: Tensor
     peak: Tensor
+    cells: int
 
     def level(self, share: float) -> float:
         """The least mass a bin of the credible region of this share has: the smallest region that holds it.
@@ -66,8 +68,6 @@ def true_posterior(
     Raises:
         QuadratureError: more than two latent dimensions, or a posterior too narrow or too far out for quadrature.
     """
-    from .lattice import fitted_lattice
-
     lattice = lattice or fitted_lattice(model, model.posterior(x).mean)
     cells = mass_of(model, x, tolerance=tolerance, lattice=lattice)
     step = lattice.step / 3**cells.level
@@ -84,15 +84,25 @@ def true_posterior(
     number = where[:, 0] if len(sides) == 1 else where[:, 0] * sides[1] + where[:, 1]
     mass = torch.zeros(int(sides.prod()), dtype=torch.float64).index_add_(0, number, weight).view(*sides.tolist())
     low = lattice.place(corner, cells.level) - step / 2
+    peak = z[cells.log_joint.argmax()]
     return TruePosterior(
-        low, wide * step, mass, cells.value, cells.error, mean, covariance, z[cells.log_joint.argmax()]
+        low,
+        wide * step,
+        mass,
+        cells.value,
+        cells.error,
+        mean,
+        covariance,
+        peak,
+        len(cells.index),
     )
 
 
 def kl_to_posterior(model: VAE, x: Tensor, loc: Tensor, factor: Tensor, log_evidence: float) -> float:
     """KL( N(m, F F^T) || p(z|x) ) = E_q[ log q(z) - log p(x, z) ] + log p(x), nats, by the rectangle rule.
 
-    An estimate of its own, with no node in common with a Gauss-Hermite rule's ELBO.
+    Its nodes are none of a Gauss-Hermite rule's. What it says of log p(x) is what it is given: a check of
+    log p(x) = ELBO + KL takes one that was integrated anew, on another lattice.
 
     Args:
         x: (1, c, h, w); loc: m (d,); factor: F (d, d), d <= 2; log_evidence: log p(x).

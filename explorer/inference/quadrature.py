@@ -24,7 +24,7 @@ from .estimate import Evidence
 from .lattice import Lattice, QuadratureError, fitted_lattice
 
 TOLERANCE = 0.01
-# Cells this far below the highest, in nats, carry less than 1e-4 of the mass, however many they are.
+# Cells this far below the highest, in nats, carry less than 1e-4 of the mass, of a lattice's 40,000.
 DEPTH = 20.0
 # A node can lie that much lower than the peak between nodes; twice what the curvature there suggests.
 MOST_CURVATURE = 200.0

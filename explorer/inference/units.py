@@ -1,6 +1,6 @@
 """What the latent dimensions carry: the rate of each, which of them are used, and where q(z) lies.
 
-The mean rate over a data set falls in two (Hoffman & Johnson 2016, eq. 1):
+The mean rate over a data set falls in two (Hoffman & Johnson 2016):
 
     E_x KL( q(z|x) || p(z) ) = I(x; z) + KL( q(z) || p(z) ),      q(z) = mean over x of q(z|x)
 

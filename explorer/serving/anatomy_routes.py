@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from .anatomy import best_of, gradient_of, kl_of, pack_evidence
+from .anatomy import gradient_of, kl_of, pack_evidence
 from .asking import GONE, answers
+from .best import describe_best
 from .blobs import Blob, make_blob
 from .gaps import pack_gaps
 from .kept import Kept
 from .manifest import PREFIX
 from .pools import heavily
 from .space import SPACES, Space
-from .state import BadState, image_in, image_of
+from .state import image_in, image_of
 from .summary import pack_units
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
@@ -37,8 +39,11 @@ async def evidence(request: Request) -> Response:
         return _EVIDENCE.get((key, number), lambda: make_blob(pack_evidence(space, image_of(space, int(number)))))
 
     try:
-        blob = await heavily(packed)
-    except ValueError:  # a number that JSON has no form for
+        blob = await heavily(request, packed)
+    except ClientDisconnect:
+        return Response(status_code=400)
+    except (ValueError, RuntimeError):  # a number that JSON has no form for, or a matrix that has no inverse
+        logging.getLogger("explorer").warning("log p(x) of image %s was not found.", number, exc_info=True)
         return PlainTextResponse("log p(x) of this image is not finite under this model.", 422)
     assert blob is not None
     return blob.response()
@@ -49,7 +54,12 @@ async def units(request: Request) -> Response:
     space = SPACES.by_key(request.path_params["key"])
     if space is None:
         return PlainTextResponse(GONE, 404)
-    blob = await heavily(lambda: _UNITS.get(space.key, lambda: make_blob(pack_units(space))))
+    try:
+        blob = await heavily(request, lambda: _UNITS.get(space.key, lambda: make_blob(pack_units(space))))
+    except ClientDisconnect:
+        return Response(status_code=400)
+    except ValueError:
+        return PlainTextResponse("The codes of this model are not finite numbers.", 422)
     assert blob is not None
     return blob.response()
 
@@ -65,20 +75,14 @@ async def gaps(request: Request) -> Response:
 
 
 def _drawn_evidence(space: Space, state: Any) -> bytes:
-    if not isinstance(state, dict):
-        raise BadState("The state must be an object.")
     return pack_evidence(space, image_in(space, state))
 
 
 def _best(space: Space, state: Any) -> dict[str, Any]:
-    if not isinstance(state, dict):
-        raise BadState("The state must be an object.")
-    return best_of(space, image_in(space, state))
+    return describe_best(space, image_in(space, state))
 
 
 def _encode(space: Space, state: Any) -> dict[str, Any]:
-    if not isinstance(state, dict):
-        raise BadState("The state must be an object.")
     image = image_in(space, state)
     return {"loc": image.loc.tolist(), "scale": image.scale.tolist()}
 

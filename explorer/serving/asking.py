@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -28,7 +29,6 @@ def answers(function: Callable[[Space, Any], dict[str, Any] | bytes], *, heavy: 
     Args:
         heavy: it takes a tenth of a second or more.
     """
-    run = heavily if heavy else run_in_threadpool
 
     async def handler(request: Request) -> Response:
         if not same_origin(request.headers):
@@ -49,10 +49,18 @@ def answers(function: Callable[[Space, Any], dict[str, Any] | bytes], *, heavy: 
         except (ValueError, RecursionError):
             return JSONResponse({"error": "The state is not JSON."}, 400)
         try:
-            found = await run(function, space, state)
+            if heavy:
+                found = await heavily(request, function, space, state)
+            else:
+                found = await run_in_threadpool(function, space, state)
             return Response(found) if isinstance(found, bytes) else JSONResponse(found)
         except ValueError as error:  # BadState, or an answer that JSON has no number for
             sentence = str(error) if isinstance(error, BadState) else "There is no finite answer for this state."
             return JSONResponse({"error": sentence}, 400)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except RuntimeError:  # a matrix that has no inverse, where the decoder's answers are not finite
+            logging.getLogger("explorer").warning("A state was not answered.", exc_info=True)
+            return JSONResponse({"error": "There is no finite answer for this state."}, 400)
 
     return handler

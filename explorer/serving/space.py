@@ -46,7 +46,7 @@ COSTLY_NODES = {
 REPLICATES = 8
 
 # Raised whenever what is served under a key would change for the same weights.
-LAYOUT = b"3"
+LAYOUT = b"4"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..view import MAX_SIGMA, MIN_SIGMA
+from .blobs import digest
 from .space import Space
 
 # Beyond this the decoder is far outside anything it was trained on, and float32 soon overflows.
@@ -42,12 +43,15 @@ def read_pair(value: Any, name: str, low: float = -LIMIT, high: float = LIMIT) -
 
 @dataclass(frozen=True)
 class Image:
-    """One image and what the encoder makes of it: x (1, c, h, w); loc and scale (d,); its name among the kept."""
+    """One image and what the encoder makes of it: x (1, c, h, w); loc and scale (d,).
+
+    `name` names image and model, so that what is made of them can be kept.
+    """
 
     x: Tensor
     loc: Tensor
     scale: Tensor
-    name: tuple[str, int] | None = None
+    name: tuple[str, int | str]
 
 
 def image_of(space: Space, index: Any) -> Image:
@@ -80,15 +84,17 @@ def drawn_image(space: Space, pixels: bytes) -> Image:
     q = space.checkpoint.model.posterior(x).base_dist
     if not (q.loc.isfinite().all() and q.scale.isfinite().all()):
         raise BadState("The encoder gives no finite q for this image.")
-    return Image(x, q.loc[0], q.scale[0])
+    return Image(x, q.loc[0], q.scale[0], (space.key, digest(pixels)))
 
 
-def image_in(space: Space, state: dict[str, Any]) -> Image:
+def image_in(space: Space, state: Any) -> Image:
     """The image a state speaks of: "pixels", base64, where it is drawn, else "image", a number.
 
     Raises:
-        BadState: neither is usable.
+        BadState: neither is usable, or the state is no object.
     """
+    if not isinstance(state, dict):
+        raise BadState("The state must be an object.")
     pixels = state.get("pixels")
     if pixels is None:
         return image_of(space, state.get("image"))

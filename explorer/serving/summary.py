@@ -20,7 +20,7 @@ DRAWS = 2_000
 def pack_units(space: Space) -> bytes:
     """The units of the first MOST_IMAGES images, and the density of q(z) on the map, as JSON.
 
-    density: SIDE rows along the map's second axis of SIDE values along its first, each log q(u) - log p(u)
+    density: SIDE rows along the map's second axis of SIDE values along its first, each log q(u)
     at the middle of a bin of the map's opening range; in a plane q(u) is the projection of q(z).
     """
     loc, scale = space.latents.loc[:MOST_IMAGES], space.latents.scale[:MOST_IMAGES]

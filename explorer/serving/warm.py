@@ -10,8 +10,8 @@ import torch
 from ..inference.lattice import MOST_DIMENSIONS
 from ..latent_map.files import static_key
 from ..registry import models
-from .anatomy import posterior_of
 from .manifest import describe
+from .posteriors import posterior_of
 from .routes import asset
 from .space import SPACES
 from .state import image_of

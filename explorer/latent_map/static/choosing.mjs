@@ -52,6 +52,7 @@ export class Choosing {
   take(anchor, still) {
     const { explore } = this;
     this.wanted = undefined;
+    if (explore.manifest.latent > 2) explore.weighing.clear(); // the slice of another image
     explore.setAnchor(anchor);
     Object.assign(explore.state, explore.encoderAt());
     explore.torch.cancel();

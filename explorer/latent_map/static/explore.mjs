@@ -64,7 +64,6 @@ export class Explore {
     const [, points, chosen, rules] = await Promise.all(loading);
     const drawn = this.state.drawn ? await this.sketching.recall(this.state.drawn) : null;
     if (this.gone) return;
-    if (this.state.drawn && !drawn) this.view.say(words.sketch.unusable);
     const anchor = drawn ?? chosen;
     this.rules = rules;
     this.plot = new LatentPlot(this.view.plot, manifest, points, this.state.hidden, {
@@ -80,7 +79,7 @@ export class Explore {
     this.weighing = new Weighing({
       manifest, plane: this.plane, engine: this.engine, plot: this.plot, panel: this.view.panel,
       anchor: () => this.anchor, idle: () => this.measuring.idle(), gone: () => this.gone,
-      announce: (what) => this.announce(what),
+      announce: (what) => this.announce(what), trouble: (error) => this.trouble(error),
     });
     this.background = new Background({
       engine: this.engine, plane: this.plane, plot: this.plot, manifest,
@@ -103,6 +102,7 @@ export class Explore {
     this.view.open(this.weighing.layer.element, this.overlay.element);
     this.weighing.setVisible(this.state.layers.has('posterior'));
     this.place();
+    this.anatomy?.open();
     this.background.draw();
     const weighed = this.weighing.weigh(anchor);
     this.measuring.push('rest');
@@ -122,6 +122,7 @@ export class Explore {
   async makeAnatomy() {
     if (!this.manifest.anatomy) return;
     const { Anatomy } = await import('./anatomy/anatomy.mjs');
+    if (this.gone) return;
     this.anatomy = new Anatomy(this);
     this.view.addAnatomy(this.anatomy.element);
   }
@@ -135,7 +136,13 @@ export class Explore {
     const { manifest, engine, plane, sheets } = this;
     return {
       manifest, engine, plane, sheets, gone: () => this.gone,
-      latents: () => (this.codes ??= loadCodes(manifest)),
+      latents: () => {
+        this.codes ??= loadCodes(manifest).catch((error) => {
+          this.codes = undefined; // tried again with the next drawing
+          throw error;
+        });
+        return this.codes;
+      },
       labelOf: (index) => this.labelOf(index),
       choose: (index) => this.choose(index),
       take: (anchor, still) => this.choosing.take(anchor, still),
@@ -231,6 +238,7 @@ export class Explore {
   }
 
   choose(index) {
+    this.sketching.cancel(); // what is being encoded comes too late
     return this.choosing.choose(index);
   }
 

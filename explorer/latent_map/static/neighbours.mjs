@@ -22,6 +22,10 @@ export class Neighbours {
       ...this.cells.map(({ button }) => button));
   }
 
+  clear() {
+    for (const { button } of this.cells) button.hidden = true;
+  }
+
   async show(anchor) {
     const codes = await this.scene.latents();
     const showing = (this.showing = {});

@@ -185,7 +185,8 @@ export class Panel {
     row.error.textContent = words.evidence.error[method](evidence, nats);
     row.error.title = words.evidence.methods[method](evidence, nats);
     // Few draws that carry the sum: the heavy tail shows.
-    this.warn(method === 'importance' && evidence.effective < FEW ? words.evidence.tail(nats(evidence.effective, 0), evidence.samples) : '');
+    const few = method === 'importance' && evidence.effective < FEW;
+    this.warn(few ? words.evidence.tail(nats(evidence.effective, 0), evidence.samples) : evidence.caution ?? '');
     this.weigh();
   }
 

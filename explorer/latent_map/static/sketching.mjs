@@ -7,7 +7,7 @@ import { Neighbours } from './neighbours.mjs';
 import { words } from './words.mjs';
 
 export class Sketching {
-  /** @param scene { manifest, engine, plane, sheets, codes(), take(anchor, still), choose(index), said(text), gone() } */
+  /** @param scene { manifest, engine, plane, sheets, latents(), take(anchor, still), choose(index), said(text), gone() } */
   constructor(scene) {
     this.scene = scene;
     this.binary = scene.manifest.observed === 'binary';
@@ -48,15 +48,23 @@ export class Sketching {
     this.latest.push({ values, still });
   }
 
+  /** An image of the data set was chosen meanwhile: what is being encoded is not taken any more. */
+  cancel() {
+    this.turn = {};
+  }
+
   async encode({ values, still }) {
+    const { turn } = this;
+    const stale = () => turn !== this.turn || this.scene.gone();
     try {
       const q = await this.scene.engine.encode(values);
-      if (this.scene.gone()) return;
+      if (stale()) return;
       const anchor = this.anchorOf(values, q);
       this.scene.take(anchor, still);
-      if (still || !this.latest.pending) await this.neighbours.show(anchor);
+      // Not waited for: the next stroke need not wait for pictures to be fetched.
+      if (still || !this.latest.pending) this.neighbours.show(anchor).catch(() => this.neighbours.clear());
     } catch (error) {
-      if (!this.scene.gone()) this.scene.said(words.sketch.fault(error.message));
+      if (!stale()) this.scene.said(words.sketch.fault(error.message));
     }
   }
 
@@ -67,13 +75,22 @@ export class Sketching {
     };
   }
 
-  /** The anchor of an address; null where its image does not fit this model. */
+  /** The anchor of an address; null, with the reason said, where its image does not fit this model or cannot be encoded. */
   async recall(text) {
     const { manifest, engine } = this.scene;
     const values = fromAddress(text, manifest.imageShape.reduce((a, b) => a * b), this.binary);
-    if (!values) return null;
-    this.initial = values;
-    return this.anchorOf(values, await engine.encode(values));
+    if (!values) {
+      this.scene.said(words.sketch.unusable);
+      return null;
+    }
+    try {
+      const anchor = this.anchorOf(values, await engine.encode(values));
+      this.initial = values;
+      return anchor;
+    } catch (error) {
+      this.scene.said(words.sketch.fault(error.message));
+      return null;
+    }
   }
 
   destroy() {

@@ -34,7 +34,8 @@ export class View {
 
   describe() {
     const { plane, complete, count } = this.manifest;
-    const shown = plane.kind === 'identity' ? words.plane : words.residual((100 * plane.explained).toFixed(0));
+    const shown =
+      plane.kind === 'identity' ? words.plane : `${words.residual((100 * plane.explained).toFixed(0))}. ${this.state.layers.has('posterior') ? words.slice : ''}`;
     return complete ? shown : `${shown} · ${words.gallery(count)}`;
   }
 
@@ -55,6 +56,7 @@ export class View {
     const layers = ['manifold', 'prior', 'posterior'].map((name) => {
       const node = this.button(words.layers[name], { 'data-testid': `layer-${name}`, 'aria-pressed': this.state.layers.has(name) }, () => {
         this.actions.toggleLayer(name);
+        this.note.textContent = this.describe();
         node.setAttribute('aria-pressed', this.state.layers.has(name));
       });
       return node;

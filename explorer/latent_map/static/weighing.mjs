@@ -7,11 +7,12 @@ import { Stale } from './terms.mjs';
 import { words } from './words.mjs';
 
 const SIDE = 40; // of a slice's lattices
+const SERVER_SIDE = 14; // where every place costs the server ten times as much
 const SKETCH = 24; // while somebody draws: a tenth of a second
 const KEPT = 200;
 
 export class Weighing {
-  /** @param scene { manifest, plane, engine, plot, panel, anchor(), idle(), announce(what), gone() } */
+  /** @param scene { manifest, plane, engine, plot, panel, anchor(), idle(), announce(what), trouble(error), gone() } */
   constructor(scene) {
     this.scene = scene;
     this.layer = new PosteriorLayer(scene.plot);
@@ -34,18 +35,27 @@ export class Weighing {
       const evidence = await (anchor.pixels ? fetchEvidence(this.scene.manifest, anchor, signal) : this.begin(anchor.index));
       if (stale()) return;
       this.show(anchor, evidence);
-      if (larger && this.layer.visible) await this.slice(anchor, stale);
     } catch (error) {
       if (error instanceof Stale || stale()) return;
+      this.clear();
       this.scene.panel.showEvidence(null, words.evidence.none(error.message));
+      return;
     }
+    if (larger && this.layer.visible) await this.slice(anchor, stale);
   }
 
   /** Asks for an image of the data set, as soon as it is known that somebody wants it; once for all. */
   begin(index) {
     if (!this.known.has(index)) {
-      const asking = fetchEvidence(this.scene.manifest, { index });
-      asking.catch(() => this.known.delete(index)); // tried again the next time
+      // Whoever leafs through the images wants the last of them alone.
+      this.leafing?.abort();
+      const leafing = (this.leafing = new AbortController());
+      const asking = fetchEvidence(this.scene.manifest, { index }, leafing.signal);
+      const over = () => { if (this.leafing === leafing) this.leafing = undefined; };
+      asking.then(over, () => {
+        over();
+        this.known.delete(index); // tried again the next time
+      });
       this.known.set(index, asking);
       if (this.known.size > KEPT) this.known.delete(this.known.keys().next().value);
     }
@@ -62,8 +72,15 @@ export class Weighing {
 
   /** In a plane through a larger space: the posterior within the plane. */
   async slice(anchor, stale) {
-    anchor.slice ??= (await this.inBrowser(anchor, SIDE, stale)).grid;
-    if (!stale()) this.layer.show(anchor.slice);
+    try {
+      const side = this.scene.engine.kind === 'server' ? SERVER_SIDE : SIDE;
+      anchor.slicing ??= this.inBrowser(anchor, side, stale);
+      anchor.slice ??= (await anchor.slicing).grid;
+      if (!stale()) this.layer.show(anchor.slice);
+    } catch (error) {
+      anchor.slicing = undefined;
+      if (!(error instanceof Stale) && !stale()) this.scene.trouble(error);
+    }
   }
 
   inBrowser(anchor, side, stale) {
@@ -81,12 +98,11 @@ export class Weighing {
     const anchor = this.scene.anchor();
     if (!visible || this.scene.manifest.latent <= 2 || this.layer.grid || !anchor) return;
     const stale = () => this.scene.gone() || anchor !== this.scene.anchor();
-    this.slice(anchor, stale).catch((error) => {
-      if (!(error instanceof Stale) && !stale()) this.scene.panel.showEvidence(null, words.evidence.none(error.message));
-    });
+    this.slice(anchor, stale);
   }
 
   destroy() {
     this.asking?.abort();
+    this.leafing?.abort();
   }
 }

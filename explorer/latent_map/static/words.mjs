@@ -23,7 +23,8 @@ export const words = {
       'The true posterior p(z|x) of the chosen image under this model, by Bayes’ rule; lines around the smallest regions that hold 50 % and 95 % of it.',
     ],
   },
-  slice: 'p(z|x) within the plane of the map: the other coordinates stay as the image’s own',
+  slice:
+    'The posterior is drawn within the plane, the other coordinates fixed; the ellipse of q is its projection, which is wider: compare where they lie, not their sizes.',
   zoom: ['Zoom', 'Zoom to where q and the posterior of this image lie, and back.'],
   draw: ['✎ Draw', 'Draw an image, or drop one from a file: its q, its posterior and its terms follow every stroke.'],
   sketch: {
@@ -106,10 +107,10 @@ export const words = {
     methods: {
       quadrature: (evidence) => `By quadrature over latent space; numerical error about ${evidence.error.toExponential(0)} nats.`,
       importance: (evidence, nats) =>
-        `By importance sampling: ${evidence.samples} draws from around the best Gaussian of this image, as good as ` +
-        `${nats(evidence.effective, 0)} independent ones from the posterior. A lower bound in expectation. Where the posterior lies elsewhere ` +
+        `By importance sampling: ${evidence.samples} draws from around the best Gaussian of this image, ` +
+        `which weigh like ${nats(evidence.effective, 0)} equal ones. A lower bound in expectation. Where the posterior lies elsewhere ` +
         'too, a few draws carry the sum: then the estimate is too low, and its standard error cannot see what was never drawn.',
-      browser: () => 'A coarse quadrature in this browser while you draw; the server’s follows when the pen is lifted.',
+      browser: () => 'A coarse quadrature in this browser while you draw, which can miss a second peak; the server’s follows when the pen is lifted.',
     },
   },
   yours: { gaussian: 'your q', point: 'your z' },

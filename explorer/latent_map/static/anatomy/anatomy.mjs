@@ -35,7 +35,11 @@ export class Anatomy {
     }, tab.element));
     this.element = h('div', { class: 'lx-anatomy', 'data-testid': 'anatomy' },
       h('div', { class: 'lx-tabs', role: 'tablist', 'aria-label': words.tablist }, ...this.buttons), ...this.panels);
-    this.choose(explore.state.tab, { quietly: true });
+  }
+
+  /** Shows the tab of the address, once there is an image and a q. */
+  open() {
+    this.choose(this.explore.state.tab, { quietly: true });
   }
 
   choose(name, { quietly = false } = {}) {

@@ -1,7 +1,7 @@
 // The gradient of the ELBO on the map: an arrow at the mean, one at each scale, and the best Gaussians' ellipses.
 
 import { h } from '../dom.mjs';
-import { gradientFrom } from './lattice.mjs';
+import { gradientFrom } from './stein.mjs';
 
 const LONGEST = 110; // pixels
 const NAMES = ['mean', 'scale-0', 'scale-1'];
@@ -70,7 +70,8 @@ export class Arrow {
       return;
     }
     const [x, y] = [g[0], -g[1]];
-    // In nats a scale of q, and by its logarithm: the direction is exact, the length an impression.
+    // In nats a scale of q, and by its logarithm: the length is an impression. While q is dragged the direction is as
+    // good as the few nodes it comes from; at rest it is torch's.
     const strength = Math.hypot(g[0] * sigma[0], g[1] * sigma[1]);
     this.line(0, from, [x, y], 16 * Math.log1p(4 * strength), 17);
     [0, 1].forEach((j) => {
@@ -97,33 +98,16 @@ export class Arrow {
   }
 
   placeBest(on) {
-    const { overlay, plane, plot } = this.scene;
+    const { overlay, plot } = this.scene;
     ['diagonal', 'full'].forEach((name, i) => {
       const found = this.best?.[name];
       this.ellipses[i].style.display = on && found ? '' : 'none';
       if (!on || !found) return;
-      overlay.shape(this.ellipses[i], plot.toPixels(found.u), projected(plane, found.factor), 1);
+      overlay.shape(this.ellipses[i], plot.toPixels(found.u), found.covariance, 1);
     });
   }
 
   destroy() {
     this.group.remove();
   }
-}
-
-/** The covariance F Fᵀ on the map: [xx, xy, yy]. */
-function projected(plane, factor) {
-  const d = plane.dimensions;
-  let [xx, xy, yy] = [0, 0, 0];
-  for (let k = 0; k < d; k++) {
-    let [a, b] = [0, 0];
-    for (let i = 0; i < d; i++) {
-      a += plane.basis[i][0] * factor[i][k];
-      b += plane.basis[i][1] * factor[i][k];
-    }
-    xx += a * a;
-    xy += a * b;
-    yy += b * b;
-  }
-  return [xx, xy, yy];
 }

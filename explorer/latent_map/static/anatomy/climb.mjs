@@ -3,7 +3,7 @@
 import { expectation, gaussianKl, latentsOf } from '../gaussian.mjs';
 import { ask, stateFor } from '../evidence.mjs';
 import { Stale } from '../terms.mjs';
-import { gradientFrom } from './lattice.mjs';
+import { gradientFrom } from './stein.mjs';
 
 const CHUNK = 256;
 const FARTHEST = 1.5; // scales of q that the mean moves in one step

@@ -25,6 +25,7 @@ export class Clouds {
   /** @param {{exact: number[], draws: number[]}} found along u₁, u₂, σ₁, σ₂, nats a map unit */
   show({ exact, draws }, dimensions) {
     this.element.hidden = false;
+    this.element.style.opacity = '';
     const shown = (value) => nats(value, Math.abs(value) < 10 ? 2 : Math.abs(value) < 1000 ? 1 : 0);
     this.values.textContent = words.game.gradient(exact.map(shown));
     this.values.dataset.value = JSON.stringify(exact);
@@ -43,6 +44,11 @@ export class Clouds {
       reach.textContent = `±${shown(full)}`;
     });
     this.note.textContent = words.game.cloud(words.game.outside(outside));
+  }
+
+  /** What is shown belongs to where q was. */
+  fade() {
+    this.element.style.opacity = 0.35;
   }
 
   clear() {

@@ -1,9 +1,8 @@
 // log p(x) = ELBO(q) + KL(q ‖ p(z|x)), line by line, with the numbers of what is on screen in each.
 
 import { h, nats, power } from '../dom.mjs';
+import { ask, stateFor } from '../evidence.mjs';
 import { addingUp } from '../panel.mjs';
-import { Stale } from '../terms.mjs';
-import { crossTerm } from './lattice.mjs';
 import { words } from './words.mjs';
 
 const DECIMALS = 3;
@@ -66,7 +65,7 @@ export class Derivation {
     const gap = whole - shown.elbo;
     const n = (value, kind = '') => h('b', { class: kind && `lx-n-${kind}`, 'data-value': value.toFixed(DECIMALS) }, nats(value, DECIMALS));
     const { by } = words.derivation;
-    this.put('marginal', n(whole, 'log-evidence'), h('small', {}, by[evidence.method](evidence.grid ? evidence.grid.mass.length : evidence.samples)));
+    this.put('marginal', n(whole, 'log-evidence'), h('small', {}, by[evidence.method](evidence.cells ?? evidence.samples)));
     this.put('bayes', n(joint), ' − ', bracketed(posterior, n));
     this.put('split', '(', n(joint), ' − ', bracketed(negentropy, n), ') + (', n(negentropy), ' − ', bracketed(posterior, n), ')');
     this.put('names', n(shown.elbo, 'elbo'), ' + ', n(gap, 'gap'));
@@ -87,7 +86,7 @@ export class Derivation {
     return sum;
   }
 
-  /** KL(q ‖ p(z|x)) by a rule that shares nothing with the ELBO's. */
+  /** KL(q ‖ p(z|x)) by torch, with integrals of its own: nothing on screen has a part in it. */
   async verify() {
     const { scene } = this;
     const { anchor, state: { mode } } = scene;
@@ -98,20 +97,20 @@ export class Derivation {
     if (this.checked === key) return;
     this.checked = key;
     const checking = (this.checking = {});
-    const stale = () => checking !== this.checking || scene.gone() || anchor !== scene.anchor;
+    const stale = () => checking !== this.checking || scene.gone() || anchor !== scene.anchor || scene.state.mode !== mode;
     this.say(words.derivation.checking);
     try {
-      const cross = await crossTerm({ engine: scene.engine, plane: scene.plane, anchor, state: request, idle: scene.idle, stale });
+      const { kl_to_posterior: own } = await ask(scene.manifest.kl, stateFor(request));
       const terms = scene.terms();
-      if (stale() || !terms) return;
-      const own = cross + anchor.evidence.value;
+      if (stale() || terms?.elbo === undefined) return;
       const difference = anchor.evidence.value - terms.elbo;
       this.check.dataset.value = own;
       this.check.dataset.residual = own - difference;
       this.say(words.derivation.check(nats(own, 4), nats(difference, 4), power(Math.abs(own - difference))), 'done');
     } catch (error) {
+      if (stale()) return;
       this.checked = null;
-      if (!(error instanceof Stale) && !stale()) this.say(words.derivation.failed(error.message));
+      this.say(words.derivation.failed(error.message));
     }
   }
 

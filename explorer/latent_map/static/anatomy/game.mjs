@@ -19,13 +19,13 @@ export class Game {
 
   constructor(scene) {
     this.scene = scene;
-    this.standings = new Standings((name) => this.put(name));
+    this.standings = new Standings((name) => this.put(name), scene.plane.dimensions <= 2);
     this.arrow = new Arrow(scene);
     this.clouds = new Clouds();
     const button = ([label, tip], name, click) =>
       h('button', { type: 'button', class: 'lx-button', title: tip, 'data-testid': name, onclick: click }, label);
     this.stepButton = button(words.game.step, 'step-uphill', () => this.climb(1));
-    this.climbButton = button(words.game.climb, 'climb', () => (this.climbing ? this.stop() : this.climb(MOST_STEPS)));
+    this.climbButton = button(words.game.climb, 'climb', () => (this.climbing ? this.halt() : this.climb(MOST_STEPS)));
     this.arrowButton = button(words.game.arrow, 'arrow', () => this.arrow.setVisible(!this.arrow.visible, this.arrowButton));
     this.arrowButton.setAttribute('aria-pressed', true);
     this.status = h('span', { class: 'lx-climb-status', role: 'status', 'data-testid': 'climb-status' });
@@ -54,12 +54,17 @@ export class Game {
   changed(what) {
     if (what === 'anchor') {
       this.stop();
+      this.status.textContent = '';
+      this.finding?.abort();
       this.best = this.sought = undefined;
-      this.clouds.clear();
       this.arrow.forget();
     }
+    if (what === 'anchor' || (what === 'moved' && !this.stepping)) this.unscatter();
     if (!this.visible) return;
-    if (what === 'moved' && !this.stepping) this.stop();
+    if (what === 'moved' && !this.stepping) {
+      this.stop();
+      this.status.textContent = '';
+    }
     if (what === 'placed') this.arrow.place();
     if (what === 'terms') this.arrow.take(this.scene.last());
     if (['terms', 'encoder', 'evidence', 'anchor'].includes(what)) this.refresh();
@@ -93,18 +98,20 @@ export class Game {
       yours: round(whole) - addingUp(terms).elbo, encoder: theirs ? round(whole) - addingUp(theirs).elbo : shown(encoder),
       diagonal: diagonal && shown(diagonal.elbo), full: full && shown(full.elbo),
     }, evidence.method === 'importance');
-    this.judge(terms.elbo, encoder, diagonal?.elbo);
+    this.judge(terms.elbo, encoder, diagonal?.elbo, whole);
   }
 
-  judge(mine, encoder, best) {
+  judge(mine, encoder, best, whole) {
     const { verdicts } = words.game;
     const ahead = mine - encoder;
     let sign = ahead > 0.005 ? 'better' : ahead < -0.005 ? 'worse' : 'same';
     let text = sign === 'same' ? verdicts.level : sign === 'worse' ? verdicts.below(nats(-ahead)) : '';
-    if (best !== undefined && best - mine < 0.01) {
+    // Above two dimensions the handles move q within the map's plane alone: the best q need not lie there.
+    const reachable = this.scene.plane.dimensions <= 2;
+    if (reachable && best !== undefined && best - mine < 0.01) {
       [text, sign] = [verdicts.top, 'better'];
     } else if (sign === 'better') {
-      text = best === undefined ? verdicts.ahead(nats(ahead)) : verdicts.beyond(Math.min(99, Math.round((100 * ahead) / (best - encoder))), nats(best - mine));
+      text = best === undefined ? verdicts.ahead(nats(ahead)) : verdicts.beyond(Math.min(99, Math.round((100 * ahead) / (whole - encoder))), reachable ? nats(best - mine) : '');
     }
     if (this.verdict.textContent !== text) this.verdict.textContent = text;
     this.verdict.dataset.sign = sign;
@@ -119,7 +126,8 @@ export class Game {
     this.sought = anchor;
     this.standings.say(words.game.searching);
     try {
-      const best = (anchor.best ??= await ask(scene.manifest.best, stateFor({ anchor })));
+      const { signal } = (this.finding = new AbortController());
+      const best = (anchor.best ??= await ask(scene.manifest.best, stateFor({ anchor }), signal));
       if (anchor !== scene.anchor || scene.gone()) return;
       this.best = best;
       this.arrow.showBest(best);
@@ -140,7 +148,7 @@ export class Game {
     if (name === 'encoder') scene.moveTo(scene.encoderAt());
     const found = this.best?.[name];
     if (found && scene.plane.dimensions <= 2) {
-      const sigma = [0, 1].map((j) => Math.hypot(...(found.factor[j] ?? [1])));
+      const sigma = found.sigma.map((value) => value || 1);
       const [least, most] = scene.manifest.sigma;
       scene.moveTo({ u: found.u, sigma: sigma.map((value) => Math.min(Math.max(value, least), most)) });
     }
@@ -149,17 +157,25 @@ export class Game {
   /** The gradient at rest, and single draws of it, from torch. */
   async scatter() {
     const { scene } = this;
-    if (scene.state.mode !== 'gaussian' || this.stepping) return;
-    const asking = (this.asking = {});
-    const state = scene.request();
+    if (this.stepping) return;
+    this.unscatter();
+    if (scene.state.mode !== 'gaussian') return;
+    const { signal } = (this.scattering = new AbortController());
     try {
-      const found = await ask(scene.manifest.gradient, stateFor(state));
-      if (asking !== this.asking || scene.gone() || !this.visible) return;
+      const found = await ask(scene.manifest.gradient, stateFor(scene.request()), signal);
+      if (signal.aborted || scene.gone() || !this.visible) return;
       this.clouds.show(found, scene.plane.dimensions);
       this.arrow.set(found.exact);
     } catch {
-      if (asking === this.asking) this.clouds.clear();
+      if (!signal.aborted) this.clouds.clear();
     }
+  }
+
+  /** The draws of another place, or of another image, say nothing here. */
+  unscatter() {
+    this.scattering?.abort();
+    this.clouds.fade();
+    if (this.scene.state.mode !== 'gaussian') this.clouds.clear();
   }
 
   async climb(most) {
@@ -185,12 +201,20 @@ export class Game {
         if (most > 1 && risen < STILL) break;
         if (most > 1) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
       }
-      if (!stale()) this.status.textContent = most > 1 ? words.game.done(steps) : '';
+      const higher = this.best?.diagonal && this.best.diagonal.elbo - from.elbo > 0.05 && scene.plane.dimensions <= 2;
+      if (!stale() && most > 1) this.status.textContent = steps < most ? words.game.done(steps, higher) : words.game.tired(steps);
     } catch (error) {
       if (!(error instanceof Stale) && !stale()) scene.trouble(error);
     }
-    if (climbing === this.climbing) this.stop();
-    if (steps && anchor === scene.anchor && !scene.gone()) scene.rest();
+    if (stale()) return; // a drag that stopped it comes to rest by itself
+    this.stop();
+    if (steps) scene.rest();
+  }
+
+  /** Stopped by its button: q is let go where it has come to. */
+  halt() {
+    this.stop();
+    this.scene.rest();
   }
 
   stop() {
@@ -200,6 +224,8 @@ export class Game {
 
   destroy() {
     this.stop();
+    this.finding?.abort();
+    this.scattering?.abort();
     this.arrow.destroy();
   }
 }

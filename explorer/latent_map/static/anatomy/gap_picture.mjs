@@ -134,7 +134,7 @@ export class GapPicture {
     const [, height, width] = this.scene.manifest.imageShape;
     const thumbnails = Array.from(this.orders[name].slice(0, TOP), (index, place) => {
       const canvas = h('canvas', { width, height });
-      this.picture(index, canvas);
+      this.picture(index, canvas, () => this.hovered === index);
       const said = words.thumbnail(index, this.scene.labelOf?.(index) ?? '', this.numbers(index).join('; '));
       return h('button', { type: 'button', class: 'lx-gaps-thumbnail', 'data-index': index, 'data-testid': `gap-${prefix}-${place}`,
         'aria-label': said, title: said, onclick: () => this.scene.choose(index) }, canvas);
@@ -142,9 +142,9 @@ export class GapPicture {
     row.replaceChildren(h('span', { class: 'lx-quiet' }, words.rows[name]), ...thumbnails);
   }
 
-  async picture(index, canvas) {
+  async picture(index, canvas, wanted = () => true) {
     const image = await this.scene.sheets.image(index).catch(() => null);
-    if (!image || this.gone) return;
+    if (!image || this.gone || !wanted()) return;
     const tile = new ImageData(canvas.width, canvas.height);
     paint(tile.data, Float32Array.from(image.grey, (value) => value / 255), this.scene.manifest.imageShape[0]);
     canvas.getContext('2d').putImageData(tile, 0, 0);
@@ -199,7 +199,7 @@ export class GapPicture {
     if (this.hovered === index) return;
     this.hovered = index;
     const [canvas, text] = this.card.children;
-    this.picture(index, canvas);
+    this.picture(index, canvas, () => this.hovered === index);
     text.replaceChildren(...[words.card(index, this.scene.labelOf?.(index) ?? ''), ...this.numbers(index)].map((line) => h('span', {}, line)));
     this.card.hidden = false;
     this.card.classList.toggle('lx-gaps-left', rank > this.table.n / 2);

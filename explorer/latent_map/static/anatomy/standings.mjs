@@ -6,13 +6,13 @@ import { words } from './words.mjs';
 const NAMES = ['yours', 'encoder', 'diagonal', 'full'];
 
 export class Standings {
-  /** @param put what to do when a contestant is pressed */
-  constructor(put) {
+  /** @param put what to do when a contestant is pressed; placeable: whether the map can show any diagonal q */
+  constructor(put, placeable) {
     this.rows = Object.fromEntries(NAMES.map((name) => {
       const bar = h('i', { class: `lx-standing-bar lx-standing-${name}` });
       const value = h('span', { class: 'lx-standing-value', 'data-testid': `gap-${name}` }, '–');
       // Neither needs to be put anywhere: one's own is there, and the map's handles have no room for a covariance.
-      const label = name === 'yours' || name === 'full'
+      const label = name === 'yours' || name === 'full' || (name === 'diagonal' && !placeable)
         ? h('span', { class: 'lx-standing-name', title: words.game.tips[name] ?? '' }, words.game[name])
         : h('button', { type: 'button', class: 'lx-standing-name', title: words.game.tips[name], 'data-testid': `put-${name}`, onclick: () => put(name) }, words.game[name]);
       return [name, { bar, value, cells: [label, h('span', { class: 'lx-standing-track' }, bar), value] }];

@@ -74,7 +74,9 @@ export class Units {
   }
 
   changed(what) {
-    if (!this.visible || what === 'evidence' || what === 'theme') return;
+    if (!this.visible || what === 'evidence' || what === 'theme' || what === 'placed') return;
+    // Above two dimensions the bars are the encoder's own: they do not move with q.
+    if (this.scene.manifest.latent > 2 && (what === 'moved' || (what === 'terms' && !this.scene.settled()))) return;
     this.soon();
     // Its reconstruction is there once it has been decoded.
     if (what !== 'moved') this.scene.idle().then(() => this.soon());
@@ -179,7 +181,7 @@ export class Units {
       ? [h('svg:circle', { cx: 0, cy: 0, r, class: 'lx-aggregate-prior', 'data-r': r })]
       : [-r, r].map((x) => line(x, -y0, x, -y1, 'lx-aggregate-prior', { 'data-r': r })));
     const svg = h('svg:svg', { viewBox: `${x0} ${-y1} ${x1 - x0} ${y1 - y0}`, 'aria-hidden': 'true' }, ...rings, this.place);
-    const said = words.density(holes, RARE);
+    const said = words.density(holes, RARE, this.scene.manifest.latent > 2);
     const [rarer, alike, denser] = words.scale;
     const [across, up] = map.axes[manifest.plane.kind];
     return h('figure', { class: 'lx-aggregate', title: words.aggregateTip, 'data-testid': 'aggregate', 'data-holes': holes },

@@ -43,7 +43,7 @@ export const words = {
       none: 'log p(x) is not known',
       tip: {
         quadrature: 'By quadrature: no bound can lie above it, but for its own error bar.',
-        importance: 'Itself an estimate from draws of the encoder’s q, on average too low. Band: ± one standard error.',
+        importance: 'Itself an estimate, from draws around the best Gaussian; on average too low. Band: ± one standard error.',
         browser: 'A coarse quadrature in this browser.',
       },
     },
@@ -94,10 +94,10 @@ export const words = {
       if (collapsed.length)
         said.push(
           `${named(collapsed)} ${isAre(collapsed, 'has', 'have')} collapsed to the prior: KL below ${low} nats, the same q whatever the image. ` +
-            `${isAre(collapsed, 'It carries', 'They carry')} nothing of x, and the decoder ignores ${isAre(collapsed, 'it', 'them')}.`,
+            `${isAre(collapsed, 'It carries', 'They carry')} nothing of x.`,
         );
       if (idle.length)
-        said.push(`${named(idle)} ${isAre(idle, 'is', 'are')} inactive, but not at the prior: KL is paid for a q that hardly changes with the image.`);
+        said.push(`${named(idle)} ${isAre(idle, 'is', 'are')} inactive, but not at the prior: KL is paid for a q whose mean hardly changes with the image.`);
       return said.join(' ');
     },
     rate: (n, value) => `Mean rate of ${whole.format(n)} images: ${nats(value)} nats = ${words.inBits(value)} bits`,
@@ -117,9 +117,13 @@ export const words = {
       'log q(u) − log p(u) on the map: q(u) is the mean of q(z|x) over the images, p(u) the prior. Circles: one, two and three ' +
       'standard deviations of the prior. The dot is your q’s mean. Clear: both are alike, or both negligible.',
     scale: [(factor) => `${factor}× rarer`, 'alike', (factor) => `${factor}× denser`],
-    density: (share, factor) =>
-      `Orange: denser in images than the prior. Blue: holes. ${percent(share)} of samples from the prior land where images are over ` +
-      `${factor}× rarer: there the decoder was never trained, and samples look wrong.`,
+    density: (share, factor, plane) => {
+      const colours = 'Orange: denser in images than the prior. Blue: holes.';
+      return plane
+        ? `${colours} In this plane alone: what lies apart in the other dimensions falls together here, and holes do not show.`
+        : `${colours} ${percent(share)} of samples from the prior land where images are over ${factor}× rarer: there the decoder was ` +
+            'seldom trained, and samples may look wrong.';
+    },
   },
 };
 

@@ -14,7 +14,7 @@ export const words = {
     inference: ['Inference', 'Inference gap: log p(x) − ELBO of the encoder’s q = KL(q ‖ p(z|x)).'],
     approximation: ['Approximation', 'Approximation gap: what the best Gaussian with a diagonal covariance, found for this image alone, still misses.'],
     amortization: ['Amortization', 'Amortization gap: what is lost because one encoder serves all images: best diagonal ELBO − encoder’s ELBO.'],
-    evidence: ['log p(x)', 'The least probable images first: outliers, of which the model has seen few or none.'],
+    evidence: ['log p(x)', 'The least probable images first: unusual ones, or merely intricate ones, since every edge costs nats.'],
   },
   parts: {
     full: ['not Gaussian', 'log p(x) − best ELBO of any Gaussian: the approximation gap of the full-covariance family. The true posterior is not Gaussian.'],
@@ -35,7 +35,7 @@ export const words = {
     inference: 'largest inference gaps',
     approximation: 'largest approximation gaps',
     amortization: 'largest amortization gaps',
-    evidence: 'lowest log p(x): outliers',
+    evidence: 'lowest log p(x): unusual or intricate',
   },
   thumbnail: (index, label, numbers) => `Choose image ${index}, ${label}: ${numbers}`,
   outside: (n) => `The chosen image is not among the first ${n}, which were measured.`,

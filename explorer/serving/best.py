@@ -1,0 +1,87 @@
+"""The best Gaussian of an image, of each family: climbed to once an image, kept, and told in the map's own terms."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..inference.gaps import FAMILIES, Gaussians, best_gaussian, measured, rule_for
+from ..inference.lattice import MOST_DIMENSIONS, QuadratureError
+from .kept import Kept
+from .posteriors import posterior_of
+from .space import Space
+from .state import Image
+
+# Above this a climb takes seconds (its matrices are d x d), and the encoder's own q must do.
+MOST_CLIMBED = 64
+
+
+@dataclass(frozen=True)
+class Best:
+    """The encoder's q and the best of each family (one image each), by name; none above MOST_CLIMBED dimensions."""
+
+    encoder: Gaussians
+    families: dict[str, Gaussians]
+
+    @property
+    def widest(self) -> Gaussians:
+        """The best there is: where draws of the posterior are to come from."""
+        return self.families.get("full", self.encoder)
+
+
+_BEST: Kept[Best] = Kept(512)
+
+
+def best_of(space: Space, image: Image) -> Best:
+    """The best diagonal and the best full-covariance q for an image, and the encoder's own, with their ELBOs."""
+    found = _BEST.get(image.name, lambda: _climbed(space, image))
+    assert found is not None
+    return found
+
+
+def _climbed(space: Space, image: Image) -> Best:
+    model, d = space.checkpoint.model, space.latent
+    starts = [(image.loc.double(), image.scale.double().diag())]
+    if d <= MOST_DIMENSIONS:
+        # The posterior can have several peaks, and a climb ends on the nearest.
+        with contextlib.suppress(QuadratureError):
+            starts.append((posterior_of(space, image).peak, image.scale.double().diag()))
+    x = image.x.expand(len(starts), -1, -1, -1)
+    loc, factor = (torch.stack(part) for part in zip(*starts, strict=True))
+    encoder = measured(model, x[:1], loc[:1], factor[:1], rule_for(d, fine=True))
+    families = {}
+    for family in FAMILIES if d <= MOST_CLIMBED else ():
+        found = best_gaussian(model, x, loc, factor, family=family)
+        loc, factor = found.loc, found.factor
+        at = int(found.elbo.nan_to_num(-torch.inf).argmax())
+        error = None if found.error is None else found.error[at : at + 1]
+        families[family] = Gaussians(loc[at : at + 1], factor[at : at + 1], found.elbo[at : at + 1], error)
+    return Best(encoder, families)
+
+
+def describe_best(space: Space, image: Image) -> dict[str, Any]:
+    """ELBOs in nats, and where each q lies on the map: its mean u, its covariance [xx, xy, yy] and deviations."""
+    best = best_of(space, image)
+    facts: dict[str, Any] = {"encoder": _elbo(best.encoder)}
+    for family, found in best.families.items():
+        across = found.factor[0].T @ space.plane.basis  # (d, 2): what one unit of eps moves on the map
+        covariance = across.T @ across
+        facts[family] = {
+            **_elbo(found),
+            "u": space.plane.project(found.loc[0]).tolist(),
+            "covariance": _corner(covariance),
+            "sigma": covariance.diagonal().sqrt().tolist(),
+        }
+    return facts
+
+
+def _elbo(found: Gaussians) -> dict[str, Any]:
+    return {"elbo": found.elbo.item(), "error": None if found.error is None else found.error.item()}
+
+
+def _corner(covariance: Tensor) -> list[float]:
+    return [covariance[0, 0].item(), covariance[0, 1].item(), covariance[1, 1].item()]

@@ -1,0 +1,58 @@
+"""log p(x) and p(z|x) of an image of a space, by quadrature on the model's lattice, each made once and kept."""
+
+from __future__ import annotations
+
+from ..inference.lattice import Lattice, QuadratureError, fitted_lattice
+from ..inference.posterior import TruePosterior, true_posterior
+from ..inference.quadrature import quadrature
+from .kept import Kept
+from .space import Space
+from .state import Image
+
+TOLERANCE = 1e-3
+# Of a second lattice, which shares no node with the first: what is checked is integrated anew.
+CHECK_NODES = 8_000
+# A lattice takes up to 128 MB.
+_LATTICES: Kept[Lattice] = Kept(3)
+_CHECKS: Kept[Lattice] = Kept(3)
+_POSTERIORS: Kept[TruePosterior] = Kept(256)
+
+
+def lattice_of(space: Space) -> Lattice:
+    """The model's lattice, decoded once while it is asked for.
+
+    Raises:
+        QuadratureError: more than two latent dimensions.
+    """
+    lattice = _LATTICES.get(space.key, lambda: fitted_lattice(space.checkpoint.model, space.latents.loc))
+    assert lattice is not None
+    return lattice
+
+
+def posterior_of(space: Space, image: Image) -> TruePosterior:
+    """p(z|x) of an image.
+
+    Raises:
+        QuadratureError: it cannot be had by quadrature.
+    """
+
+    def made() -> TruePosterior:
+        return true_posterior(space.checkpoint.model, image.x, lattice=lattice_of(space), tolerance=TOLERANCE)
+
+    found = _POSTERIORS.get(image.name, made)
+    assert found is not None
+    return found
+
+
+def log_evidence_anew(space: Space, image: Image) -> float:
+    """log p(x), integrated a second time on another lattice.
+
+    Raises:
+        QuadratureError: it cannot be had by quadrature.
+    """
+    model, loc = space.checkpoint.model, space.latents.loc
+    lattice = _CHECKS.get(space.key, lambda: fitted_lattice(model, loc, most=CHECK_NODES))
+    value = quadrature(model, image.x, tolerance=TOLERANCE / 10, lattice=lattice).value.item()
+    if value != value:
+        raise QuadratureError("log p(x) of this image is not a number under this model.")
+    return value
