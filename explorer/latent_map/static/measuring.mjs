@@ -4,6 +4,8 @@
 import { Latest } from './latest.mjs';
 import { evaluate, evaluateAtRest, Stale } from './terms.mjs';
 
+const WIDE = 4; // times the encoder's own scale
+
 export class Measuring {
   /** @param scene { engine, plane, panel, torch, root, rules(), anchor(), state, encoderAt(), calm(), announce(what), trouble(error), gone() } */
   constructor(scene) {
@@ -35,7 +37,7 @@ export class Measuring {
       const { anchor, rule } = request;
       const result =
         rule === 'live'
-          ? await evaluate(engine, plane, anchor, request, rules.live)
+          ? await evaluate(engine, plane, anchor, request, this.liveRule(request))
           : await evaluateAtRest(engine, plane, anchor, request, rules, () => this.latest.pending || scene.gone());
       if (scene.gone() || anchor !== scene.anchor() || request.mode !== scene.state.mode) return;
       scene.panel.showImage(result.mean);
@@ -56,6 +58,15 @@ export class Measuring {
       if (request.rule === 'rest') scene.torch.settle(request); // so that torch's answer need not wait
       scene.trouble(error);
     }
+  }
+
+  /** The nodes of a drag: more of them under a wide q, over which log p(x|z) bends; a few would be tens of nats off. */
+  liveRule({ anchor, sigma, mode }) {
+    const { engine, plane } = this.scene;
+    const { live, check } = this.scene.rules();
+    const own = plane.deviations(anchor.scale);
+    const wide = mode === 'gaussian' && own.some((value, j) => value > 0 && sigma[j] > WIDE * value);
+    return wide && check && engine.kind === 'browser' ? check : live;
   }
 
   /** The encoder's own terms for this anchor; without `fine` by the few nodes of a drag alone. */
