@@ -75,7 +75,6 @@ def test_a_killed_workers_job_is_taken_up_by_the_next(database: Database, start,
     provenance = load_checkpoint(folder).config.provenance
     # The saved seconds were not trained again: the run took its budget once.
     assert provenance["finished"] is True and provenance["seconds"] == pytest.approx(7.0, abs=0.5)
-    assert job.finished - job.started < 7 + 1.5 + 20  # with two starts, and all that is measured in the end
 
 
 def test_two_workers_on_one_folder_do_not_both_train(database: Database, start) -> None:

@@ -1,94 +1,96 @@
-"""The ladder of bounds, and rate and units, in a browser: numbers against torch and numpy, and what is said of them."""
+"""The ladder of bounds and what the dimensions carry, on the page, against torch and numpy."""
 
 from __future__ import annotations
 
-import json
+import itertools
 import math
-from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 import torch
-from starlette.applications import Starlette
-from starlette.testclient import TestClient
 
-from explorer.inference import gaussian_terms
-from explorer.inference.gaussian import stretched
+import explorer
+from explorer.datasets import load_dataset
+from explorer.datasets.binarise import repeatable
 from explorer.inference.ladder import KS, ladder
-from explorer.latent_map.files import static_key
-from explorer.serving.manifest import describe
-from explorer.serving.routes import routes
-from explorer.serving.space import SPACES, Space
-from tests.browser.pad_page import THEMES
-
-# Requests are answered in this process; the name makes the page one of this machine, as a worker needs.
-HOST = "http://localhost"
-PAGE = """<!doctype html><html lang=en><title>Bounds</title><meta name=viewport content="width=device-width">
-<link rel=icon href="data:,"><link rel=stylesheet href="/explorer/static/{6}/style.css">
-<style>:root {{ --st-primary-color: {0}; --st-background-color: {1}; --st-secondary-background-color: {2};
---st-text-color: {3}; --st-border-color: {4} }} body {{ margin: 0; background: {1} }} main {{ padding: 16px }}
-.lx-tab[hidden] {{ display: none }}</style>
-<main><div class=lx><section class=lx-map></section><section class=lx-panel></section></div></main>
-<script type=module>
-const at = '/explorer/static/{6}';
-const [{{ Sheets, loadRules }}, {{ Plane }}, {{ BrowserEngine }}, {{ Ladder }}, {{ Units }}, terms] = await Promise.all(
-  ['data', 'gaussian', 'engines', 'anatomy/ladder', 'anatomy/units', 'terms'].map((name) => import(`${{at}}/${{name}}.mjs`)));
-const {{ manifest, index, state, evidence }} = {5};
-const [sheets, plane, engine] = [new Sheets(manifest), new Plane(manifest.plane.basis), new BrowserEngine(manifest)];
-const anchorOf = async (index) => ({{ index, ...(await sheets.image(index)), ...(await sheets.posterior(index)), evidence }});
-const scene = {{ manifest, plane, engine, rules: await loadRules(manifest), anchor: await anchorOf(index), calls: 0,
-  idle: () => Promise.resolve(), terms: () => scene.known ?? null }};
-scene.state = {{ mode: 'gaussian', u: plane.project(scene.anchor.loc), sigma: plane.deviations(scene.anchor.scale), ...state }};
-const evaluate = engine.evaluate.bind(engine);
-engine.evaluate = (args) => {{ scene.calls += 1; return evaluate(args); }};
-const tabs = {{ ladder: new Ladder(scene), units: new Units(scene) }};
-for (const tab of Object.values(tabs)) {{
-  tab.element.classList.add('lx-tab');
-  tab.element.hidden = true;
-  document.querySelector('.lx-panel').append(tab.element);
-}}
-Object.assign(window, {{ scene, tabs, anchorOf, terms,
-  show: (name) => {{
-    for (const [other, tab] of Object.entries(tabs)) {{
-      tab.element.hidden = other !== name;
-      other === name ? tab.show() : tab.hide();
-    }}
-  }},
-  tell: (what) => Object.values(tabs).forEach((tab) => tab.changed(what)) }});
-await engine.ready;
-document.body.dataset.ready = true;
-</script>"""
-SECOND, SIXTEENTH = "mnist-2d", "mnist-16d"
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[TestClient]:
-    with TestClient(Starlette(routes=routes())) as client:
-        yield client
+from tests.browser.harness import READY, centre, settle, term
 
 
 @pytest.fixture
-def open_tab(visit, client):
-    """A page with one tab in view, of a pretrained model and an image."""
-
-    def open_(name: str, tab: str, *, index: int = 0, theme: str = "light", evidence=None, context=None, **state):
-        manifest = describe(SPACES.get(name))
-        page = visit("about:blank", **(context or {}))
-
-        def answer(route) -> None:
-            url = urlsplit(route.request.url)
-            if url.path == "/":
-                facts = json.dumps({"manifest": manifest, "index": index, "state": state, "evidence": evidence})
-                body = PAGE.format(*THEMES[theme], facts, static_key())
-                return route.fulfill(body=body, content_type="text/html")
-            reply = client.get(url.path)
-            route.fulfill(status=reply.status_code, body=reply.content, content_type=reply.headers["content-type"])
-
-        page.route(f"{HOST}/**", answer)
-        page.goto(f"{HOST}/")
-        page.wait_for_selector("body[data-ready]")
-        page.evaluate("name => show(name)", tab)
+def tab(visit, address):
+    def open_(query: str):
+        page = visit(f"{address}/elbo?{query}")
+        page.wait_for_selector(READY, timeout=30_000)
+        page.wait_for_selector("[data-testid=term-log-evidence][data-value]")
         return page
 
     return open_
+
+
+def rung(page, k: int) -> tuple[float, float, int]:
+    row = page.get_by_test_id(f"ladder-k-{k}")
+    error = row.get_attribute("data-error")
+    return float(row.get_attribute("data-value")), float(error or math.inf), int(row.get_attribute("data-groups"))
+
+
+def all_drawn(page) -> None:
+    page.wait_for_function(
+        "() => Number(document.querySelector('[data-testid=\"ladder-k-5000\"]').dataset.groups) >= 8", timeout=60_000
+    )
+
+
+def test_the_ladder_climbs_from_the_elbo_to_log_p_as_torchs_does(tab):
+    page = tab("model=mnist-2d&image=1&tab=ladder")
+    settle(page)
+    all_drawn(page)
+    found = {k: rung(page, k) for k in KS}
+    values = [found[k][0] for k in KS]
+    assert all(b >= a - 1e-9 for a, b in itertools.pairwise(values))  # one pool: never down
+    value, error, groups = found[1]
+    assert groups == 40_000 and abs(value - term(page, "elbo")) < 4 * error  # standard errors
+    assert values[-1] < term(page, "log-evidence") + 4 * found[5_000][1]
+    model = explorer.load("mnist-2d")
+    x = repeatable(load_dataset("mnist", "test").images[:2], "dynamic")[1:]
+    for other in ladder(model, x, generator=torch.Generator().manual_seed(5)):
+        mine, spread, _ = found[other.k]
+        assert abs(mine - other.value) < 5 * math.hypot(spread, other.error) + 1e-3, other.k  # standard errors
+    # Dragged away it begins anew, for the q that is there now.
+    x0, y0 = centre(page)
+    page.mouse.move(x0, y0)
+    page.mouse.down()
+    page.mouse.move(x0 + 90, y0 - 40, steps=6)
+    page.mouse.up()
+    page.wait_for_function(
+        "() => Number(document.querySelector('[data-testid=\"ladder-k-1\"]').dataset.groups) < 39000"
+    )
+    settle(page)
+    all_drawn(page)
+    value, error, _ = rung(page, 1)
+    assert abs(value - term(page, "elbo")) < 5 * error + 0.05
+    assert page.get_by_test_id("ladder-remark").is_visible()  # the heavy tail, said in words
+
+
+@pytest.mark.parametrize("name", ["mnist-2d", "mnist-16d"])
+def test_units_rate_and_information(tab, name):
+    page = tab(f"model={name}&image=1&tab=units")
+    page.wait_for_selector("[data-testid=unit-0]", state="attached")
+    model = explorer.load(name)
+    x = repeatable(load_dataset("mnist", "test").images, "dynamic")
+    with torch.inference_mode():
+        q = [model.posterior(part).base_dist for part in x.split(2_000)]
+    loc, scale = (torch.cat([getattr(part, key) for part in q]).double().numpy() for key in ("loc", "scale"))
+    kl = 0.5 * (scale**2 + loc**2 - 1) - np.log(scale)
+    for i in range(loc.shape[1]):
+        bar = page.get_by_test_id(f"unit-{i}")
+        assert float(bar.get_attribute("data-mean")) == pytest.approx(kl[:, i].mean(), abs=1e-4)
+        assert (bar.get_attribute("data-active") is not None) == (loc[:, i].var() > 0.01)
+    active = int((loc.var(0) > 0.01).sum())
+    assert f"{active} of {loc.shape[1]} dimensions are active" in page.get_by_test_id("units-active").inner_text()
+    assert ("collapsed" in page.get_by_test_id("units-active").inner_text()) == (active < loc.shape[1])
+    rate = float(page.get_by_test_id("units-rate").get_attribute("data-value"))
+    parts = [
+        float(page.get_by_test_id(f"units-{part}").get_attribute("data-value")) for part in ("information", "marginal")
+    ]
+    assert rate == pytest.approx(kl.sum(1).mean(), abs=1e-3) and sum(parts) == pytest.approx(rate, abs=1e-6)
+    assert parts[0] < math.log(len(x)) + 0.05
+    assert ("plane alone" in page.get_by_test_id("aggregate").locator("xpath=..").inner_text()) == (loc.shape[1] > 2)

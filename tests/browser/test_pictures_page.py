@@ -62,7 +62,7 @@ def test_a_folder_of_pictures_from_upload_to_deletion(browser, address, folder):
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.get_by_text("A folder", exact=True).click()
     page.get_by_text("in folders named after what they show").wait_for()
-    page.locator("input[type=file]").set_input_files(str(folder))
+    page.locator("input[type=file][webkitdirectory]").set_input_files(str(folder))
     page.get_by_text("Colour", exact=True).click()
     page.get_by_role("button", name="Read the pictures").click()
 

@@ -145,9 +145,9 @@ export class Game {
     const { scene } = this;
     this.stop();
     if (scene.state.mode !== 'gaussian') scene.setMode('gaussian');
-    if (name === 'encoder') scene.moveTo(scene.encoderAt());
     const found = this.best?.[name];
-    if (found && scene.plane.dimensions <= 2) {
+    if (name === 'encoder') scene.moveTo(scene.encoderAt());
+    else if (found && scene.plane.dimensions <= 2) {
       const sigma = found.sigma.map((value) => value || 1);
       const [least, most] = scene.manifest.sigma;
       scene.moveTo({ u: found.u, sigma: sigma.map((value) => Math.min(Math.max(value, least), most)) });

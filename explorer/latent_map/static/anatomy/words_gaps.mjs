@@ -35,7 +35,7 @@ export const words = {
     inference: 'largest inference gaps',
     approximation: 'largest approximation gaps',
     amortization: 'largest amortization gaps',
-    evidence: 'lowest log p(x): unusual or intricate',
+    evidence: 'lowest log p(x)',
   },
   thumbnail: (index, label, numbers) => `Choose image ${index}, ${label}: ${numbers}`,
   outside: (n) => `The chosen image is not among the first ${n}, which were measured.`,
