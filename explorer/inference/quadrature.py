@@ -30,6 +30,7 @@ DEPTH = 20.0
 MOST_CURVATURE = 200.0
 MOST_LEVELS = 6
 CHUNK = 100  # images looked at together
+BLOCK = 2_500  # images whose cells are held at once: some 100 MB
 TOGETHER = 24_000  # nodes decoded together for images that share them
 ROUNDS = 100  # of growth beyond the lattice
 REACH = 3  # cells that one round grows at least
@@ -134,6 +135,11 @@ def integrated(
         return
     loc = torch.cat([model.posterior(part.to(next(model.parameters()).device)).mean.cpu() for part in x.split(1_000)])
     lattice = lattice or fitted_lattice(model, loc)
+    if len(x) > BLOCK:
+        for first in range(0, len(x), BLOCK):
+            some = integrated(model, x[first : first + BLOCK], tolerance, lattice, keep=keep, partial=partial)
+            yield from ((first + row, cells) for row, cells in some)
+        return
     waiting: list[tuple[int, Cells]] = []
     for row, cells in _first_looks(model, x, loc, lattice, partial):
         possible = cells.level >= 0

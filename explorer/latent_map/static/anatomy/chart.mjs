@@ -40,12 +40,17 @@ export class Drawing {
     this.draw = draw;
     this.svg = h('svg:svg', { role: 'img' });
     this.element = h('div', { class: `lx-chart ${name}` }, this.svg);
-    this.observer = new ResizeObserver(() => this.redraw());
+    // Its size is told, not asked for: asking in every frame of a drag would have the page laid out anew.
+    this.size = { width: 0, height: 0 };
+    this.observer = new ResizeObserver(([{ contentRect }]) => {
+      this.size = contentRect;
+      this.redraw();
+    });
     this.observer.observe(this.element);
   }
 
   redraw() {
-    const { clientWidth: width, clientHeight: height } = this.element;
+    const { width, height } = this.size;
     if (!width || !height) return; // not on screen
     this.svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
     this.svg.replaceChildren(...this.draw(width, height).filter((node) => node != null));

@@ -164,9 +164,11 @@ export class Ladder {
   }
 
   changed(what) {
+    const was = this.moving;
     if (what === 'moved') this.moving = true;
-    if (what === 'rest' || what === 'anchor') this.moving = false;
-    if (!this.visible || what === 'theme') return;
+    else if (what === 'rest' || what === 'anchor') this.moving = false;
+    else if (what !== 'evidence') return;
+    if (!this.visible || (was && this.moving && what !== 'evidence')) return; // drawn once, not in every frame of a drag
     this.render();
     this.begin();
   }
@@ -284,14 +286,14 @@ export class Ladder {
     const range = [low - room, high + room];
     const marks = ticks(...range, height > 140 ? 5 : 4);
     const texts = tickLabels(marks);
-    const left = 10 + 6.4 * Math.max(...texts.map((text) => text.length));
+    const left = 12 + 6.9 * Math.max(...texts.map((text) => text.length));
     const y = linear(range, [height - 34, 22]);
-    const x = linear([0, Math.log10(LAST)], [left + 10, width - 14]);
+    const x = linear([0, Math.log10(LAST)], [left + 10, width - 20]);
     const at = (k) => x(Math.log10(k));
     return [
       title,
       ...marks.flatMap((mark, i) => [line(left, y(mark), width, y(mark), 'lx-rule'), label(left - 5, y(mark) + 4, 'end', texts[i])]),
-      ...KS.map((k) => label(at(k), height - 18, k === LAST ? 'end' : 'middle', all.count(k))),
+      ...KS.map((k) => label(at(k), height - 18, 'middle', all.count(k))),
       label((left + width) / 2, height - 3, 'middle', 'k'),
       ...(known.value === undefined ? [] : [
         rect(left, y(known.value + known.error), width - left, y(known.value - known.error) - y(known.value + known.error), 'lx-ladder-band'),

@@ -4,8 +4,8 @@
 import { h, style } from '../dom.mjs';
 import { words as map } from '../words.mjs';
 import { Drawing, label, line, linear, rect, tickLabels, ticks } from './chart.mjs';
-import { unitName, words as all } from './words_bounds.mjs';
 import { shownGaussian } from './ladder.mjs';
+import { unitName, words as all } from './words_bounds.mjs';
 
 const words = all.units;
 const FACTOR = 20; // full colour where images are so many times denser or rarer than the prior
@@ -129,7 +129,7 @@ export class Units {
         this.chart.element),
       this.aggregate(),
       h('div', { class: 'lx-units-said' },
-        h('p', { 'data-testid': 'units-active' }, words.activity(kl, variance, threshold)), this.rate(), this.image));
+        h('p', { 'data-testid': 'units-active' }, words.activity(kl, variance, threshold)), this.rate(), this.image, this.density));
   }
 
   switch() {
@@ -181,15 +181,15 @@ export class Units {
       ? [h('svg:circle', { cx: 0, cy: 0, r, class: 'lx-aggregate-prior', 'data-r': r })]
       : [-r, r].map((x) => line(x, -y0, x, -y1, 'lx-aggregate-prior', { 'data-r': r })));
     const svg = h('svg:svg', { viewBox: `${x0} ${-y1} ${x1 - x0} ${y1 - y0}`, 'aria-hidden': 'true' }, ...rings, this.place);
-    const said = words.density(holes, RARE, this.scene.manifest.latent > 2);
+    const said = words.density(holes, RARE, plane.dimensions > 2);
+    this.density = h('p', { 'data-testid': 'units-density' }, said);
     const [rarer, alike, denser] = words.scale;
     const [across, up] = map.axes[manifest.plane.kind];
     return h('figure', { class: 'lx-aggregate', title: words.aggregateTip, 'data-testid': 'aggregate', 'data-holes': holes },
       h('figcaption', {}, words.aggregate),
       h('div', { class: 'lx-aggregate-picture', role: 'img', 'aria-label': `${words.aggregateTip} ${said}`,
         style: `aspect-ratio: ${(x1 - x0) / (y1 - y0)}`, title: `${words.aggregateTip}\n→ ${across}, ↑ ${up}` }, canvas, svg),
-      h('div', { class: 'lx-aggregate-scale', 'aria-hidden': 'true' }, h('span', {}, rarer(FACTOR)), h('span', {}, alike), h('span', {}, denser(FACTOR))),
-      h('p', { class: 'lx-quiet' }, said));
+      h('div', { class: 'lx-aggregate-scale', 'aria-hidden': 'true' }, h('span', {}, rarer(FACTOR)), h('span', {}, alike), h('span', {}, denser(FACTOR))));
   }
 
   render() {
@@ -219,7 +219,7 @@ export class Units {
     const top = Math.max(0.1, ...mean, ...this.kl.filter(Number.isFinite)) * 1.04;
     const marks = ticks(0, top, 3);
     const texts = tickLabels(marks);
-    const left = 8 + 6.4 * Math.max(...texts.map((text) => text.length));
+    const left = 9 + 6.9 * Math.max(...texts.map((text) => text.length));
     const y = linear([0, top], [height - 16, 6]);
     const step = Math.min((width - left) / d, 64);
     const wide = Math.min(0.4 * step, 18);

@@ -67,7 +67,7 @@ export const words = {
     label: 'Rate & units',
     waiting: 'The codes of the data set are being counted …',
     failed: (why) => `The units could not be counted: ${why} Open this tab again to retry.`,
-    title: 'KL of each dimension, nats',
+    title: 'KL by dimension, nats',
     mean: (n) => `mean of ${whole.format(n)} images`,
     own: { q: 'this image, your q', encoder: 'this image, encoder’s q' },
     ownTip: {
@@ -112,13 +112,13 @@ export const words = {
       `This image: rate ${nats(kl)} + distortion ${nats(-reconstruction)} = ${nats(-elbo)} nats, which is −ELBO.`,
     imageTip: 'Rate: KL(q ‖ p(z)). Distortion: −E_q[log p(x|z)]. Both are of the q on screen.',
     imagePoint: 'Rate and distortion are of a q: drag a Gaussian to see this image’s own.',
-    aggregate: 'All codes against the prior',
+    aggregate: 'q(z) against p(z)',
     aggregateTip:
       'log q(u) − log p(u) on the map: q(u) is the mean of q(z|x) over the images, p(u) the prior. Circles: one, two and three ' +
       'standard deviations of the prior. The dot is your q’s mean. Clear: both are alike, or both negligible.',
     scale: [(factor) => `${factor}× rarer`, 'alike', (factor) => `${factor}× denser`],
     density: (share, factor, plane) => {
-      const colours = 'Orange: denser in images than the prior. Blue: holes.';
+      const colours = 'q(z), the codes of all images, against the prior: orange is denser than the prior, blue are holes.';
       return plane
         ? `${colours} In this plane alone: what lies apart in the other dimensions falls together here, and holes do not show.`
         : `${colours} ${percent(share)} of samples from the prior land where images are over ${factor}× rarer: there the decoder was ` +
