@@ -33,16 +33,22 @@ def rung(page, k: int) -> tuple[float, float, int]:
     return float(row.get_attribute("data-value")), float(error or math.inf), int(row.get_attribute("data-groups"))
 
 
-def all_drawn(page) -> None:
+def drawn(page, draws: int = 40_000) -> None:
     page.wait_for_function(
-        "() => Number(document.querySelector('[data-testid=\"ladder-k-5000\"]').dataset.groups) >= 8", timeout=60_000
+        f"Number(document.querySelector('[data-testid=ladder]').dataset.draws) >= {draws}", timeout=60_000
     )
+
+
+def across(page, count: int) -> list[int]:
+    """The dimensions in the order in which they stand."""
+    left = [page.get_by_test_id(f"unit-{i}").bounding_box()["x"] for i in range(count)]
+    return np.argsort(left).tolist()
 
 
 def test_the_ladder_climbs_from_the_elbo_to_log_p_as_torchs_does(tab):
     page = tab("model=mnist-2d&image=1&tab=ladder")
     settle(page)
-    all_drawn(page)
+    drawn(page)
     found = {k: rung(page, k) for k in KS}
     values = [found[k][0] for k in KS]
     assert all(b >= a - 1e-9 for a, b in itertools.pairwise(values))  # one pool: never down
@@ -58,16 +64,25 @@ def test_the_ladder_climbs_from_the_elbo_to_log_p_as_torchs_does(tab):
     x0, y0 = centre(page)
     page.mouse.move(x0, y0)
     page.mouse.down()
-    page.mouse.move(x0 + 90, y0 - 40, steps=6)
+    page.mouse.move(x0 + 140, y0 - 60, steps=6)
+    assert page.get_by_test_id("ladder").get_attribute("data-stale") == "true"  # nothing is drawn for a q in motion
+    assert "moving" in page.get_by_test_id("ladder-draws").inner_text()
     page.mouse.up()
     page.wait_for_function(
         "() => Number(document.querySelector('[data-testid=\"ladder-k-1\"]').dataset.groups) < 39000"
     )
     settle(page)
-    all_drawn(page)
+    drawn(page, 10_000)
     value, error, _ = rung(page, 1)
     assert abs(value - term(page, "elbo")) < 5 * error + 0.05
     assert page.get_by_test_id("ladder-remark").is_visible()  # the heavy tail, said in words
+    assert float(page.get_by_test_id("ladder-effective").get_attribute("data-value")) < 50
+    # While a point is dragged it is the encoder's q, as at first, and the same draws.
+    page.get_by_test_id("mode-point").click()
+    page.wait_for_selector("[data-testid=ladder][data-stale=false]")
+    drawn(page)
+    assert {k: rung(page, k) for k in KS} == {k: pytest.approx(row, rel=1e-6) for k, row in found.items()}
+    assert "encoder" in page.get_by_test_id("ladder").inner_text()
 
 
 @pytest.mark.parametrize("name", ["mnist-2d", "mnist-16d"])
@@ -83,7 +98,9 @@ def test_units_rate_and_information(tab, name):
     for i in range(loc.shape[1]):
         bar = page.get_by_test_id(f"unit-{i}")
         assert float(bar.get_attribute("data-mean")) == pytest.approx(kl[:, i].mean(), abs=1e-4)
+        assert float(bar.get_attribute("data-own")) == pytest.approx(kl[1, i], abs=1e-4)  # q is the encoder's still
         assert (bar.get_attribute("data-active") is not None) == (loc[:, i].var() > 0.01)
+    assert across(page, loc.shape[1]) == np.argsort(-kl.mean(0)).tolist()
     active = int((loc.var(0) > 0.01).sum())
     assert f"{active} of {loc.shape[1]} dimensions are active" in page.get_by_test_id("units-active").inner_text()
     assert ("collapsed" in page.get_by_test_id("units-active").inner_text()) == (active < loc.shape[1])
@@ -94,3 +111,22 @@ def test_units_rate_and_information(tab, name):
     assert rate == pytest.approx(kl.sum(1).mean(), abs=1e-3) and sum(parts) == pytest.approx(rate, abs=1e-6)
     assert parts[0] < math.log(len(x)) + 0.05
     assert ("plane alone" in page.get_by_test_id("aggregate").locator("xpath=..").inner_text()) == (loc.shape[1] > 2)
+    if loc.shape[1] > 2:
+        page.get_by_test_id("units-by-index").click()
+        assert across(page, loc.shape[1]) == [*range(loc.shape[1])]
+        assert page.get_by_test_id("units-ceiling").count() == 1  # of 10,000 images none is taken for another
+        return
+    # Samples of the prior that fall into holes of q(z), by throwing dice where the page sums over bins.
+    z = np.random.default_rng(0).standard_normal((2_000, 2))
+    precision = 1 / scale**2
+    log_each = z @ (loc * precision).T - 0.5 * (z**2) @ precision.T - 0.5 * (loc**2 * precision).sum(1)
+    log_each -= np.log(scale).sum(1)
+    log_ratio = np.logaddexp.reduce(log_each, 1) - math.log(len(loc)) + 0.5 * (z**2).sum(1)
+    share = (log_ratio < -math.log(10)).mean()
+    deviation = math.sqrt(share * (1 - share) / len(z))
+    found = float(page.get_by_test_id("aggregate").get_attribute("data-holes"))
+    assert abs(found - share) < 4 * deviation + 0.005  # standard errors, and the bins'
+    page.get_by_test_id("mode-point").click()
+    page.wait_for_function(
+        "document.querySelector('[data-testid=units-image]').textContent.includes('drag a Gaussian')"
+    )

@@ -1,129 +1,17 @@
-// The ladder of bounds: IWAE-k of the q on screen for growing k, up to log p(x).
-//
-//   IWAE-k = E[ log (1/k) sum_i w_i ],   w = p(x|z) p(z) / q(z),   z ~ q      (Burda, Grosse & Salakhutdinov 2016)
-//
-// All rungs come from one pool of draws cut into disjoint groups of k consecutive ones, as in
-// explorer/inference/ladder.py, so that within the pool they never fall. Draws are decoded in this page, a
-// few at a time, whenever no drag wants the decoder.
+// The ladder of bounds: IWAE-k of the q on screen for growing k, up to log p(x). Draws are decoded in this page,
+// a few at a time, whenever no drag wants the decoder; what they give is shown as it comes.
 
 import { h, nats, style } from '../dom.mjs';
-import { latentsOf } from '../gaussian.mjs';
 import { Drawing, label, line, linear, rect, tickLabels, ticks } from './chart.mjs';
-import { Normals } from './random.mjs';
+import { KS, Pool, shownGaussian } from './pool.mjs';
 import { words as all } from './words_bounds.mjs';
 
 const words = all.ladder;
-export const KS = [1, 5, 50, 500, 5000];
 const LAST = KS.at(-1);
-const CHUNK = 256; // a drag that begins in the midst waits for no more
-const POOL = { browser: 40_000, server: 10_000 }; // a server decodes for everybody
 const PAINT_MS = 100;
 const SCARCE = 0.01; // an effective sample size below this share of the draws
-const FEW = 3; // groups whose scatter says something of how far the bound may be off
-const LEAST = 0.01; // nats, to which log p(x) is known
-
-/** log (sum of exp), and the effective sample size, of the weights in [from, to). */
-function summed(logWeights, from, to) {
-  let top = -Infinity;
-  for (let i = from; i < to; i++) top = Math.max(top, logWeights[i]);
-  if (!Number.isFinite(top)) return { log: top, effective: 0 };
-  let sum = 0, square = 0;
-  for (let i = from; i < to; i++) {
-    const weight = Math.exp(logWeights[i] - top);
-    sum += weight;
-    square += weight * weight;
-  }
-  return { log: top + Math.log(sum), effective: (sum * sum) / square };
-}
-
-/** One bound as its groups come in: their mean, and its standard error (null where none can be known). */
-class Rung {
-  groups = 0;
-  value = NaN;
-  effective = 0; // mean over the groups
-  squares = 0;
-
-  constructor(k) {
-    this.k = k;
-  }
-
-  add({ log, effective }) {
-    const bound = log - Math.log(this.k);
-    this.groups += 1;
-    this.effective += (effective - this.effective) / this.groups;
-    if (this.groups === 1) this.value = 0;
-    if (!Number.isFinite(bound) || !Number.isFinite(this.value)) {
-      this.value = -Infinity; // a group without any weight: the bound says nothing
-      return;
-    }
-    const off = bound - this.value;
-    this.value += off / this.groups;
-    this.squares += off * (bound - this.value);
-  }
-
-  get error() {
-    const spread = Math.sqrt(this.squares / (this.groups - 1) / this.groups);
-    return this.groups > 1 && Number.isFinite(this.value) ? spread : null;
-  }
-}
-
-/** The q whose ladder is shown: the one on screen, or the encoder's while a point is dragged. */
-export function shownGaussian({ plane, anchor, state }) {
-  const point = state.mode === 'point';
-  const u = point ? plane.project(anchor.loc) : [...state.u];
-  // A one-dimensional space has no second axis: any scale along it will do, but zero is none.
-  const sigma = point ? plane.deviations(anchor.scale).map((own) => own || 1) : [...state.sigma];
-  return { anchor, u, sigma, point };
-}
-
-/** log |det F| of q = N(m, F Fᵀ): the encoder's scales, each stretched along the map's axes. */
-function logDeterminant(plane, scale, sigma) {
-  const own = plane.deviations(scale);
-  const stretch = own.reduce((sum, value, j) => sum + (value > 0 ? Math.log(sigma[j] / value) : 0), 0);
-  return scale.reduce((sum, value) => sum + Math.log(value), stretch);
-}
-
-/** The pool of one q, drawn little by little. */
-export class Pool {
-  constructor(scene, q, size) {
-    Object.assign(this, { scene, q, size });
-    this.normals = new Normals(1);
-    this.logWeights = new Float64Array(size);
-    this.drawn = 0;
-    this.rungs = KS.map((k) => new Rung(k));
-    this.logDeterminant = logDeterminant(scene.plane, q.anchor.scale, q.sigma);
-  }
-
-  get done() {
-    return this.drawn >= this.size;
-  }
-
-  async draw() {
-    const { plane, engine } = this.scene;
-    const { anchor, u, sigma } = this.q;
-    const d = plane.dimensions;
-    const count = Math.min(CHUNK, this.size - this.drawn);
-    const nodes = this.normals.fill(new Float64Array(count * d));
-    const z = latentsOf(plane, plane.lift(u, anchor.loc), anchor.scale, sigma, { count, nodes }).slice(d); // not the mean
-    const { logLikelihood } = await engine.evaluate({ z, k: count, x: anchor.x, images: 0 });
-    for (let k = 0; k < count; k++) {
-      // log p(z) − log q(z), whose 2π cancel.
-      let ratio = this.logDeterminant;
-      for (let i = k * d; i < (k + 1) * d; i++) ratio += 0.5 * (nodes[i] * nodes[i] - z[i] * z[i]);
-      const weight = logLikelihood[k] + ratio;
-      this.logWeights[this.drawn + k] = Number.isNaN(weight) ? -Infinity : weight; // an overflow keeps a bound a bound
-    }
-    this.drawn += count;
-    for (const rung of this.rungs) {
-      for (let end = (rung.groups + 1) * rung.k; end <= this.drawn; end += rung.k) rung.add(summed(this.logWeights, end - rung.k, end));
-    }
-  }
-
-  is({ anchor, u, sigma, point }) {
-    const same = (a, b) => a.every((value, i) => value === b[i]);
-    return this.q.anchor === anchor && this.q.point === point && same(this.q.u, u) && same(this.q.sigma, sigma);
-  }
-}
+const FEW = 8; // groups: the scatter of fewer is too uncertain to say how far the bound may be off
+const LEAST = 0.02; // nats: log p(x) is known to 0.01
 
 export class Ladder {
   name = 'ladder';
@@ -201,7 +89,7 @@ export class Ladder {
       await this.scene.idle();
       if (!this.wanted) return;
       const q = shownGaussian(this.scene);
-      if (!this.pool?.is(q)) this.pool = new Pool(this.scene, q, POOL[this.scene.engine.kind] ?? POOL.server);
+      if (!this.pool?.is(q)) this.pool = new Pool(this.scene, q);
       if (this.pool.done) return;
       await this.pool.draw();
       this.soon();
@@ -277,7 +165,7 @@ export class Ladder {
     const known = this.line();
     const rungs = this.rungs.filter((rung) => Number.isFinite(rung.value));
     this.chart.describe(words.chart(this.rungs, known.text));
-    const title = h('svg:text', { x: 4, y: 12, class: 'lx-ladder-evidence', 'data-testid': 'ladder-evidence' }, known.text, h('svg:title', {}, known.tip ?? ''));
+    const title = h('svg:text', { x: known.value === undefined ? 2 : 22, y: 12, class: 'lx-ladder-evidence', 'data-testid': 'ladder-evidence' }, known.text, h('svg:title', {}, known.tip ?? ''));
     const ends = rungs.flatMap(({ value, error }) => [value - (error ?? 0), value + (error ?? 0)]);
     if (known.value !== undefined) ends.push(known.value - known.error, known.value + known.error);
     if (!ends.length) return [title];
@@ -292,6 +180,7 @@ export class Ladder {
     const at = (k) => x(Math.log10(k));
     return [
       title,
+      known.value === undefined ? null : line(2, 8, 16, 8, 'lx-ladder-line'),
       ...marks.flatMap((mark, i) => [line(left, y(mark), width, y(mark), 'lx-rule'), label(left - 5, y(mark) + 4, 'end', texts[i])]),
       ...KS.map((k) => label(at(k), height - 18, 'middle', all.count(k))),
       label((left + width) / 2, height - 3, 'middle', 'k'),

@@ -4,7 +4,7 @@
 import { h, style } from '../dom.mjs';
 import { words as map } from '../words.mjs';
 import { Drawing, label, line, linear, rect, tickLabels, ticks } from './chart.mjs';
-import { shownGaussian } from './ladder.mjs';
+import { shownGaussian } from './pool.mjs';
 import { unitName, words as all } from './words_bounds.mjs';
 
 const words = all.units;
@@ -90,6 +90,7 @@ export class Units {
 
   load() {
     if (this.loading) return;
+    write(this.message, words.waiting);
     this.loading = this.fetch().catch((error) => {
       this.loading = undefined; // tried again when the tab is opened again
       this.message.textContent = words.failed(error.message);
@@ -129,7 +130,7 @@ export class Units {
         this.chart.element),
       this.aggregate(),
       h('div', { class: 'lx-units-said' },
-        h('p', { 'data-testid': 'units-active' }, words.activity(kl, variance, threshold)), this.rate(), this.image, this.density));
+        h('p', { title: words.activityTip(threshold), 'data-testid': 'units-active' }, words.activity(kl, variance, threshold)), this.rate(), this.image, this.density));
   }
 
   switch() {

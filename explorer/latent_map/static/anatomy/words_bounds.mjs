@@ -5,6 +5,7 @@ import { nats } from '../dom.mjs';
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const list = new Intl.ListFormat('en', { type: 'conjunction' });
 const BITS = Math.LN2;
+const COLLAPSED = 0.01; // nats
 const NAMED = 8; // units by their names in one sentence
 
 export const subscript = (n) => [...String(n)].map((digit) => '₀₁₂₃₄₅₆₇₈₉'[digit]).join('');
@@ -80,16 +81,17 @@ export const words = {
     unit: (i, mean, own, variance, active) =>
       `${unitName(i)}: ${nats(mean)} nats on average, ${nats(own)} for this image. ` +
       `Variance of the posterior mean over the images: ${variance.toPrecision(2)}, so it is ${active ? 'active' : 'inactive'}.`,
+    activityTip: (threshold) =>
+      `Active: the posterior mean varies over the images, by a variance above ${threshold} (Burda, Grosse & Salakhutdinov 2016).`,
     /** How many units are used, and what became of the others. */
-    activity(kl, variance, threshold, low = 0.01) {
+    activity(kl, variance, threshold, low = COLLAPSED) {
       const d = kl.length;
       const inactive = kl.map((_, i) => i).filter((i) => !(variance[i] > threshold));
       const collapsed = inactive.filter((i) => kl[i] < low);
       const idle = inactive.filter((i) => kl[i] >= low);
       const active = d - inactive.length;
       const said = [
-        `${active === 0 ? 'None' : active} of ${d} ${d === 1 ? 'dimension' : 'dimensions'} ${active === 1 ? 'is' : 'are'} active ` +
-          `(variance of the posterior mean above ${threshold}).`,
+        `${active === 0 ? 'None' : active} of ${d} ${d === 1 ? 'dimension' : 'dimensions'} ${active === 1 ? 'is' : 'are'} active.`,
       ];
       if (collapsed.length)
         said.push(
