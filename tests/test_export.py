@@ -1,4 +1,4 @@
-"""decoder.onnx against torch, run by ONNX's own reference implementation."""
+"""decoder.onnx and encoder.onnx against torch, run by ONNX's own reference implementation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from onnx.reference import ReferenceEvaluator
 from torch import Tensor
 
 from explorer.config import ACTIVATIONS, ModelConfig
-from explorer.export import DECODER_FILE, LiveDecoder, export_decoder, fingerprint
+from explorer.export import DECODER_FILE, LiveDecoder, encoder_onnx, export_decoder, fingerprint
 from explorer.models import VAE, build
 from explorer.models.likelihoods import LIKELIHOODS
 
@@ -153,6 +153,25 @@ def test_the_fingerprint_names_the_likelihoods_own_scale() -> None:
     before = fingerprint(model)
     model.decoder.likelihood.free_log_scale.sub_(0.1)
     assert fingerprint(model) != before
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=["mlp", "conv", "conv-colour"])
+def test_the_encoder_agrees_with_the_posterior(config: ModelConfig) -> None:
+    """For drawn images: also an empty one, a full one, and greys between."""
+    model = as_checkpoint(config, 1.5)
+    content = encoder_onnx(model)
+    session = ReferenceEvaluator(onnx.load_from_string(content))
+    shape = config.image_shape
+    images = [torch.zeros(1, *shape), torch.ones(1, *shape), binary_images(1, shape), 0.3 * binary_images(1, shape)]
+    for x in images:
+        loc, scale = session.run(["loc", "scale"], {"x": x.flatten(1).numpy()})
+        q = model.posterior(x).base_dist
+        assert loc.shape == scale.shape == (1, config.latent) and (scale > 0).all()
+        np.testing.assert_allclose(loc, q.loc.numpy(), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(scale, q.scale.numpy(), rtol=1e-5)
+    for trace in (b"/work", b"/tmp", b"/home", b"/root", b"site-packages", b".py", b"File ", b"torch.nn"):
+        assert trace not in content
+    assert len(content) < 2.2 * sum(p.numel() for p in model.encoder.parameters()) + 8_000
 
 
 def test_exporting_leaves_the_model_as_it_was(tmp_path: Path) -> None:

@@ -42,6 +42,25 @@ def test_the_page_of_the_elbo_opens_close_to_the_posterior_and_an_address_says_o
         assert len(elbo(**{name: value}).notices) == 1
 
 
+@pytest.mark.parametrize("name", ["zoom", "tab", "drawn", "layers"])
+@pytest.mark.parametrize("value", ["<script>alert(1)</script>", "9" * 5_000, "..", " ", "none ", "Game"])
+def test_what_the_page_of_the_elbo_cannot_use_gives_one_short_notice(name: str, value: str) -> None:
+    view = read_view({name: value, "image": "7"}, count=300, classes=10, map_range=RANGE, anatomy=True)
+    if (name, value) == ("drawn", "Game"):  # four characters of base64: whose they are, the map says
+        assert view.drawn == "Game" and not view.notices
+        return
+    assert (view.image, view.zoom, view.tab, view.drawn) == (7, True, None, None)
+    assert len(view.notices) == 1 and view.notices[0].endswith(".") and len(view.notices[0]) < 160
+
+
+def test_no_layer_at_all_is_said_by_a_word_and_tabs_are_of_one_page() -> None:
+    assert read(layers="none") == View() and not read(layers="none").notices
+    assert read(layers="none,prior").layers == ("prior",)
+    assert read(tab="ladder") == View() and not read(tab="ladder").notices
+    assert read(tab="nonsense").tab is None
+    assert View(drawn="AA", tab="gaps", zoom=True).state()["drawn"] == "AA"
+
+
 LONG, SCRIPT = "9" * 5_000, "<script>alert(1)</script>"
 PAIRS = ["nan,inf", "nan,0", "0,-inf", "1e9,0", "0,1e400", "1", "1,2,3", ",", "1,", "x,y", "0x1,2", " ", LONG, SCRIPT,
          LONG + "," + LONG, "1;2", "(1,2)", "١,"]  # fmt: skip

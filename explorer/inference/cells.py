@@ -56,6 +56,15 @@ def around(index: Tensor, reach: int) -> Tensor:
     return unique((index[:, None] + _offsets(index.shape[1], reach)).flatten(0, 1))
 
 
+def morton(index: Tensor) -> Tensor:
+    """The place of each cell (k, d) on a Z-shaped curve (Morton 1966)."""
+    code = torch.zeros(len(index), dtype=torch.long)
+    for bit in range(20):
+        for axis in range(index.shape[1]):
+            code |= ((index[:, axis] >> bit) & 1) << (bit * index.shape[1] + axis)
+    return code
+
+
 def neighbours(index: Tensor) -> Tensor:
     """Where in `index` each cell's neighbours before and after it stand (k, d, 2); -1 where they are not in it."""
     number = numbered(index)
