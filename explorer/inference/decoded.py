@@ -62,6 +62,13 @@ class Decoded:
         return torch.cat(rows, 1)
 
 
+@torch.no_grad()
+def is_linear(model: VAE) -> bool:
+    """Whether log p(x|z) of many images at many places is one product of matrices."""
+    given = torch.zeros(1, model.config.latent, device=next(model.parameters()).device)
+    return model.decoder.likelihood.linear(model.decoder.network(given).float()) is not None
+
+
 @torch.inference_mode()
 def decode(model: VAE, z: Tensor) -> Decoded:
     """Decodes places z (k, d) once and for all images."""

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..models import VAE, multiply_adds
-from .decoded import Decoded, decode
+from .decoded import Decoded, decode, is_linear
 
 MOST_DIMENSIONS = 2
 # Of a fitted lattice: 200 x 200 nodes where the decoder is cheap, fewer where decoding them would
@@ -26,6 +26,8 @@ NODES = 40_000
 NODES_1D = 4_096
 MOST_OPERATIONS = 60_000_000_000  # multiply-adds
 MOST_VALUES = 1 << 25
+# Of a family that is not linear in x, whose nodes are asked again for every image: cells cut later are then cheaper.
+MOST_DIRECT_VALUES = 1 << 21
 LEAST_SIDE = 24
 MOST_NODES = 400_000  # of a lattice made wider
 # How far beyond the codes, in prior scales, and what of the prior is covered at least.
@@ -129,5 +131,6 @@ def fitted_lattice(model: VAE, loc: Tensor | None = None, *, most: int = NODES) 
         low, high = torch.minimum(low, loc.double().amin(0).cpu()), torch.maximum(high, loc.double().amax(0).cpu())
     given = torch.zeros(1, d, device=next(model.parameters()).device)
     cost = multiply_adds(model.decoder.network, given)
-    nodes = min(NODES if d > 1 else NODES_1D, most, MOST_OPERATIONS // max(cost, 1), MOST_VALUES // model.config.pixels)
+    values = (MOST_VALUES if is_linear(model) else MOST_DIRECT_VALUES) // model.config.pixels
+    nodes = min(NODES if d > 1 else NODES_1D, most, MOST_OPERATIONS // max(cost, 1), values)
     return make_lattice(model, low - MARGIN, high + MARGIN, max(nodes, LEAST_SIDE**d))

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ..models import VAE, multiply_adds
+from .decoded import is_linear
 from .gaps import FAMILIES, climbed, measured, rule_for
 from .importance import importance_around
 from .lattice import MOST_DIMENSIONS, fitted_lattice
@@ -76,9 +77,7 @@ def affordable(model: VAE, operations: float) -> int:
     """How many images a survey of so many multiply-adds has, roughly: 3e10 of them take a second on one core."""
     likelihood = model.decoder.likelihood
     given = torch.zeros(1, model.config.latent, device=model.prior().mean.device)
-    with torch.no_grad():
-        linear = likelihood.linear(model.decoder.network(given).float()) is not None
-    values = model.config.pixels * likelihood.outputs * (LINEAR_VALUE if linear else OTHER_VALUE)
+    values = model.config.pixels * likelihood.outputs * (LINEAR_VALUE if is_linear(model) else OTHER_VALUE)
     cost = COST[model.config.latent <= MOST_DIMENSIONS] * (multiply_adds(model.decoder.network, given) + values)
     return int(operations / cost)
 

@@ -33,7 +33,10 @@ def assert_agrees(page, names) -> dict[str, float]:
     return torch_terms
 
 
-@pytest.mark.parametrize("model", ["mnist-2d", "mnist-16d", "fashion-mnist-2d", "fashion-mnist-16d"])
+@pytest.mark.parametrize(
+    "model",
+    ["mnist-2d", "mnist-16d", *(pytest.param(f"fashion-mnist-{d}d", marks=pytest.mark.slow) for d in (2, 16))],
+)
 @pytest.mark.parametrize(("mode", "names"), [("gaussian", GAUSSIAN), ("point", POINT)])
 def test_mouse_drag_changes_pixels_and_terms_and_torch_agrees(open_page, model, mode, names):
     page = open_page(f"model={model}&mode={mode}&image=3")

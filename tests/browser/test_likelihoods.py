@@ -47,10 +47,12 @@ def assert_agrees(page, names, size: int) -> None:
 
 
 @pytest.mark.parametrize(("model", "engine", "mode", "names"), [
-    ("grey-gaussian", "browser", "gaussian", GAUSSIAN), ("grey-gaussian", "browser", "point", POINT),
-    ("grey-continuous", "browser", "gaussian", GAUSSIAN), ("colour-logistic", "browser", "gaussian", GAUSSIAN),
-    ("colour-logistic", "server", "gaussian", GAUSSIAN), ("colour-large", "server", "gaussian", GAUSSIAN),
+    ("grey-gaussian", "browser", "gaussian", GAUSSIAN), ("colour-logistic", "server", "gaussian", GAUSSIAN),
     ("colour-large", "server", "point", POINT),
+    pytest.param("grey-gaussian", "browser", "point", POINT, marks=pytest.mark.slow),
+    pytest.param("grey-continuous", "browser", "gaussian", GAUSSIAN, marks=pytest.mark.slow),
+    pytest.param("colour-logistic", "browser", "gaussian", GAUSSIAN, marks=pytest.mark.slow),
+    pytest.param("colour-large", "server", "gaussian", GAUSSIAN, marks=pytest.mark.slow),
 ])  # fmt: skip
 def test_a_mouse_drag_moves_pixels_and_terms_and_torch_agrees(open_page, model, engine, mode, names):
     # The large one goes to the server of its own accord.

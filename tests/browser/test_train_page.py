@@ -81,7 +81,7 @@ def wait_for_points(page: Page, least: int) -> None:
 
 def test_train_reload_kill_explore_and_replay(visit, served: str, data: Path) -> None:
     jobs = Jobs(Database(data))
-    page, identity = begin(visit, served, 12)
+    page, identity = begin(visit, served, 8)
     wait_for_points(page, 3)
     before = points(page)
 
@@ -93,13 +93,13 @@ def test_train_reload_kill_explore_and_replay(visit, served: str, data: Path) ->
 
     # The worker is killed in the middle, once it has kept a state; another takes the run up.
     until = time.monotonic() + 30
-    while jobs.get(identity).progress.get("elapsed", 0) < 6:
+    while jobs.get(identity).progress.get("elapsed", 0) < 4:
         assert time.monotonic() < until
         time.sleep(0.1)
     os.kill(worker_pid(data), signal.SIGKILL)
     reach(page, "done", 90)
     job = jobs.get(identity)
-    assert job.attempt == 2 and job.progress["fraction"] == 1 and job.progress["elapsed"] == pytest.approx(12, abs=1)
+    assert job.attempt == 2 and job.progress["fraction"] == 1 and job.progress["elapsed"] == pytest.approx(8, abs=1)
     wait_for_points(page, before + 1)
 
     # Replay: the first picture is the untrained model's, and differs from the last.
