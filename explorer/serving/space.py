@@ -34,7 +34,7 @@ BROWSER_MULTIPLY_ADDS = 3_000_000
 NODES = {
     1: {"live": 32, "check": 128, "rest": 256},
     2: {"live": 6**2, "check": 24**2, "rest": 96**2},
-    0: {"live": 64, "rest": 512},
+    0: {"live": 64, "rest": 2_048},
 }
 # The same where a decoder runs on the server, ten times as costly or more: a drag must stay a
 # drag, and what is asked for at rest a second or two on a CPU.
@@ -46,7 +46,7 @@ COSTLY_NODES = {
 REPLICATES = 8
 
 # Raised whenever what is served under a key would change for the same weights.
-LAYOUT = b"4"
+LAYOUT = b"5"
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,12 @@ def test_every_order_is_numpys_and_its_first_images_stand_below(gaps, table):
         top = orders(table)["inference" if name == "evidence" else name]
         assert thumbnails(gaps, "top") == top[:8].tolist()
         assert thumbnails(gaps, "low") == orders(table)["evidence"][:8].tolist()
+    for row in ("top", "low"):  # and each shows its image
+        gaps.wait_for_function(
+            """(row) => Array.from({ length: 8 }, (_, i) => document.querySelector(`[data-testid=gap-${row}-${i}] canvas`))
+                .every((canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((v) => v))""",
+            arg=row,
+        )
 
 
 def mean_and_error(values: np.ndarray) -> str:

@@ -12,7 +12,7 @@ import torch
 import explorer
 from explorer.inference import log_evidence
 from explorer.serving.space import Spaces
-from tests.browser.harness import READY, pixels, settle, term
+from tests.browser.harness import READY, centre, pixels, settle, term
 
 
 def stroke(page, points: list[tuple[float, float]], *, lift: bool = True) -> None:
@@ -94,6 +94,7 @@ def test_every_number_of_a_drawn_image_is_torchs_and_a_link_holds_it(visit, addr
 
 def test_undo_and_clear_and_an_empty_pad(visit, address):
     page = start(visit, f"{address}/?model=mnist-2d")
+    before = pixels(page, "anchor-image")
     stroke(page, SEVEN)
     page.wait_for_timeout(500)
     settle(page)
@@ -108,10 +109,27 @@ def test_undo_and_clear_and_an_empty_pad(visit, address):
     assert pixels(page, "anchor-image") == seven
     page.get_by_test_id("drawing-clear").click()
     page.wait_for_timeout(300)
-    assert "Nothing is drawn" in page.get_by_test_id("notice").inner_text()
-    assert pixels(page, "anchor-image") == seven  # the last image stays
+    assert "is back" in page.get_by_test_id("notice").inner_text()
+    page.wait_for_function("() => document.querySelector('[data-testid=image-number]').value === '0'")
+    settle(page)
+    assert pixels(page, "anchor-image") == before and "drawn" not in page.url
+    assert not page.locator("[data-testid=neighbour-0]").is_visible()
     page.get_by_test_id("sketch-close").click()
     assert not page.get_by_test_id("sketch").is_visible()
+
+
+def test_the_pad_opens_beside_the_handle_and_can_be_moved(visit, address):
+    page = start(visit, f"{address}/?model=mnist-2d")
+    pad, (x, y) = page.get_by_test_id("sketch"), centre(page)
+    box = pad.bounding_box()
+    assert not (box["x"] <= x <= box["x"] + box["width"] and box["y"] <= y <= box["y"] + box["height"])
+    grip = page.locator(".lx-sketch-head strong").bounding_box()
+    page.mouse.move(grip["x"] + 5, grip["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(grip["x"] + 125, grip["y"] - 55, steps=4)
+    page.mouse.up()
+    moved = pad.bounding_box()
+    assert moved["x"] - box["x"] == pytest.approx(120, abs=1) and moved["y"] - box["y"] == pytest.approx(-60, abs=1)
 
 
 @pytest.mark.parametrize("drawn", ["AAAA", "x" * 3_000, "%2B%2F%2F"])

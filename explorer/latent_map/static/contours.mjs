@@ -25,3 +25,33 @@ export function contour(at, [columns, rows], level) {
   }
   return out;
 }
+
+/** The segments of a contour as lines [x0, y0, x1, y1, x2, ...]: a dash runs on from one segment to the next. */
+export function joined(segments) {
+  const ends = new Map();
+  const key = (x, y) => `${x.toFixed(6)} ${y.toFixed(6)}`;
+  const left = new Set();
+  for (let i = 0; i < segments.length; i += 4) {
+    left.add(i);
+    for (const at of [key(segments[i], segments[i + 1]), key(segments[i + 2], segments[i + 3])]) {
+      if (ends.has(at)) ends.get(at).push(i);
+      else ends.set(at, [i]);
+    }
+  }
+  const next = (x, y) => {
+    const at = key(x, y);
+    const i = ends.get(at)?.find((one) => left.has(one));
+    if (i === undefined) return null;
+    left.delete(i);
+    return key(segments[i], segments[i + 1]) === at ? segments.slice(i + 2, i + 4) : segments.slice(i, i + 2);
+  };
+  const lines = [];
+  for (const first of left) {
+    left.delete(first);
+    const line = segments.slice(first, first + 4);
+    for (let end = next(...line.slice(-2)); end; end = next(...line.slice(-2))) line.push(...end);
+    for (let end = next(...line.slice(0, 2)); end; end = next(...line.slice(0, 2))) line.unshift(...end);
+    lines.push(line);
+  }
+  return lines;
+}

@@ -16,7 +16,7 @@ export class EvidenceBar {
     this.low = h('span');
     this.middle = h('span', { class: 'lx-cut-label' });
     this.high = h('span');
-    this.element = h('div', { class: 'lx-evidence', 'data-testid': 'evidence-bar', 'aria-hidden': 'true' },
+    this.element = h('div', { class: 'lx-evidence', 'data-testid': 'evidence-bar', 'aria-hidden': 'true', title: words.evidence.bar },
       this.track, h('div', { class: 'lx-axis' }, this.low, this.middle, this.high));
     this.reach = ROUND[2];
     this.show(null);
@@ -41,7 +41,7 @@ export class EvidenceBar {
     this.fill.style.transform = `scaleX(${Number.isFinite(gap) ? share(gap) : 0})`;
     this.tick.style.transform = `translateX(${100 * share(theirs)}%)`;
     this.tick.hidden = !Number.isFinite(theirs) || theirs > this.reach;
-    write(this.low, nats(value - this.reach, 1));
+    write(this.low, words.evidence.start(nats(value - this.reach, 1)));
     write(this.middle, words.evidence.parts);
     write(this.high, words.evidence.end(nats(value)));
   }

@@ -145,6 +145,8 @@ export class Explore {
       },
       labelOf: (index) => this.labelOf(index),
       choose: (index) => this.choose(index),
+      chosen: () => this.state.image,
+      handle: () => this.plot?.toPixels(this.state.u)?.[0] ?? null,
       take: (anchor, still) => this.choosing.take(anchor, still),
       said: (text) => this.view.say(text),
     };

@@ -146,7 +146,8 @@ export class Panel {
       value.setAttribute('data-value', terms[name]);
       value.setAttribute('data-rule', rule);
     }
-    if (this.rows.reconstruction) this.rows.reconstruction.error.textContent = precision(error, rule);
+    for (const name of ['reconstruction', 'elbo']) if (this.rows[name]) this.rows[name].error.textContent = precision(error, rule);
+    this.elboError = rule === 'live' ? null : error;
     this.terms = terms;
     this.rule = rule;
     this.compare();
@@ -202,10 +203,17 @@ export class Panel {
     const missing = this.evidence.value - this.terms.elbo;
     gap.value.textContent = nats(round(this.evidence.value) - addingUp(this.terms).elbo);
     gap.value.setAttribute('data-value', missing);
+    gap.error.textContent = this.gapError() ? `± ${this.gapError()}` : '';
     const theirs = this.encoder ? this.evidence.value - this.encoder.rest.elbo : NaN;
     gap.theirs.textContent = nats(this.encoder ? round(this.evidence.value) - addingUp(this.encoder.rest).elbo : NaN);
     gap.theirs.setAttribute('data-value', theirs);
     this.evidenceBar.show(this.evidence.value, this.terms.elbo, this.encoder?.rest.elbo);
+  }
+
+  /** One standard error of the gap, of the two estimates it is the difference of, as digits; '' where none would show. */
+  gapError() {
+    const error = Math.hypot(this.evidence?.error ?? 0, this.elboError ?? 0);
+    return error >= 0.005 && this.evidence?.method !== 'browser' ? nats(error) : '';
   }
 
   compare() {

@@ -3,7 +3,7 @@
 // On a canvas of its own between the points and the handles, drawn anew when the posterior or the
 // view changes and never while something is dragged.
 
-import { contour } from './contours.mjs';
+import { contour, joined } from './contours.mjs';
 import { h } from './dom.mjs';
 import { isDark } from './colours.mjs';
 
@@ -57,8 +57,8 @@ export class PosteriorLayer {
     }
     context.putImageData(tile, 0, 0);
     const log = (i, j) => Math.log(Math.max(i >= 0 && j >= 0 && i < columns && j < rows ? mass[i * rows + j] : 0, FLOOR * most));
-    const lines = rows === 1 ? [] : levels.map((level) => contour(log, [columns, rows], Math.log(level))
-      .map((value, k) => low[k % 2] + (value + 0.5) * bins[k % 2]));
+    const lines = rows === 1 ? [] : levels.map((level) => joined(contour(log, [columns, rows], Math.log(level)))
+      .map((line) => line.map((value, k) => low[k % 2] + (value + 0.5) * bins[k % 2])));
     return { picture, lines, ink };
   }
 
@@ -88,14 +88,11 @@ export class PosteriorLayer {
     context.imageSmoothingQuality = 'high';
     context.drawImage(picture, left, upper, right - left, lower - upper);
     context.strokeStyle = `rgb(${ink})`;
-    lines.forEach((segments, k) => {
+    lines.forEach((level, k) => {
       context.lineWidth = k === 0 ? 1.6 : 1.1;
       context.setLineDash(k === 0 ? [] : [5, 3]);
       context.beginPath();
-      for (let i = 0; i < segments.length; i += 4) {
-        context.moveTo(...plot.toPixels([segments[i], segments[i + 1]]));
-        context.lineTo(...plot.toPixels([segments[i + 2], segments[i + 3]]));
-      }
+      for (const line of level) for (let i = 0; i < line.length; i += 2) context[i ? 'lineTo' : 'moveTo'](...plot.toPixels([line[i], line[i + 1]]));
       context.stroke();
     });
     context.restore();

@@ -3,17 +3,19 @@
 import { h, style } from './dom.mjs';
 import { fromAddress, pixelsOf, toAddress } from './drawn.mjs';
 import { Latest } from './latest.mjs';
+import { Movable } from './movable.mjs';
 import { Neighbours } from './neighbours.mjs';
 import { words } from './words.mjs';
 
 export class Sketching {
-  /** @param scene { manifest, engine, plane, sheets, latents(), take(anchor, still), choose(index), said(text), gone() } */
+  /** @param scene { manifest, engine, plane, sheets, latents(), take(anchor, still), choose(index), chosen(), handle(), said(text), gone() } */
   constructor(scene) {
     this.scene = scene;
     this.binary = scene.manifest.observed === 'binary';
     this.latest = new Latest((drawing) => this.encode(drawing));
     this.element = h('div', { class: 'lx-sketch', hidden: true, 'data-testid': 'sketch' });
     this.neighbours = new Neighbours(scene);
+    this.place = new Movable(this.element);
   }
 
   get open() {
@@ -23,6 +25,7 @@ export class Sketching {
   /** Shows the pad or puts it away; what was drawn stays on screen until another image is chosen. */
   async toggle(open = !this.open) {
     this.element.hidden = !open;
+    if (open) this.place.aside(this.scene.handle());
     if (!open || this.pad) return;
     const { manifest } = this.scene;
     const [{ DrawingPad }] = await Promise.all([
@@ -37,15 +40,26 @@ export class Sketching {
     });
     const close = h('button', { type: 'button', class: 'lx-button lx-close', 'aria-label': words.sketch.close, title: words.sketch.close,
       'data-testid': 'sketch-close', onclick: () => this.toggle(false) }, '×');
-    this.element.replaceChildren(h('div', { class: 'lx-sketch-head' }, h('strong', {}, words.sketch.title), close), this.pad.element, this.neighbours.element);
+    const head = h('div', { class: 'lx-sketch-head', title: words.sketch.move }, h('strong', {}, words.sketch.title), close);
+    this.place.by(head);
+    this.element.replaceChildren(head, this.pad.element, this.neighbours.element);
   }
 
   changed(values, still) {
     if (values === null) {
-      this.scene.said(words.sketch.empty);
+      this.cancel();
+      this.neighbours.clear();
+      const back = this.drawing ? this.before ?? 0 : null;
+      this.scene.said(back === null ? words.sketch.empty : words.sketch.emptied);
+      if (back !== null) this.scene.choose(back);
       return;
     }
     this.latest.push({ values, still });
+  }
+
+  /** Whether what is on screen was drawn. */
+  get drawing() {
+    return this.scene.chosen() === null;
   }
 
   /** An image of the data set was chosen meanwhile: what is being encoded is not taken any more. */
@@ -60,6 +74,7 @@ export class Sketching {
       const q = await this.scene.engine.encode(values);
       if (stale()) return;
       const anchor = this.anchorOf(values, q);
+      if (!this.drawing) this.before = this.scene.chosen();
       this.scene.take(anchor, still);
       // Not waited for: the next stroke need not wait for pictures to be fetched.
       if (still || !this.latest.pending) this.neighbours.show(anchor).catch(() => this.neighbours.clear());

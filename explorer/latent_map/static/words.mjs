@@ -30,8 +30,10 @@ export const words = {
   sketch: {
     title: 'Draw an image',
     close: 'Put the pad away',
+    move: 'Drag to move the pad out of the way',
     label: 'drawn',
     empty: 'Nothing is drawn yet: the image chosen before stays.',
+    emptied: 'The pad is empty: the image chosen before is back.',
     fault: (why) => `The drawing could not be encoded: ${why}`,
     neighbours: 'Images of the data set whose codes lie nearest',
     neighbour: (label, index, distance) => `${label} · no. ${index} · ${distance.toFixed(2)} away in latent space`,
@@ -94,10 +96,12 @@ export const words = {
     waiting: 'log p(x) is being integrated …',
     none: (why) => `log p(x) is not known: ${why}`,
     parts: 'ELBO  |  KL(q ‖ p(z|x))',
+    start: (value) => `from ${value}`,
     end: (value) => `log p(x) ${value}`,
+    bar: 'log p(x) at the right end stays where it is; q moves the cut. The bar begins a round number of nats below, so that the cut can be seen: what counts is how far the cut stays from the right end.',
     tick: 'the encoder’s q',
     tail: (effective, samples) =>
-      `About ${effective} of ${samples} draws carry this log p(x): they hardly reach where the posterior lies, so it is probably too low, ` +
+      `About ${effective} of ${samples.toLocaleString('en')} draws carry this log p(x): they hardly reach where the posterior lies, so it is probably too low, ` +
       'and its ± does not know.',
     error: {
       quadrature: (evidence, nats) => (evidence.error >= 0.005 ? `± ${nats(evidence.error)}` : ''),
@@ -107,7 +111,7 @@ export const words = {
     methods: {
       quadrature: (evidence) => `By quadrature over latent space; numerical error about ${evidence.error.toExponential(0)} nats.`,
       importance: (evidence, nats) =>
-        `By importance sampling: ${evidence.samples} draws from around the best Gaussian of this image, ` +
+        `By importance sampling: ${evidence.samples.toLocaleString('en')} draws from around the best Gaussian of this image, ` +
         `which weigh like ${nats(evidence.effective, 0)} equal ones. A lower bound in expectation. Where the posterior lies elsewhere ` +
         'too, a few draws carry the sum: then the estimate is too low, and its standard error cannot see what was never drawn.',
       browser: () => 'A coarse quadrature in this browser while you draw, which can miss a second peak; the server’s follows when the pen is lifted.',
@@ -138,7 +142,7 @@ export const words = {
   },
   residual: (share) => `map: first two principal components, ${share} % of the codes’ variance; the other coordinates stay as the image’s own`,
   plane: 'map: latent space itself',
-  gallery: (count) => `The data set is not on this machine: ${count} images kept with the model are shown.`,
+  gallery: (count) => `The data set is not on this machine: ${count.toLocaleString('en')} images kept with the model are shown.`,
   dismiss: 'Dismiss',
   broken: (why) => `The map could not start: ${why}`,
   hiccup: (why) => `Not decoded: ${why}`,

@@ -94,6 +94,8 @@ function sceneOf(explore) {
     /** The last evaluation: { request, terms, values (log p(x|z) at the rule's nodes), rule }. */
     last: () => explore.measuring.last,
     terms: () => explore.view.panel.terms ?? null,
+    /** The standard error of the gap on screen, as digits. */
+    gapError: () => explore.view.panel.gapError(),
     settled: () => explore.view.panel.rule === 'rest',
     encoder: () => explore.view.panel.encoder?.rest ?? null,
     evaluate: (state, rule, stale) => evaluate(explore.engine, explore.plane, explore.anchor, state, explore.rules[rule], stale),

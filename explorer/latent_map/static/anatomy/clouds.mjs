@@ -26,10 +26,9 @@ export class Clouds {
   show({ exact, draws }, dimensions) {
     this.element.hidden = false;
     this.element.style.opacity = '';
-    const shown = (value) => nats(value, Math.abs(value) < 10 ? 2 : Math.abs(value) < 1000 ? 1 : 0);
+    const shown = (value) => (Math.abs(value) < 1000 ? nats(value, Math.abs(value) < 10 ? 2 : 1) : Math.round(value).toLocaleString('en').replace('-', '−'));
     this.values.textContent = words.game.gradient(exact.map(shown));
     this.values.dataset.value = JSON.stringify(exact);
-    let outside = 0;
     this.pictures.forEach(({ dots, arrow, reach, figure }, i) => {
       const pairs = [];
       for (let k = 0; k < draws.length; k += 4) pairs.push([draws[k + 2 * i], dimensions > 1 ? draws[k + 2 * i + 1] : 0]);
@@ -37,13 +36,12 @@ export class Clouds {
       const full = Math.max(sizes[Math.floor(COVERED * (sizes.length - 1))], Math.abs(exact[2 * i]) * 1.1, Math.abs(exact[2 * i + 1]) * 1.1, 1e-9);
       const scale = SIZE / 2 / full;
       const inside = pairs.filter(([x, y]) => Math.abs(x) <= full && Math.abs(y) <= full);
-      outside += pairs.length - inside.length;
       dots.replaceChildren(...inside.map(([x, y]) => h('svg:circle', { cx: x * scale, cy: -y * scale, r: 1.1 })));
       arrow.setAttribute('x2', exact[2 * i] * scale);
       arrow.setAttribute('y2', -exact[2 * i + 1] * scale);
       reach.textContent = `±${shown(full)}`;
     });
-    this.note.textContent = words.game.cloud(words.game.outside(outside));
+    this.note.textContent = words.game.cloud(Math.floor(100 * COVERED), draws.length / 4);
   }
 
   /** What is shown belongs to where q was. */

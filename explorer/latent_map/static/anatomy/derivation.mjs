@@ -91,7 +91,7 @@ export class Derivation {
     const { scene } = this;
     const { anchor, state: { mode } } = scene;
     if (mode !== 'gaussian' || !anchor.evidence || anchor.evidence.method === 'browser') return;
-    if (scene.plane.dimensions > 2) return this.say(words.derivation.unable);
+    if (scene.plane.dimensions > 2) return this.say(words.derivation.unable(scene.gapError()));
     const request = scene.request();
     const key = `${anchor.index} ${request.u} ${request.sigma}`;
     if (this.checked === key) return;

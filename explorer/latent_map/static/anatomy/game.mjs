@@ -81,7 +81,7 @@ export class Game {
     const evidence = scene.anchor?.evidence;
     const terms = scene.terms();
     const point = scene.state.mode !== 'gaussian';
-    for (const node of [this.stepButton, this.climbButton]) node.disabled = point || !terms;
+    for (const node of [this.stepButton, this.climbButton, this.arrowButton]) node.disabled = point || !terms;
     if (point || !evidence || terms?.elbo === undefined) {
       this.standings.clear();
       this.verdict.textContent = point ? words.game.pointMode : words.game.waiting;
@@ -97,7 +97,7 @@ export class Game {
     this.standings.show({
       yours: round(whole) - addingUp(terms).elbo, encoder: theirs ? round(whole) - addingUp(theirs).elbo : shown(encoder),
       diagonal: diagonal && shown(diagonal.elbo), full: full && shown(full.elbo),
-    }, evidence.method === 'importance');
+    }, evidence.method === 'importance' ? words.game.estimate(scene.gapError()) : '');
     this.judge(terms.elbo, encoder, diagonal?.elbo, whole);
   }
 

@@ -81,7 +81,8 @@ export class GapPicture {
     this.slider = h('div', { class: 'lx-gaps-picture', role: 'slider', tabindex: 0, 'aria-label': words.picture, 'data-testid': 'gap-slider',
       'aria-valuemin': 1, 'aria-valuemax': table.n, 'aria-valuenow': 1,
       onkeydown: (event) => this.byKey(event), onpointermove: (event) => this.hover(event), onpointerleave: () => this.leave(),
-      onclick: (event) => this.scene.choose(this.order[this.rankAt(event)]) }, this.canvas, this.mark, this.cursor, this.card);
+      // What the card shows: a click's place is rounded to whole pixels, a move's is not.
+      onclick: (event) => this.scene.choose(this.hovered ?? this.order[this.rankAt(event)]) }, this.canvas, this.mark, this.cursor, this.card);
     this.outside = h('p', { class: 'lx-quiet', role: 'status', hidden: true });
     this.rows = ['top', 'low'].map((row) => h('div', { class: 'lx-gaps-row', 'data-testid': `gap-row-${row}` }));
     this.element.replaceChildren(
@@ -134,7 +135,7 @@ export class GapPicture {
     const [, height, width] = this.scene.manifest.imageShape;
     const thumbnails = Array.from(this.orders[name].slice(0, TOP), (index, place) => {
       const canvas = h('canvas', { width, height });
-      this.picture(index, canvas, () => this.hovered === index);
+      this.picture(index, canvas);
       const said = words.thumbnail(index, this.scene.labelOf?.(index) ?? '', this.numbers(index).join('; '));
       return h('button', { type: 'button', class: 'lx-gaps-thumbnail', 'data-index': index, 'data-testid': `gap-${prefix}-${place}`,
         'aria-label': said, title: said, onclick: () => this.scene.choose(index) }, canvas);
@@ -155,7 +156,7 @@ export class GapPicture {
     const error = table.exact[index] ? '' : nats(table.error[index]);
     const parts = partsOf(table, index);
     return [
-      words.evidence(nats(table.log_evidence[index], 1), error),
+      words.evidence(nats(table.log_evidence[index]), error),
       words.gap(nats(QUANTITIES.inference(table, index)), PARTS.map((name) => nats(parts[name]))),
     ];
   }

@@ -23,8 +23,8 @@ export class Standings {
     this.reach = 1;
   }
 
-  /** Gaps in nats by name; one that is not known yet is undefined. */
-  show(gaps, estimated) {
+  /** Gaps in nats by name; one that is not known yet is undefined. `estimate` is a sentence on how sure they are. */
+  show(gaps, estimate = '') {
     const most = Math.max(...Object.values(gaps).filter(Number.isFinite).map((gap) => Math.max(gap, 0)), 0.05);
     if (most > this.reach || most < 0.3 * this.reach) this.reach = most * 1.15;
     for (const name of NAMES) {
@@ -39,7 +39,7 @@ export class Standings {
     }
     if (gaps.diagonal !== undefined) {
       const parts = words.game.gaps(nats(gaps.diagonal), nats(gaps.encoder - gaps.diagonal));
-      this.say(estimated ? `${parts}. ${words.game.estimate}` : parts);
+      this.say(`${parts} ${words.game.axis}${estimate ? `. ${estimate}` : ''}`);
     }
   }
 

@@ -152,15 +152,16 @@ export class Units {
     const parts = [['information', information], ['marginal', marginal]];
     const total = parts.reduce((sum, [, value]) => sum + Math.max(value, 0), 0) || 1;
     const strip = parts.map(([name, value]) => h('i', { class: `lx-rate-${name}`, style: `flex: ${Math.max(value, 0) / total}` }));
+    const full = information > CEILING * Math.log(n);
+    const ceiling = full ? h('p', { class: 'lx-quiet', 'data-testid': 'units-ceiling' }, words.ceiling(n)) : null;
     const keys = parts.map(([name, value]) => {
       const [text, tip] = words[name];
       const facts = { 'data-testid': `units-${name}`, 'data-value': value, 'data-error': error };
-      return h('span', { class: `lx-key lx-key-${name}`, title: tip, ...facts }, words.part(text, value, error));
+      return h('span', { class: `lx-key lx-key-${name}`, title: tip, ...facts }, words.part(text, value, error, full && (name === 'information' ? '≥' : '≤')));
     });
-    const full = information > CEILING * Math.log(n) ? h('p', { class: 'lx-quiet', 'data-testid': 'units-ceiling' }, words.ceiling(n)) : null;
     return h('div', { class: 'lx-rate' },
       h('p', { title: words.rateTip, 'data-testid': 'units-rate', 'data-value': rate }, words.rate(n, rate)),
-      h('div', { class: 'lx-rate-strip', 'aria-hidden': 'true' }, ...strip), h('p', { class: 'lx-quiet lx-keys' }, ...keys), full);
+      h('div', { class: 'lx-rate-strip', 'aria-hidden': 'true' }, ...strip), h('p', { class: 'lx-quiet lx-keys' }, ...keys), ceiling);
   }
 
   /** q(u) against p(u) on the map, with the prior's circles. */

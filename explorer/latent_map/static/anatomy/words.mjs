@@ -24,7 +24,8 @@ export const words = {
       `encoder’s gap = ${approximation} approximation + ${amortization} amortization`,
     gapsTip:
       'Approximation gap: what even the best diagonal Gaussian leaves. Amortization gap: what one encoder for all images gives away (Cremer, Li & Duvenaud 2018).',
-    estimate: 'log p(x) is an importance estimate here: gaps are as uncertain as it is.',
+    estimate: (error) => `log p(x) and the ELBO are estimates here: ${error ? `your gap is ± ${error}` : 'gaps are as uncertain as they are'}.`,
+    axis: '(√ scale)',
     searching: 'looking for the best Gaussians …',
     failed: (why) => `The best Gaussians are not known: ${why}`,
     waiting: 'The gap is known as soon as log p(x) is.',
@@ -36,13 +37,12 @@ export const words = {
       `A top after ${steps} ${steps === 1 ? 'step' : 'steps'}: no small step leads higher.${higher ? ' A higher one lies elsewhere.' : ''}`,
     tired: (steps) => `Stopped after ${steps} steps.`,
     climbing: (steps) => `step ${steps}`,
-    pointMode: 'A single z has no ELBO: choose “Gaussian q” above the map to play.',
+    pointMode: 'A single z has no ELBO, and its log p(x,z) − log q(z|x) may well lie above log p(x): only the mean over q cannot. Choose “Gaussian q” above the map to play.',
     gradient: (values) => `∇ELBO: ∂m ${values[0]}, ${values[1]}; ∂s ${values[2]}, ${values[3]} nats a unit`,
     means: 'in m',
     scales: 'in s',
-    cloud: (kept) =>
-      `A dot: the gradient from one draw ε (reparameterization). The arrow: what they are on average, exactly. ${kept}`,
-    outside: (count) => (count ? `${count} of 200 lie outside.` : ''),
+    cloud: (share, draws) =>
+      `A dot: the gradient from one of ${draws} draws ε (reparameterization). The arrow: their exact mean. Frames hold ${share} % of the dots.`,
     verdicts: {
       beyond: (share, rest) => `You closed ${share} % of the encoder’s gap.${rest ? ` ${rest} nats more are within reach.` : ''}`,
       top: 'This is the best a diagonal Gaussian can do.',
@@ -60,15 +60,15 @@ export const words = {
       terms: 'and the ELBO its two terms',
     },
     by: {
-      quadrature: (cells) => `quadrature, ${cells} cells`,
-      importance: (samples) => `importance sampling, ${samples} draws`,
+      quadrature: (cells) => `quadrature, ${cells.toLocaleString('en')} cells`,
+      importance: (samples) => `importance sampling, ${samples.toLocaleString('en')} draws`,
       browser: () => 'coarse quadrature while you draw',
     },
     check: (own, difference, residual) =>
       `KL(q ‖ p(z|x)) by torch, with log p(x) integrated anew: ${own} nats. log p(x) − ELBO above: ${difference} nats. They differ by ${residual}.`,
     checking: 'Torch integrates KL(q ‖ p(z|x)) for itself …',
     moving: 'On release, torch integrates KL(q ‖ p(z|x)) for itself.',
-    unable: 'With more than two latent dimensions KL(q ‖ p(z|x)) has no quadrature: it is log p(x) − ELBO, as uncertain as log p(x).',
+    unable: (error) => `With more than two latent dimensions KL(q ‖ p(z|x)) has no quadrature: it is log p(x) − ELBO, both estimates${error ? `; ± ${error} nats` : ''}.`,
     failed: (why) => `The check could not be made: ${why}`,
     waiting: 'The lines are filled in as soon as log p(x) is known.',
     pointMode: 'The identity is about a whole q: choose “Gaussian q” above the map.',

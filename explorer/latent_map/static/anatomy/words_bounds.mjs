@@ -59,7 +59,7 @@ export const words = {
     effective: (value, k) =>
       `Effective sample size at k = ${whole.format(k)}: ${whole.format(Math.max(1, value))} (${share(value / k)})`,
     effectiveTip: '(Σw)² / Σw²: as many draws of equal weight would scatter alike. The mean over the groups.',
-    heavy: 'Heavy tail: q proposes almost nothing where the posterior lies, so a few draws carry the sum; the error bar cannot see what was never drawn.',
+    heavy: 'Heavy tail: q proposes too little where part of the posterior lies, so a few draws carry the sum; the error bar cannot see what was never drawn.',
     failed: (why) => `No more draws for now: ${why}`,
     chart: (rungs, evidence) => `Bounds by k: ${rungs.map(({ k, value }) => `${whole.format(k)}: ${nats(value)}`).join(', ')} nats. ${evidence}`,
   },
@@ -106,7 +106,9 @@ export const words = {
     rateTip: 'The mean of KL(q(z|x) ‖ p(z)) over the images falls in two (Hoffman & Johnson 2016).',
     information: ['I(x; z)', 'What z tells about which image it came from. At most log n for n images.'],
     marginal: ['KL(q(z) ‖ p(z))', 'How far the codes of all images together, q(z), lie from the prior: samples of the model suffer from it.'],
-    part: (name, value, error) => `${name} ${nats(value)} ± ${error < 0.005 ? '<0.01' : nats(error)} nats (${words.inBits(value)} bits)`,
+    /** `bound` is '≥' or '≤' where the number of images cuts a part short. */
+    part: (name, value, error, bound) =>
+      `${name} ${bound ? `${bound} ${nats(value)}` : `${nats(value)} ± ${error < 0.005 ? '<0.01' : nats(error)}`} nats (${words.inBits(value)} bits)`,
     ceiling: (n) =>
       `I(x; z) has reached its ceiling, log n = ${nats(Math.log(n))} nats: z tells all ${whole.format(n)} images apart. ` +
       'Of more images it would be larger, and the other part smaller.',
