@@ -25,6 +25,7 @@ from .models import VAE
 
 GAPS_FILE = "gaps.safetensors"
 MOST_IMAGES = 100_000
+MOST_NATS = 1e9  # of an image; a file that says more was not made by a survey
 MAX_BYTES = 64 * MOST_IMAGES
 COLUMNS = tuple(field.name for field in fields(Survey))
 # Images that are compared with those on screen: an index must mean the same in both.
@@ -88,7 +89,7 @@ def load_gaps(folder: Path, model: VAE, observed: Observed | None = None, count:
         return None
     try:
         return _read(path, model, observed, count)
-    except (ValueError, OSError, SafetensorError, RecursionError) as error:
+    except (ValueError, KeyError, OSError, SafetensorError, RecursionError) as error:  # KeyError: a dtype not known
         logging.getLogger("explorer").warning("%s was passed over: %s", path, error)
         return None
 
@@ -105,8 +106,8 @@ def _read(path: Path, model: VAE, observed: Observed | None, count: int) -> GapT
     for name, values in columns.items():
         if values.shape != (n,) or values.dtype != torch.float32 or not 0 < n <= MOST_IMAGES:
             raise ValueError(f"{name} is not a column of {n:,} numbers in float32.")
-        if not values.isfinite().all():
-            raise ValueError(f"{name} holds values that are not finite.")
+        if not (values.abs() <= MOST_NATS).all():  # also false for NaN
+            raise ValueError(f"{name} holds values that no image has.")
     if metadata["version"] != _VERSION or metadata["count"] != str(n):
         raise ValueError("what it says of itself does not fit what it holds.")
     if not ((columns["error"] >= 0).all() and ((columns["exact"] == 0) | (columns["exact"] == 1)).all()):

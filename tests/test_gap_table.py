@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import shutil
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,6 +137,32 @@ def test_numbers_that_are_none_are_not_written(tmp_path: Path, model: VAE, image
     assert not [*tmp_path.iterdir()]
 
 
+def test_a_kind_of_number_that_nobody_knows_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    model = tiny_model()
+    head = json.dumps({"elbo": {"dtype": "F8_E8M0", "shape": [4], "data_offsets": [0, 4]}}).encode()
+    (tmp_path / GAPS_FILE).write_bytes(struct.pack("<Q", len(head)) + head + bytes(4))
+    assert load_gaps(tmp_path, model) is None and "passed over" in caplog.text
+
+
+def test_copies_of_a_model_have_tables_of_their_own(tmp_path: Path, client: TestClient) -> None:
+    folder = save_digits(tmp_path / "one", seed=78)
+    shutil.copytree(folder, tmp_path / "two")
+    assert main(["gaps", str(folder), "--images", "5", "--device", "cpu"]) == 0
+    spaces = [SPACES.get(str(tmp_path / name)) for name in ("one", "two")]
+    assert spaces[0].key == spaces[1].key
+    assert [header(client.get(describe(space)["gaps"]))["n"] for space in spaces * 2] == [5, 0, 5, 0]
+
+
+def test_a_larger_table_is_replaced_only_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = save_digits(tmp_path / "digits", seed=79)
+    command = ["gaps", str(folder), "--device", "cpu", "--images"]
+    assert main([*command, "3"]) == 0
+    assert main([*command, "2"]) == 2 and "--replace" in capsys.readouterr().err
+    assert main([*command, "1", "--replace"]) == 0 and "nan" not in capsys.readouterr().out
+    table = load_gaps(folder, load_checkpoint(folder).model)
+    assert table is not None and len(table.survey) == 1
+
+
 @pytest.fixture
 def client() -> Iterator[TestClient]:
     with TestClient(Starlette(routes=routes())) as client:
@@ -152,7 +179,7 @@ def test_the_command_measures_and_the_route_serves_what_it_wrote(
 ) -> None:
     folder = save_digits(tmp_path / "digits", seed=77)  # weights that no other open space has
     space = SPACES.get(str(folder))
-    address = f"{describe(space)['gaps']}.bin"
+    address = describe(space)["gaps"]
     assert header(client.get(address))["n"] == 0  # not measured yet
     assert main(["gaps", str(folder), "--images", "9", "--device", "cpu"]) == 0
     printed = capsys.readouterr().out

@@ -1,7 +1,8 @@
-"""What the commands share: a progress line, and words for durations."""
+"""What the commands share: a progress line, words for durations, and seeds."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 
@@ -14,6 +15,13 @@ def duration(seconds: float) -> str:
     if seconds < 3600:
         return f"{seconds // 60} min {seconds % 60} s"
     return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+
+
+def seed(text: str) -> int:
+    """An argument of the command line that torch takes as a seed."""
+    if not text.isascii() or not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0 to 2^63 - 1, not {text[:30]!r}")
+    return int(text)
 
 
 class ProgressLine:

@@ -18,7 +18,10 @@ from ..inference.evaluation import EVIDENCE_IMAGES, Evaluation, evaluate
 from ..inference.evidence import METHODS, chosen_method
 from ..inference.importance import HEAVY_TAIL
 from ..registry import open_model
-from .console import ProgressLine
+from .console import ProgressLine, seed
+
+# Beyond these, float32 has either one place for all draws or none that counts.
+WIDENINGS = (0.01, 100.0)
 
 HELP = "measure a checkpoint on a test set"
 
@@ -41,10 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--evidence-images", type=int, help=f"images for log p(x), from the first; 0 for none (default: {usual})"
     )
     parser.add_argument("--evidence-samples", type=int, default=1_000, help="k of importance sampling (IWAE-k)")
-    parser.add_argument("--evidence-widen", type=float, default=1.0, help="factor on q's scales to draw from, > 0")
+    parser.add_argument(
+        "--evidence-widen", type=float, default=1.0, help="factor on q's scales to draw from, 0.01 to 100"
+    )
     parser.add_argument("--annealing-steps", type=int, default=STEPS, help="temperatures of annealing")
     parser.add_argument("--chains", type=int, default=CHAINS, help="chains an image of annealing")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--data", type=Path, help="data folder in torchvision's layout (default: EXPLORER_DATA)")
     parser.add_argument("--download", action="store_true", help="download the data set where it is missing")
@@ -57,8 +62,9 @@ def _check(args: argparse.Namespace) -> None:
     for name in ("samples", "evidence_samples", "annealing_steps", "chains"):
         if not 1 <= getattr(args, name) <= 1_000_000:
             raise ValueError(f"--{name.replace('_', '-')} must lie between 1 and 1,000,000.")
-    if not 0 < args.evidence_widen < math.inf:
-        raise ValueError(f"--evidence-widen must be a finite number above 0, not {args.evidence_widen:g}.")
+    low, high = WIDENINGS
+    if not low <= args.evidence_widen <= high:
+        raise ValueError(f"--evidence-widen must lie between {low:g} and {high:g}, not {args.evidence_widen:g}.")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -112,6 +118,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print_evidence(result: Evaluation) -> None:
+    if not math.isfinite(result.log_evidence):
+        print("log p(x) has no finite estimate by this method: choose another one, or a smaller --evidence-widen.")
+        return
     print(f"Of the first {result.evidence_images:,} images alone:")
     print(f"  ELBO           {result.evidence_elbo:9.3f} nats")
     print(

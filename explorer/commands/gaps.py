@@ -10,11 +10,11 @@ import torch
 from ..datasets import load_dataset
 from ..datasets.binarise import repeatable
 from ..device import choose_device
-from ..gap_table import MOST_IMAGES, save_gaps
+from ..gap_table import GAPS_FILE, MOST_IMAGES, load_gaps, save_gaps
 from ..inference.survey import Survey, survey
 from ..publish import how_surveyed
 from ..registry import open_model
-from .console import ProgressLine
+from .console import ProgressLine, seed
 
 HELP = "measure the gaps between log p(x) and the ELBO of a checkpoint's test images"
 
@@ -22,7 +22,8 @@ HELP = "measure the gaps between log p(x) and the ELBO of a checkpoint's test im
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="a pretrained model's name, or a checkpoint's folder")
     parser.add_argument("--images", type=int, default=1_000, help="how many test images, from the first; 0 for all")
-    parser.add_argument("--seed", type=int, default=0, help="of importance sampling, beyond two latent dimensions")
+    parser.add_argument("--replace", action="store_true", help="also where a table of more images is there already")
+    parser.add_argument("--seed", type=seed, default=0, help="of importance sampling, beyond two latent dimensions")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--data", type=Path, help="data folder in torchvision's layout (default: EXPLORER_DATA)")
     parser.add_argument("--download", action="store_true", help="download the data set where it is missing")
@@ -34,6 +35,12 @@ def run(args: argparse.Namespace) -> int:
     torch.distributions.Distribution.set_default_validate_args(False)
     checkpoint = open_model(args.model, device=choose_device(args.device).torch)
     training = checkpoint.config.training
+    there = load_gaps(checkpoint.folder, checkpoint.model)
+    if args.images and there and len(there.survey) > args.images and not args.replace:
+        raise ValueError(
+            f"{GAPS_FILE} of {args.model} holds {len(there.survey):,} images, more than --images {args.images:,}: "
+            "ask for as many, or add --replace."
+        )
     images = load_dataset(training.dataset, "test", data_dir=args.data, download=args.download).images
     x = repeatable(images, training.binarisation)[: args.images or None]
     line = ProgressLine()
@@ -41,8 +48,8 @@ def run(args: argparse.Namespace) -> int:
     line.close()
     print(f"{args.model}: {len(x):,} test images of {training.dataset}, nats, mean ± standard error over images")
     for name, values in _rows(found).items():
-        error = values.std().item() / len(values) ** 0.5 if len(values) > 1 else float("nan")
-        print(f"  {name:<52} {values.mean().item():9.3f} ± {error:.3f}")
+        error = f" ± {values.std().item() / len(values) ** 0.5:.3f}" if len(values) > 1 else ""
+        print(f"  {name:<52} {values.mean().item():9.3f}{error}")
     made = how_surveyed(found)
     print(
         f"log p(x) {made}; its own error: {found.error.mean():.3g} nats in the mean, {found.error.max():.3g} at most."

@@ -113,9 +113,9 @@ def integrated(
         level = waiting[0][1].level + 1
         if level > MOST_LEVELS:
             if not partial:
+                whose = "this image" if len(x) == 1 else f"{len(waiting)} of {len(x)} images"
                 raise QuadratureError(
-                    f"The posterior of {len(waiting)} of {len(x)} images is narrower than quadrature can follow: "
-                    "use importance sampling."
+                    f"The posterior of {whose} is narrower than quadrature can follow: use importance sampling."
                 )
             yield from ((row, no_cells(lattice)) for row, _ in waiting)
             return

@@ -25,6 +25,9 @@ from .state import BadState, Image, gaussian_in
 CREDIBLE = (0.5, 0.95)
 _DRAWS = 200
 
+# What a visitor gets instead of quadrature, said after the reason.
+ESTIMATED = "log p(x) is estimated by importance sampling instead, and its posterior not drawn."
+
 
 def pack_evidence(space: Space, image: Image) -> bytes:
     """log p(x), and p(z|x) where latent space has one or two dimensions.
@@ -37,6 +40,8 @@ def pack_evidence(space: Space, image: Image) -> bytes:
     except QuadratureError as error:
         best = best_of(space, image).widest
         generator = torch.Generator().manual_seed(0)
+        # Above two dimensions there is none to be expected; below, people should know why.
+        reason = f"{str(error).partition(':')[0].rstrip('.')}. {ESTIMATED}"
         estimate = importance_around(space.checkpoint.model, image.x, best.loc[0], best.factor[0], generator=generator)
         assert estimate.effective_samples is not None
         return packed(
@@ -46,8 +51,7 @@ def pack_evidence(space: Space, image: Image) -> bytes:
                 "error": estimate.error.item(),
                 "samples": SAMPLES,
                 "effective": estimate.effective_samples.item(),
-                # Expected above two dimensions; below, a reason that people should know.
-                "caution": "" if space.latent > MOST_DIMENSIONS else str(error),
+                "caution": "" if space.latent > MOST_DIMENSIONS else reason,
             }
         )
     return packed(

@@ -32,8 +32,11 @@ async def evidence(request: Request) -> Response:
     """log p(x) and p(z|x) of an image of the data set: the same for ever under this address."""
     key, number = request.path_params["key"], request.path_params["image"]
     space = SPACES.by_key(key)
-    if space is None or not _NUMBER.fullmatch(number) or int(number) >= len(space.latents):
+    if space is None:
         return PlainTextResponse(GONE, 404)
+    if not _NUMBER.fullmatch(number) or int(number) >= len(space.latents):
+        last = len(space.latents) - 1
+        return PlainTextResponse(f"There is no image of this number: they go from 0 to {last:,}.", 404)
 
     def packed() -> Blob | None:
         return _EVIDENCE.get((key, number), lambda: make_blob(pack_evidence(space, image_of(space, int(number)))))
@@ -66,7 +69,8 @@ async def units(request: Request) -> Response:
 
 async def gaps(request: Request) -> Response:
     """The gaps that were measured over the images of a space."""
-    space = SPACES.by_key(request.path_params["key"])
+    # Copies of a model share a key, but each has a table of its own.
+    space = SPACES.by_key(request.path_params["key"], request.query_params.get("model"))
     if space is None:
         return PlainTextResponse(GONE, 404)
     table = await run_in_threadpool(pack_gaps, space)

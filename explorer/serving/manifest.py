@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from ..latent_map.files import static_key
 from ..view import MAX_SIGMA, MIN_SIGMA
@@ -54,7 +55,8 @@ def describe(space: Space) -> dict[str, Any]:
         "terms": f"{PREFIX}/terms/{space.key}",
         "evidence": f"{PREFIX}/evidence/{space.key}",
         "units": f"{PREFIX}/units/{space.key}.json",
-        **{name: f"{PREFIX}/{name}/{space.key}" for name in ("best", "gradient", "kl", "gaps", "encode")},
+        **{name: f"{PREFIX}/{name}/{space.key}" for name in ("best", "gradient", "kl", "encode")},
+        "gaps": f"{PREFIX}/gaps/{space.key}.bin?model={quote(space.name, safe='')}",
         "socket": f"{PREFIX}/engine/{space.key}",
         "engine": space.engine,
         "runtime": {

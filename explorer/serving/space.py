@@ -184,9 +184,10 @@ class Spaces:
 
         return self._kept.get((name, points, *_stamps(folder)), opened)
 
-    def by_key(self, key: str) -> Space | None:
-        """The space whose content has this name, if it is open."""
-        return self._kept.find(lambda space: space.key == key)
+    def by_key(self, key: str, name: str | None = None) -> Space | None:
+        """The space whose content has this key, if it is open; of several alike the one of this model, where one is."""
+        own = name and self._kept.find(lambda space: space.key == key and space.name == name)
+        return own or self._kept.find(lambda space: space.key == key)
 
     def by_data_key(self, key: str) -> Space | None:
         """Any open space that shows the images of this name."""

@@ -70,7 +70,7 @@ def packed_empty() -> bytes:
 
 def open_gaps(page, content: bytes | None, theme: str = "light", shape=(1, 8, 8), count: int = N):
     """The page with the tab on a table; None stands for a model that has none."""
-    manifest = {"name": "mnist-2d", "count": count, "imageShape": list(shape), "gaps": "/gaps/key"}
+    manifest = {"name": "mnist-2d", "count": count, "imageShape": list(shape), "gaps": "/gaps/key.bin"}
 
     def answer(route) -> None:
         name = urlsplit(route.request.url).path
@@ -123,8 +123,10 @@ def test_every_order_is_numpys_and_its_first_images_stand_below(gaps, table):
         assert thumbnails(gaps, "low") == orders(table)["evidence"][:8].tolist()
     for row in ("top", "low"):  # and each shows its image
         gaps.wait_for_function(
-            """(row) => Array.from({ length: 8 }, (_, i) => document.querySelector(`[data-testid=gap-${row}-${i}] canvas`))
-                .every((canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((v) => v))""",
+            """(row) => Array.from({ length: 8 }, (_, i) => {
+                const canvas = document.querySelector(`[data-testid=gap-${row}-${i}] canvas`);
+                return canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((v) => v);
+            }).every(Boolean)""",
             arg=row,
         )
 

@@ -187,7 +187,8 @@ export class Panel {
     row.error.title = words.evidence.methods[method](evidence, nats);
     // Few draws that carry the sum: the heavy tail shows.
     const few = method === 'importance' && evidence.effective < FEW;
-    this.warn(few ? words.evidence.tail(nats(evidence.effective, 0), evidence.samples) : evidence.caution ?? '');
+    const tail = few ? words.evidence.tail(nats(evidence.effective, 0), evidence.samples) : '';
+    this.warn([evidence.caution, tail].filter(Boolean).join(' '));
     this.weigh();
   }
 

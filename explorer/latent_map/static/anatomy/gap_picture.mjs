@@ -49,7 +49,7 @@ export class GapPicture {
   async load() {
     const { manifest } = this.scene;
     try {
-      const table = await loadGaps(`${manifest.gaps}.bin`);
+      const table = await loadGaps(manifest.gaps);
       if (this.gone) return;
       if (table) this.build(table);
       else this.element.replaceChildren(...this.missing());

@@ -49,7 +49,7 @@ export async function readPicture(file) {
   try {
     bitmap = await createImageBitmap(source);
   } catch {
-    throw new Unreadable(words.faults.broken(name));
+    throw new Unreadable(file.type === 'image/svg+xml' ? words.faults.unsized(name) : words.faults.broken(name));
   }
   try {
     const scale = Math.min(1, MAX_SIDE / Math.max(width, height));

@@ -31,6 +31,7 @@ export const words = {
       `${name} is ${width} × ${height} pixels: pictures of up to ${limit / 1e6} megapixels can be loaded. Make it smaller first.`,
     stranger: (name) => `${name} is not a picture, so nothing was loaded. PNG, JPEG, GIF, WebP and BMP can be.`,
     broken: (name) => `${name} cannot be read as a picture: it is broken or of a kind this browser does not know. Nothing was loaded.`,
+    unsized: (name) => `${name} is an SVG that does not say how large it is: give it a width and a height, or export it as PNG.`,
     blank: (name) => `${name} shows nothing: it has one colour throughout. Nothing was loaded.`,
     nothing: 'What was dropped is not a file. Drop a picture from a folder, or save it first.',
     failed: (name) => `${name} could not be loaded: this browser has not enough memory for it, perhaps.`,
