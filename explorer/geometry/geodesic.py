@@ -1,0 +1,124 @@
+"""The shortest way between two latents, as the decoder's images change along it.
+
+A way of n steps is a polygon, and what is made small is its images' energy
+
+    E = sum over i of |g(z_{i+1}) - g(z_i)|^2,
+
+whose minimum is a shortest polygon with even steps. Gauss-Newton: each step replaces g by its
+tangent, which makes E a quadratic form with a matrix of d x d blocks on three diagonals; it is
+damped as Levenberg and Marquardt do, and never goes up.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .metric import Decoder, jacobian
+from .paths import Path, length, straight
+
+ITERATIONS = 60
+STILL = 1e-7  # relative fall of the energy: arrived
+# Refined from a few points to many: the first iterations are cheap, and far steps are taken by few.
+COARSE = 9
+
+
+def geodesic(decode: Decoder, a: Tensor, b: Tensor, steps: int = 64, starts: tuple[Tensor, ...] = ()) -> Path:
+    """A shortest way from a to b (d,), found from the straight line and from other ways.
+
+    Args:
+        starts: other ways (any number of points, d) to begin at, such as one around a region where images change
+            fast; the shortest end counts.
+
+    Returns:
+        Its length over the images is the straight line's or less.
+    """
+    a, b = a.double(), b.double()
+    line = straight(a, b, steps)
+    best = Path(line, length(line), length(line, decode))
+    if torch.equal(a, b):
+        return best
+    for start in (line, *starts):
+        z = start.double()
+        count = min(COARSE, steps)
+        while True:
+            z = _resampled(z, count)
+            z[0], z[-1] = a, b
+            z = _relaxed(decode, z)
+            if count == steps:
+                break
+            count = min(2 * count - 1, steps)
+        found = length(z, decode)
+        if found < best.image:
+            best = Path(z, length(z), found)
+    return best
+
+
+def _resampled(z: Tensor, count: int) -> Tensor:
+    """The same polygon by `count` points, evenly along it."""
+    gone = torch.cat([z.new_zeros(1), z.diff(dim=0).norm(dim=1).cumsum(0)])
+    if not gone[-1] > 0:
+        return z[:1].repeat(count, 1)
+    at = torch.linspace(0, 1, count, dtype=z.dtype) * gone[-1]
+    right = torch.searchsorted(gone, at).clamp(1, len(z) - 1)
+    low, high = gone[right - 1], gone[right]
+    share = ((at - low) / (high - low).clamp_min(1e-300)).clamp(0, 1)[:, None]
+    return z[right - 1] + share * (z[right] - z[right - 1])
+
+
+def _relaxed(decode: Decoder, z: Tensor) -> Tensor:
+    """The inner points moved until the energy stands still."""
+    n, d = len(z) - 2, z.shape[1]
+    if n < 1:
+        return z
+    damping = 1e-3
+    image, slopes = jacobian(decode, z)
+    energy = image.double().diff(dim=0).square().sum()
+    for _ in range(ITERATIONS):
+        # One row of blocks each: 2 G_i on the diagonal, -J_i^T J_{i+1} beside it.
+        inner = slopes[1:-1].double()
+        own = inner.mT @ inner
+        beside = -(inner[:-1].mT @ inner[1:])
+        step = image.double().diff(dim=0)
+        gradient = (inner.mT @ (step[:-1] - step[1:])[..., None]).squeeze(-1)
+        size = own.diagonal(dim1=1, dim2=2).mean()
+        moved = None
+        for _ in range(8):
+            diagonal = 2 * own + damping * size * torch.eye(d, dtype=own.dtype)
+            move = -_solve(diagonal, beside, gradient)
+            trial = z.clone()
+            trial[1:-1] += move
+            if trial.isfinite().all():
+                with torch.no_grad():
+                    lower = decode(trial).double().diff(dim=0).square().sum()
+                if lower < energy:
+                    moved = trial
+                    break
+            damping *= 6
+        if moved is None:
+            return z
+        fall = (energy - lower) / energy
+        z, damping = moved, damping / 4
+        image, slopes = jacobian(decode, z)
+        energy = lower
+        if fall < STILL:
+            return z
+    return z
+
+
+def _solve(diagonal: Tensor, beside: Tensor, right: Tensor) -> Tensor:
+    """A symmetric block-tridiagonal system, by elimination from the first row to the last and back (Thomas).
+
+    Args:
+        diagonal: (n, d, d); beside: right of it (n - 1, d, d); right: (n, d).
+    """
+    n = len(diagonal)
+    pivots, sums = [diagonal[0]], [right[0]]
+    for i in range(1, n):
+        factor = torch.linalg.solve(pivots[-1], beside[i - 1]).mT
+        pivots.append(diagonal[i] - factor @ beside[i - 1])
+        sums.append(right[i] - factor @ sums[-1])
+    found = [torch.linalg.solve(pivots[-1], sums[-1])]
+    for i in range(n - 2, -1, -1):
+        found.append(torch.linalg.solve(pivots[i], sums[i] - beside[i] @ found[-1]))
+    return torch.stack(found[::-1])

@@ -1,0 +1,98 @@
+"""A fitted map, kept in one file: places, how far each can be believed, and what it was made of."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .plane import ProjectionError
+from .settings import UmapSettings
+
+VERSION = "1"
+MAX_BYTES = 1 << 26
+COLUMNS = ("places", "trustworthiness", "continuity")
+# Places wider than this hold no map: umap-learn's lie within some tens.
+FARTHEST = 1e4
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A map of codes.
+
+    Attributes:
+        places: (n, 2), float32.
+        trustworthiness, continuity: of each point (n,), 0 to 1, float32.
+        settings: it was fitted with; made: by what, in words.
+    """
+
+    places: Tensor
+    trustworthiness: Tensor
+    continuity: Tensor
+    settings: UmapSettings
+    made: str
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+def content_key(codes: Tensor, labels: Tensor, settings: UmapSettings) -> str:
+    """Names a fit by all that it depends on, sixteen hexadecimal digits: what has this name need not be fitted again."""
+    content = hashlib.sha256(codes.float().contiguous().numpy().tobytes())
+    content.update(repr(tuple(codes.shape)).encode())
+    if settings.supervised:
+        content.update(labels.long().contiguous().numpy().tobytes())
+    content.update(settings.to_json().encode() + VERSION.encode())
+    return content.hexdigest()[:16]
+
+
+def save_embedding(path: Path, embedding: Embedding, key: str) -> None:
+    """Writes the file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    metadata = {"version": VERSION, "key": key, "settings": embedding.settings.to_json(), "made": embedding.made}
+    parts = {name: getattr(embedding, name).float().contiguous() for name in COLUMNS}
+    beside = path.with_suffix(".part")
+    save_file(parts, beside, metadata)
+    beside.replace(path)
+
+
+def load_embedding(path: Path, key: str | None = None) -> Embedding:
+    """Reads it again.
+
+    Args:
+        key: that it must have been fitted under; None asks nothing.
+
+    Raises:
+        ProjectionError: the file is none of ours, spoilt, or of other codes.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ProjectionError(f"{path.name} is too large for a map.")
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("version") != VERSION or set(file.keys()) != set(COLUMNS):
+                raise ProjectionError(f"{path.name} is not a map of this version.")
+            parts = {name: file.get_tensor(name) for name in COLUMNS}
+    except ProjectionError:
+        raise
+    except (OSError, SafetensorError, ValueError, KeyError, RecursionError) as error:
+        raise ProjectionError(f"{path.name} cannot be read: {error}") from None
+    places = parts["places"]
+    n = len(places) if places.dim() else 0
+    if places.shape != (n, 2) or not n or any(parts[name].shape != (n,) for name in COLUMNS[1:]):
+        raise ProjectionError(f"{path.name} does not hold two coordinates and two columns for every point.")
+    if any(part.dtype != torch.float32 for part in parts.values()):
+        raise ProjectionError(f"{path.name} does not hold numbers in float32.")
+    if not (places.abs() <= FARTHEST).all() or not all(
+        ((parts[name] >= 0) & (parts[name] <= 1)).all() for name in COLUMNS[1:]
+    ):
+        raise ProjectionError(f"{path.name} holds numbers that no map has.")
+    if key is not None and metadata.get("key") != key:
+        raise ProjectionError(f"{path.name} is the map of other codes.")
+    settings = UmapSettings.from_json(metadata.get("settings", ""))
+    return Embedding(**parts, settings=settings, made=metadata.get("made", "")[:300])
