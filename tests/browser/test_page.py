@@ -41,7 +41,9 @@ def test_hover_shows_a_thumbnail_and_click_takes_the_image(open_page):
         page.mouse.move(stage["x"] + 150 + 7 * i, stage["y"] + 120 + 4 * i)
         page.wait_for_timeout(40)
         if card.is_visible():
-            break
+            page.wait_for_timeout(250)  # the pointer may have left its point while the picture was fetched
+            if card.is_visible():
+                break
     label, number = card.inner_text().split(" · no. ")
     page.mouse.down()
     page.mouse.up()
