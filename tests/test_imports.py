@@ -43,6 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "publish": {"card", "checkpoint", "datasets", "export", "gallery", "gap_table", "inference", "models"},
     "registry": {"card", "checkpoint", "datasets"},
     "latents": {"datasets", "models"},
+    "geometry": {"models"},
     "projection": set(),
     "jobs": {
         *("card", "checkpoint", "config", "datasets", "device", "models", "names", "projection", "publish", "recipes"),
@@ -79,7 +80,7 @@ EXCEPTIONS = {("serving/server.py", "app")}
 
 HEADLESS = {
     *("jobs", "publish", "recipes", "settings", "comparable", "runs", "names"),
-    *("models", "inference", "training", "checkpoint", "latents", "datasets", "config"),
+    *("models", "inference", "training", "checkpoint", "latents", "datasets", "config", "geometry"),
     *("device", "export", "gallery", "gap_table", "registry", "card", "projection", "view", "archives", "transfer"),
 }
 SCREEN = {"streamlit", "plotly", "umap"}

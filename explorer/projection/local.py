@@ -75,7 +75,7 @@ class Local:
         return (weight[..., None] * self.places[index]).sum(1)
 
     def lift_from(self, u: Tensor, anchor: Tensor, home: Tensor) -> Tensor:
-        """As `lift`, but exactly the anchor (d,) at its home (2,): what the map does not know of it fades away from there.
+        """As `lift`, but exactly the anchor (d,) at its home (2,): what the map does not know of it fades from there.
 
         Returns:
             (m, d).

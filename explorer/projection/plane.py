@@ -27,7 +27,7 @@ class Plane:
     """A two-dimensional linear subspace of latent space.
 
     Attributes:
-        kind: "identity" (the map is the space), "pca", "axes" (two latent dimensions) or "images" (through three codes).
+        kind: "identity" (the map is the space), "pca", "axes" (two latent dimensions) or "images" (three codes).
         basis: (d, 2), float64, orthonormal columns; (1, 2) for d = 1, whose second column is 0.
         explained: share of the codes' variance that lies in the plane, 0 to 1.
     """
