@@ -42,7 +42,7 @@ class Embedding:
 
 
 def content_key(codes: Tensor, labels: Tensor, settings: UmapSettings) -> str:
-    """Names a fit by all that it depends on: what has this name need not be fitted again. Sixteen hexadecimal digits."""
+    """Names a fit by all that it depends on: what has this name need not be fitted again."""
     content = hashlib.sha256(codes.float().contiguous().numpy().tobytes())
     content.update(repr(tuple(codes.shape)).encode())
     if settings.supervised:
