@@ -41,7 +41,7 @@ def instead_of_quadrature(value: list[float], error: list[float]) -> Callable[..
 
     def quadrature(*args: object, partial: bool = False, **options: object) -> Evidence:
         if not partial and math.inf in error:
-            raise QuadratureError("too narrow.")
+            raise QuadratureError("too narrow")
         return Evidence(torch.tensor(value).double(), torch.tensor(error).double(), "quadrature")
 
     return quadrature

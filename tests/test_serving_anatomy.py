@@ -137,7 +137,7 @@ def test_where_quadrature_is_impossible_the_next_best_says_why(
     assert answer.status_code == 400 and answer.json()["error"].endswith(".")
 
     def never(*_: object) -> None:
-        raise QuadratureError("The lattice is on strike.")
+        raise QuadratureError("The lattice is on strike")
 
     for room in (anatomy, best):
         monkeypatch.setattr(room, "posterior_of", never)

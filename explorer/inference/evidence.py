@@ -36,8 +36,8 @@ def chosen_method(model: VAE, method: str | None) -> str:
         raise ValueError(f"The method {method!r} is unknown: choose auto, {', '.join(METHODS[:-1])} or {METHODS[-1]}.")
     if method == "quadrature" and d > MOST_DIMENSIONS:
         raise QuadratureError(
-            f"Quadrature needs a latent space of one or two dimensions and this one has {d}: choose importance, "
-            "or annealed, which is slower and safer."
+            f"Quadrature needs a latent space of one or two dimensions; this one has {d}",
+            "choose importance, or annealed, which is slower and safer",
         )
     return method
 

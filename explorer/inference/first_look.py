@@ -153,4 +153,4 @@ def _grown(model: VAE, x: Tensor, cells: Cells, lattice: Lattice) -> Cells:
         frontier = torch.cat([torch.zeros(len(index), dtype=torch.bool), torch.ones(len(new), dtype=torch.bool)])
         index = torch.cat([index, new])
         values = torch.cat([values, log_joint_at(model, lattice.place(new), x)[0]])
-    raise QuadratureError("The posterior of an image reaches too far out for quadrature: use importance sampling.")
+    raise QuadratureError("The posterior of an image reaches too far out for quadrature")

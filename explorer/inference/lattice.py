@@ -36,7 +36,15 @@ PRIOR = 3.5
 
 
 class QuadratureError(ValueError):
-    """Quadrature is not possible here; the message says why, and which estimator is."""
+    """Quadrature is not possible here; the message says why, and which estimator is.
+
+    Attributes:
+        reason: the first part alone, a sentence.
+    """
+
+    def __init__(self, reason: str, advice: str = "use importance sampling") -> None:
+        super().__init__(f"{reason}: {advice}.")
+        self.reason = f"{reason}."
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ class Lattice:
         more = [max(1, round(share * side)) for side in self.sides]
         sides = tuple(side + 2 * by for side, by in zip(self.sides, more, strict=True))
         if math.prod(sides) > MOST_NODES or math.prod(sides) * self.decoded.model.config.pixels > 4 * MOST_VALUES:
-            raise QuadratureError("Posteriors reach too far out for quadrature: use importance sampling.")
+            raise QuadratureError("Posteriors reach too far out for quadrature")
         first = tuple(low - by for low, by in zip(self.first, more, strict=True))
         return _decoded(self.decoded.model, self.origin, self.step, sides, first)
 
@@ -98,8 +106,8 @@ def make_lattice(model: VAE, low: Tensor, high: Tensor, nodes: int) -> Lattice:
     d = model.config.latent
     if d > MOST_DIMENSIONS:
         raise QuadratureError(
-            f"Quadrature needs a latent space of one or two dimensions; this one has {d}: use importance sampling, "
-            "or annealed importance sampling, which is slower and safer."
+            f"Quadrature needs a latent space of one or two dimensions; this one has {d}",
+            "use importance sampling, or annealed importance sampling, which is slower and safer",
         )
     low, high = low.double().reshape(d), high.double().reshape(d)
     extent = high - low

@@ -104,7 +104,7 @@ def integrated(
     for row, cells in first_looks(model, x, loc, lattice, partial):
         possible = cells.level >= 0
         if not possible and not partial:
-            raise QuadratureError("The decoder's answers for an image are not finite: log p(x) is not a number.")
+            raise QuadratureError("The decoder's answers for an image are not finite", "log p(x) is not a number")
         if not possible or (cells.error <= tolerance and not (keep and len(cells.index) < LEAST_CELLS)):
             yield row, cells
         else:
@@ -114,9 +114,7 @@ def integrated(
         if level > MOST_LEVELS:
             if not partial:
                 whose = "this image" if len(x) == 1 else f"{len(waiting)} of {len(x)} images"
-                raise QuadratureError(
-                    f"The posterior of {whose} is narrower than quadrature can follow: use importance sampling."
-                )
+                raise QuadratureError(f"The posterior of {whose} is narrower than quadrature can follow")
             yield from ((row, no_cells(lattice)) for row, _ in waiting)
             return
         finer: list[tuple[int, Cells]] = []

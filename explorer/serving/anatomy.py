@@ -41,7 +41,6 @@ def pack_evidence(space: Space, image: Image) -> bytes:
         best = best_of(space, image).widest
         generator = torch.Generator().manual_seed(0)
         # Above two dimensions there is none to be expected; below, people should know why.
-        reason = f"{str(error).partition(':')[0].rstrip('.')}. {ESTIMATED}"
         estimate = importance_around(space.checkpoint.model, image.x, best.loc[0], best.factor[0], generator=generator)
         assert estimate.effective_samples is not None
         return packed(
@@ -51,7 +50,7 @@ def pack_evidence(space: Space, image: Image) -> bytes:
                 "error": estimate.error.item(),
                 "samples": SAMPLES,
                 "effective": estimate.effective_samples.item(),
-                "caution": "" if space.latent > MOST_DIMENSIONS else reason,
+                "caution": "" if space.latent > MOST_DIMENSIONS else f"{error.reason} {ESTIMATED}",
             }
         )
     return packed(

@@ -176,8 +176,9 @@ def test_arrow_keys_walk_along_the_order_and_choose_where_they_stop(gaps, table)
     slider.focus()
     for key in ("Home", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft"):
         slider.press(key)
-    gaps.wait_for_function("window.chosen.length > 0")
-    assert chosen(gaps)[-1] == expected[2] and slider.get_attribute("aria-valuenow") == "3"
+    # Keys that come slowly, as on a busy machine, may choose a place on the way as well.
+    gaps.wait_for_function(f"window.chosen.at(-1) === {expected[2]}")
+    assert slider.get_attribute("aria-valuenow") == "3"
     said = slider.get_attribute("aria-valuetext")
     assert said.startswith(f"Place 3 of {N}: image {expected[2]}, class {expected[2] % 10}; log p(x) ")
     slider.press("End")

@@ -5,14 +5,15 @@
 
 import { Background } from './background.mjs';
 import { Choosing } from './choosing.mjs';
-import { loadCodes, loadPoints, loadRules, Sheets } from './data.mjs';
+import { loadPoints, loadRules, Sheets } from './data.mjs';
 import { script, style } from './dom.mjs';
 import { openEngine } from './engines.mjs';
 import { mapCovariance, Plane } from './gaussian.mjs';
+import { Hovering } from './hovering.mjs';
 import { LatentPlot } from './map.mjs';
 import { Measuring } from './measuring.mjs';
 import { Overlay } from './overlay.mjs';
-import { Sketching } from './sketching.mjs';
+import { sceneOf, Sketching } from './sketching.mjs';
 import { TorchCheck } from './torch_check.mjs';
 import { writeUrl } from './url.mjs';
 import { View } from './view.mjs';
@@ -38,6 +39,7 @@ export class Explore {
     this.plane = new Plane(manifest.plane.basis);
     this.sheets = new Sheets(manifest);
     this.choosing = new Choosing(this);
+    this.hovering = new Hovering(this);
     this.started = this.start().catch((error) => this.view?.fail(words.broken(error.message)));
   }
 
@@ -59,7 +61,7 @@ export class Explore {
       rules: () => this.rules, anchor: () => this.anchor, encoderAt: () => this.encoderAt(), gone: () => this.gone,
       calm: () => this.view.calm(), announce: (what) => this.announce(what), trouble: (error) => this.trouble(error),
     });
-    this.sketching = new Sketching(this.sketchingScene());
+    this.sketching = new Sketching(sceneOf(this));
     this.view.addSketch(this.sketching.element);
     const [, points, chosen, rules] = await Promise.all(loading);
     const drawn = this.state.drawn ? await this.sketching.recall(this.state.drawn) : null;
@@ -67,8 +69,8 @@ export class Explore {
     const anchor = drawn ?? chosen;
     this.rules = rules;
     this.plot = new LatentPlot(this.view.plot, manifest, points, this.state.hidden, {
-      hover: (index, event) => this.hover(index, event),
-      unhover: () => this.unhover(),
+      hover: (index, event) => this.hovering.over(index, event),
+      unhover: () => this.hovering.stop(),
       click: (index) => this.choose(index),
       moved: () => {
         this.place();
@@ -132,26 +134,6 @@ export class Explore {
     this.anatomy?.changed(what);
   }
 
-  sketchingScene() {
-    const { manifest, engine, plane, sheets } = this;
-    return {
-      manifest, engine, plane, sheets, gone: () => this.gone,
-      latents: () => {
-        this.codes ??= loadCodes(manifest).catch((error) => {
-          this.codes = undefined; // tried again with the next drawing
-          throw error;
-        });
-        return this.codes;
-      },
-      labelOf: (index) => this.labelOf(index),
-      choose: (index) => this.choose(index),
-      chosen: () => this.state.image,
-      handle: () => this.plot?.toPixels(this.state.u)?.[0] ?? null,
-      take: (anchor, still) => this.choosing.take(anchor, still),
-      said: (text) => this.view.say(text),
-    };
-  }
-
   /** The opening view, wide enough to hold the handle too. */
   range() {
     const [x0, x1, y0, y1] = this.manifest.plane.range;
@@ -195,7 +177,7 @@ export class Explore {
     Object.assign(this.state, change);
     this.torch.cancel();
     this.measuring.forget();
-    this.hovered = undefined;
+    this.hovering.stop();
     // The decoder works in its own thread while this one draws.
     this.measuring.push('live', event);
     this.place();
@@ -279,17 +261,6 @@ export class Explore {
     toggle(this.state.hidden, label);
     writeUrl(this.manifest, this.state);
     this.plot.setHidden(this.state.hidden);
-  }
-
-  async hover(index, event) {
-    this.hovered = index;
-    const image = await this.sheets.image(index).catch(() => null);
-    if (image && this.hovered === index && !this.gone) this.view.showThumbnail(index, this.labelOf(index), image.grey, event);
-  }
-
-  unhover() {
-    this.hovered = undefined; // a thumbnail that is still on its way comes too late
-    this.view.hideThumbnail();
   }
 
   /** The host's theme changed. */

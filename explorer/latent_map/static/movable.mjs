@@ -9,8 +9,8 @@ export class Movable {
 
   /** On opening: at the side of the map where the handle, at x pixels from its left edge, is not. */
   aside(x) {
-    if (this.moved || x === null) return;
     const { element } = this;
+    if (this.moved || x === null) return this.put(...this.offset); // the window may have become smaller since
     const room = element.parentElement.clientWidth - element.offsetWidth - 20;
     this.put(x > element.parentElement.clientWidth / 2 ? -room : 0, 0);
   }

@@ -1,5 +1,6 @@
 // An image of one's own: the pad over the map, and what the encoder makes of each stroke.
 
+import { loadCodes } from './data.mjs';
 import { h, style } from './dom.mjs';
 import { fromAddress, pixelsOf, toAddress } from './drawn.mjs';
 import { Latest } from './latest.mjs';
@@ -8,7 +9,7 @@ import { Neighbours } from './neighbours.mjs';
 import { words } from './words.mjs';
 
 export class Sketching {
-  /** @param scene { manifest, engine, plane, sheets, latents(), take(anchor, still), choose(index), chosen(), handle(), said(text), gone() } */
+  /** @param scene see sceneOf */
   constructor(scene) {
     this.scene = scene;
     this.binary = scene.manifest.observed === 'binary';
@@ -111,4 +112,28 @@ export class Sketching {
   destroy() {
     this.pad?.destroy();
   }
+}
+
+/** What the pad may know of the map and do to it, see explore.mjs. */
+export function sceneOf(explore) {
+  const { manifest, engine, plane, sheets } = explore;
+  let codes;
+  return {
+    manifest, engine, plane, sheets, gone: () => explore.gone,
+    latents: () => {
+      codes ??= loadCodes(manifest).catch((error) => {
+        codes = undefined; // tried again with the next drawing
+        throw error;
+      });
+      return codes;
+    },
+    labelOf: (index) => explore.labelOf(index),
+    choose: (index) => explore.choose(index),
+    /** The number of the image on screen; null while it is a drawn one. */
+    chosen: () => explore.state.image,
+    /** How far right the handle lies, pixels; null before there is a map. */
+    handle: () => explore.plot?.toPixels(explore.state.u)?.[0] ?? null,
+    take: (anchor, still) => explore.choosing.take(anchor, still),
+    said: (text) => explore.view.say(text),
+  };
 }

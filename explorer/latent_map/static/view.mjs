@@ -168,7 +168,7 @@ export class View {
   }
 
   hideThumbnail() {
-    this.hoverCard.hidden = true;
+    if (!this.hoverCard.hidden) this.hoverCard.hidden = true;
   }
 
   ready(kind) {
@@ -180,7 +180,6 @@ export class View {
   }
 
   moving() {
-    if (this.hoverCard.hidden === false) this.hideThumbnail();
     if (this.panel.torch.dataset.kind !== 'moving') this.panel.showTorch(words.torch.moving, 'moving');
   }
 
