@@ -74,7 +74,10 @@ def best_gaussian(
     found = measured(model, x, *climbed(model, x, loc, factor, family=family, steps=steps), fine)
     began = measured(model, x, loc, factor, fine)
     better = found.elbo >= began.elbo
-    keep = lambda a, b: torch.where(better.view(-1, *[1] * (a.dim() - 1)), a, b)  # noqa: E731
+
+    def keep(found: Tensor, began: Tensor) -> Tensor:
+        return torch.where(better.view(-1, *[1] * (found.dim() - 1)), found, began)
+
     error = None if found.error is None else keep(found.error, began.error)
     return Gaussians(keep(found.loc, began.loc), keep(found.factor, began.factor), keep(found.elbo, began.elbo), error)
 

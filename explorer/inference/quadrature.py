@@ -104,7 +104,7 @@ def integrated(
     for row, cells in first_looks(model, x, loc, lattice, partial):
         possible = cells.level >= 0
         if not possible and not partial:
-            raise QuadratureError("The decoder's answers for an image are not finite", "log p(x) is not a number")
+            raise QuadratureError("The decoder's answers for an image are not finite", "choose another image or model")
         if not possible or (cells.error <= tolerance and not (keep and len(cells.index) < LEAST_CELLS)):
             yield row, cells
         else:

@@ -39,7 +39,6 @@ def pack_evidence(space: Space, image: Image) -> bytes:
     except QuadratureError as error:
         best = best_of(space, image).widest
         generator = torch.Generator().manual_seed(0)
-        # Above two dimensions there is none to be expected; below, people should know why.
         estimate = importance_around(space.checkpoint.model, image.x, best.loc[0], best.factor[0], generator=generator)
         assert estimate.effective_samples is not None
         return packed(
@@ -49,6 +48,7 @@ def pack_evidence(space: Space, image: Image) -> bytes:
                 "error": estimate.error.item(),
                 "samples": SAMPLES,
                 "effective": estimate.effective_samples.item(),
+                # Expected above two dimensions; below, people should know why.
                 "caution": "" if space.latent > MOST_DIMENSIONS else f"{error.reason} {ESTIMATED}",
             }
         )

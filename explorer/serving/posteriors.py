@@ -54,5 +54,7 @@ def log_evidence_anew(space: Space, image: Image) -> float:
     lattice = _CHECKS.get(space.key, lambda: fitted_lattice(model, loc, most=CHECK_NODES))
     value = quadrature(model, image.x, tolerance=TOLERANCE / 10, lattice=lattice).value.item()
     if value != value:
-        raise QuadratureError("log p(x) of this image is not a number under this model", "choose another image")
+        raise QuadratureError(
+            "log p(x) of this image is not a number under this model", "choose another image or model"
+        )
     return value
