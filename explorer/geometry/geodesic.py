@@ -14,21 +14,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .around import around
 from .metric import Decoder, jacobian
 from .paths import Path, length, straight
 
 ITERATIONS = 60
-STILL = 1e-7  # relative fall of the energy: arrived
+STILL = 1e-4  # relative fall of the energy in one iteration: arrived
+ROUGHLY = 3e-3  # the same while there are few points: the next refinement goes on from there
 # Refined from a few points to many: the first iterations are cheap, and far steps are taken by few.
 COARSE = 9
+DENSE = 300  # unknowns, up to which a full matrix is solved sooner than its blocks one by one
 
 
-def geodesic(decode: Decoder, a: Tensor, b: Tensor, steps: int = 64, starts: tuple[Tensor, ...] = ()) -> Path:
-    """A shortest way from a to b (d,), found from the straight line and from other ways.
+def geodesic(decode: Decoder, a: Tensor, b: Tensor, steps: int = 64) -> Path:
+    """A shortest way from a to b (d,).
 
-    Args:
-        starts: other ways (any number of points, d) to begin at, such as one around a region where images change
-            fast; the shortest end counts.
+    In two dimensions it is found from the shortest way over a grid, so that it passes obstacles on the right side;
+    in more, from the straight line, and is then a shortest one among its neighbours.
 
     Returns:
         Its length over the images is the straight line's or less.
@@ -38,20 +40,24 @@ def geodesic(decode: Decoder, a: Tensor, b: Tensor, steps: int = 64, starts: tup
     best = Path(line, length(line), length(line, decode))
     if torch.equal(a, b):
         return best
-    for start in (line, *starts):
-        z = start.double()
-        count = min(COARSE, steps)
+    if len(a) == 2:
+        z = _relaxed(decode, _between(around(decode, a, b), a, b, steps), STILL)
+    else:
+        z, count = line, min(COARSE, steps)
         while True:
-            z = _resampled(z, count)
-            z[0], z[-1] = a, b
-            z = _relaxed(decode, z)
+            z = _relaxed(decode, _between(z, a, b, count), STILL if count == steps else ROUGHLY)
             if count == steps:
                 break
             count = min(2 * count - 1, steps)
-        found = length(z, decode)
-        if found < best.image:
-            best = Path(z, length(z), found)
-    return best
+    found = length(z, decode)
+    return Path(z, length(z), found) if found < best.image else best
+
+
+def _between(z: Tensor, a: Tensor, b: Tensor, count: int) -> Tensor:
+    """A polygon by `count` points, from a to b exactly."""
+    z = _resampled(z, count)
+    z[0], z[-1] = a, b
+    return z
 
 
 def _resampled(z: Tensor, count: int) -> Tensor:
@@ -66,8 +72,8 @@ def _resampled(z: Tensor, count: int) -> Tensor:
     return z[right - 1] + share * (z[right] - z[right - 1])
 
 
-def _relaxed(decode: Decoder, z: Tensor) -> Tensor:
-    """The inner points moved until the energy stands still."""
+def _relaxed(decode: Decoder, z: Tensor, still: float) -> Tensor:
+    """The inner points moved until the energy falls by less than this share of it in one iteration."""
     n, d = len(z) - 2, z.shape[1]
     if n < 1:
         return z
@@ -101,18 +107,26 @@ def _relaxed(decode: Decoder, z: Tensor) -> Tensor:
         z, damping = moved, damping / 4
         image, slopes = jacobian(decode, z)
         energy = lower
-        if fall < STILL:
+        if fall < still:
             return z
     return z
 
 
 def _solve(diagonal: Tensor, beside: Tensor, right: Tensor) -> Tensor:
-    """A symmetric block-tridiagonal system, by elimination from the first row to the last and back (Thomas).
+    """A symmetric block-tridiagonal system.
 
     Args:
         diagonal: (n, d, d); beside: right of it (n - 1, d, d); right: (n, d).
     """
-    n = len(diagonal)
+    n, d = right.shape
+    if n * d <= DENSE:
+        rows = torch.arange(n)
+        full = right.new_zeros(n, d, n, d)
+        full[rows, :, rows] = diagonal
+        full[rows[:-1], :, rows[1:]] = beside
+        full[rows[1:], :, rows[:-1]] = beside.mT
+        return torch.linalg.solve(full.reshape(n * d, n * d), right.flatten()).view(n, d)
+    # By elimination from the first row to the last and back (Thomas).
     pivots, sums = [diagonal[0]], [right[0]]
     for i in range(1, n):
         factor = torch.linalg.solve(pivots[-1], beside[i - 1]).mT
