@@ -31,7 +31,7 @@ def test_every_part_is_read() -> None:
 
 def test_the_page_of_the_elbo_opens_close_to_the_posterior_and_an_address_says_otherwise() -> None:
     def elbo(**query: str) -> View:
-        return read_view(query, count=300, classes=10, map_range=RANGE, anatomy=True)
+        return read_view(query, count=300, classes=10, map_range=RANGE, tabs="anatomy")
 
     assert elbo() == View(layers=("posterior",), zoom=True)
     assert elbo(layers="none", zoom="map", tab="ladder") == View(tab="ladder")
@@ -45,7 +45,7 @@ def test_the_page_of_the_elbo_opens_close_to_the_posterior_and_an_address_says_o
 @pytest.mark.parametrize("name", ["zoom", "tab", "drawn", "layers"])
 @pytest.mark.parametrize("value", ["<script>alert(1)</script>", "9" * 5_000, "..", " ", "none ", "Game"])
 def test_what_the_page_of_the_elbo_cannot_use_gives_one_short_notice(name: str, value: str) -> None:
-    view = read_view({name: value, "image": "7"}, count=300, classes=10, map_range=RANGE, anatomy=True)
+    view = read_view({name: value, "image": "7"}, count=300, classes=10, map_range=RANGE, tabs="anatomy")
     if (name, value) == ("drawn", "Game"):  # four characters of base64: whose they are, the map says
         assert view.drawn == "Game" and not view.notices
         return

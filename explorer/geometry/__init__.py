@@ -2,7 +2,7 @@
 
 from .geodesic import geodesic
 from .metric import Decoder, magnification, mean_decoder, pullback
-from .paths import Path, length, spherical, straight, through
+from .paths import Path, length, resampled, spherical, straight, through
 
 __all__ = [
     "Decoder",
@@ -12,6 +12,7 @@ __all__ = [
     "magnification",
     "mean_decoder",
     "pullback",
+    "resampled",
     "spherical",
     "straight",
     "through",

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from .around import around
 from .metric import Decoder, jacobian
-from .paths import Path, length, straight
+from .paths import Path, length, resampled, straight
 
 ITERATIONS = 60
-STILL = 1e-4  # relative fall of the energy in one iteration: arrived
+STILL = 1e-5  # relative fall of the energy in one iteration: arrived
 ROUGHLY = 3e-3  # the same while there are few points: the next refinement goes on from there
 # Refined from a few points to many: the first iterations are cheap, and far steps are taken by few.
 COARSE = 9
@@ -55,21 +55,9 @@ def geodesic(decode: Decoder, a: Tensor, b: Tensor, steps: int = 64) -> Path:
 
 def _between(z: Tensor, a: Tensor, b: Tensor, count: int) -> Tensor:
     """A polygon by `count` points, from a to b exactly."""
-    z = _resampled(z, count)
+    z = resampled(z, count)
     z[0], z[-1] = a, b
     return z
-
-
-def _resampled(z: Tensor, count: int) -> Tensor:
-    """The same polygon by `count` points, evenly along it."""
-    gone = torch.cat([z.new_zeros(1), z.diff(dim=0).norm(dim=1).cumsum(0)])
-    if not gone[-1] > 0:
-        return z[:1].repeat(count, 1)
-    at = torch.linspace(0, 1, count, dtype=z.dtype) * gone[-1]
-    right = torch.searchsorted(gone, at).clamp(1, len(z) - 1)
-    low, high = gone[right - 1], gone[right]
-    share = ((at - low) / (high - low).clamp_min(1e-300)).clamp(0, 1)[:, None]
-    return z[right - 1] + share * (z[right] - z[right - 1])
 
 
 def _relaxed(decode: Decoder, z: Tensor, still: float) -> Tensor:

@@ -75,6 +75,18 @@ def through(places: Tensor, steps: int, way: Way = straight) -> Tensor:
     return torch.cat([legs[0], *(leg[1:] for leg in legs[1:])])
 
 
+def resampled(z: Tensor, count: int) -> Tensor:
+    """The same polygon (steps, d) by `count` points, evenly along it."""
+    gone = torch.cat([z.new_zeros(1), z.diff(dim=0).norm(dim=1).cumsum(0)])
+    if not gone[-1] > 0:
+        return z[:1].repeat(count, 1)
+    at = torch.linspace(0, 1, count, dtype=z.dtype) * gone[-1]
+    right = torch.searchsorted(gone, at).clamp(1, len(z) - 1)
+    low, high = gone[right - 1], gone[right]
+    share = ((at - low) / (high - low).clamp_min(1e-300)).clamp(0, 1)[:, None]
+    return z[right - 1] + share * (z[right] - z[right - 1])
+
+
 def length(z: Tensor, decode: Decoder | None = None) -> float:
     """Of the polygon through places (steps, d): in latent space, or of its images."""
     with torch.no_grad():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,16 +38,6 @@ class Embedding:
 
     def __len__(self) -> int:
         return len(self.places)
-
-
-def content_key(codes: Tensor, labels: Tensor, settings: UmapSettings) -> str:
-    """Names a fit by all that it depends on: what has this name need not be fitted again."""
-    content = hashlib.sha256(codes.float().contiguous().numpy().tobytes())
-    content.update(repr(tuple(codes.shape)).encode())
-    if settings.supervised:
-        content.update(labels.long().contiguous().numpy().tobytes())
-    content.update(settings.to_json().encode() + VERSION.encode())
-    return content.hexdigest()[:16]
 
 
 def save_embedding(path: Path, embedding: Embedding, key: str) -> None:
@@ -96,3 +85,19 @@ def load_embedding(path: Path, key: str | None = None) -> Embedding:
         raise ProjectionError(f"{path.name} is the map of other codes.")
     settings = UmapSettings.from_json(metadata.get("settings", ""))
     return Embedding(**parts, settings=settings, made=metadata.get("made", "")[:300])
+
+
+def read_settings(path: Path) -> UmapSettings:
+    """What a kept map was fitted with, from its header alone.
+
+    Raises:
+        ProjectionError: it is no map of this version.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+    except (OSError, SafetensorError, ValueError, RecursionError) as error:
+        raise ProjectionError(f"{path.name} cannot be read: {error}") from None
+    if metadata.get("version") != VERSION:
+        raise ProjectionError(f"{path.name} is not a map of this version.")
+    return UmapSettings.from_json(metadata.get("settings", ""))

@@ -5,7 +5,7 @@ import { manifoldImage, priorShapes } from './layers.mjs';
 const REDRAW_MS = 300; // the manifold is drawn anew this long after the last zoom
 
 export class Background {
-  /** @param {{engine, plane, plot, manifest, anchor(), layers(), drawn(), trouble(error)}} scene */
+  /** @param {{engine, plane, plot, manifest, anchor(), from(), layers(), drawn(), trouble(error)}} scene */
   constructor(scene) {
     this.scene = scene;
   }
@@ -17,9 +17,9 @@ export class Background {
     const drawing = (this.drawing = {});
     const view = plot.view();
     try {
-      const shapes = layers.has('prior') ? priorShapes() : [];
+      const shapes = layers.has('prior') && plane.exact ? priorShapes() : []; // a curved map has no place for it
       const images = layers.has('manifold')
-        ? [await manifoldImage(engine, plane, this.scene.anchor(), view, manifest.imageShape)]
+        ? [await manifoldImage(engine, plane, { x: this.scene.anchor().x, from: this.scene.from() }, view, manifest.imageShape)]
         : [];
       if (this.gone || drawing !== this.drawing) return;
       this.view = `${view}`;

@@ -50,8 +50,8 @@ export async function ask(url, state, signal) {
   return response.json();
 }
 
-/** What a request for torch says of a state: the drawn image's pixels, or the number of one of the data set. */
-export function stateFor({ anchor, mode, u, sigma }) {
+/** What a request for torch says of a state: the drawn image's pixels, or the number of one of the data set; where. */
+export function stateFor({ anchor, mode, u, sigma }, place = { u, sigma }) {
   const image = anchor.pixels ? { pixels: anchor.pixels } : { image: anchor.index };
-  return { ...image, mode, u, sigma };
+  return { ...image, mode, ...place };
 }

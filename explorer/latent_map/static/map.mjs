@@ -1,19 +1,29 @@
-// The scatter of codes, drawn once by plotly; it is never called while something is dragged.
+// The scatter of codes, drawn once by plotly, which is never called while something is dragged.
 
 import { classColour, isDark } from './colours.mjs';
 import { words } from './words.mjs';
 
 export class LatentPlot {
   /** @param {{hover(index, at), unhover(), click(index), moved()}} events */
-  constructor(element, manifest, points, hidden, events) {
+  constructor(element, manifest, points, plane, hidden, events) {
     this.element = element;
     this.manifest = manifest;
     this.points = points;
+    this.plane = plane;
     this.hidden = hidden;
     this.events = events;
     this.members = manifest.classes.map(() => []);
     points.labels.forEach((label, index) => this.members[label].push(index));
-    this.centres = this.members.map((indices) => median(indices, points.u));
+    this.centre();
+  }
+
+  centre() {
+    this.centres = this.members.map((indices) => median(indices, this.points.u));
+  }
+
+  /** What the two axes are called. */
+  get axisNames() {
+    return this.plane.inner.names ?? words.axes[this.plane.kind];
   }
 
   async draw(range) {
@@ -34,6 +44,9 @@ export class LatentPlot {
     this.element.on('plotly_unhover', () => this.events.unhover());
     this.element.on('plotly_click', ({ points: [point] }) => {
       this.events.click(this.members[point.curveNumber][point.pointIndex]);
+    });
+    this.element.on('plotly_selected', (event) => {
+      if (event) this.events.selected?.(event.points.map((point) => this.members[point.curveNumber][point.pointIndex]));
     });
     this.element.on('plotly_relayouting', () => this.events.moved());
     this.element.on('plotly_relayout', () => this.events.moved());
@@ -57,7 +70,9 @@ export class LatentPlot {
       y: Float32Array.from(indices, (i) => this.points.u[2 * i + 1]),
       visible: !this.hidden.has(label),
       hoverinfo: 'none',
-      marker: { size: many ? 2.5 : this.manifest.count < 2_000 ? 6 : 4, color: classColour(label, dark), opacity: many ? 0.5 : 0.7 },
+      marker: { size: many ? 2.5 : this.manifest.count < 2_000 ? 6 : 4, opacity: many ? 0.5 : 0.7, ...this.paint(label, dark) },
+      selectedpoints: this.chosen?.[label] ?? null,
+      unselected: { marker: { opacity: 0.08 } },
     }));
   }
 
@@ -67,7 +82,7 @@ export class LatentPlot {
     const text = colour('--st-text-color', '#222');
     const grid = colour('--st-border-color', '#ddd');
     const [x0, x1, y0, y1] = this.range;
-    const names = words.axes[this.manifest.plane.kind];
+    const names = this.axisNames;
     const axis = (title, range) => ({
       title: { text: title, standoff: 4, font: { size: 12 } },
       range,
@@ -80,7 +95,7 @@ export class LatentPlot {
     });
     return {
       showlegend: false,
-      dragmode: 'pan',
+      dragmode: this.dragging ?? 'pan',
       hovermode: 'closest',
       hoverdistance: 12,
       margin: { l: 38, r: 6, t: 6, b: 34 },
@@ -112,10 +127,52 @@ export class LatentPlot {
     const before = this.dark;
     this.images = images;
     this.shapes = shapes;
-    const colours = this.members.map((_, label) => classColour(label, this.dark));
     return before === this.dark
       ? globalThis.Plotly.relayout(this.element, { images, shapes })
-      : globalThis.Plotly.update(this.element, { 'marker.color': colours }, { images, shapes });
+      : this.recolour({ images, shapes });
+  }
+
+  /** The colour of a class's points: its own, or by a column of numbers where one is shown. */
+  paint(label, dark = this.dark) {
+    const { column } = this;
+    if (!column) return { color: classColour(label, dark), colorscale: null, cmin: null, cmax: null };
+    return { color: Float32Array.from(this.members[label], (i) => column.values[i]), ...column.scale(dark) };
+  }
+
+  recolour(layout = {}) {
+    const paints = this.members.map((_, label) => this.paint(label));
+    const each = (name) => paints.map((paint) => paint[name]);
+    return globalThis.Plotly.update(this.element, {
+      'marker.color': each('color'), 'marker.colorscale': each('colorscale'), 'marker.cmin': each('cmin'), 'marker.cmax': each('cmax'),
+    }, layout);
+  }
+
+  /** Colours the points by a column { values float32 (n), scale(dark) -> { colorscale, cmin, cmax } }, or by class. */
+  setColumn(column) {
+    this.column = column;
+    return this.recolour();
+  }
+
+  /** Points that stand out, as a mask uint8 (n); null: none does. */
+  setSelection(mask) {
+    this.chosen = mask && this.members.map((indices) => indices.flatMap((index, at) => (mask[index] ? [at] : [])));
+    return globalThis.Plotly.restyle(this.element, { selectedpoints: this.chosen ?? this.members.map(() => null) });
+  }
+
+  /** Other places for the same points: another map. */
+  setPoints(u, range) {
+    this.points = { ...this.points, u };
+    this.range = range;
+    this.images = [];
+    this.shapes = [];
+    this.centre();
+    return globalThis.Plotly.react(this.element, this.traces(), this.layout());
+  }
+
+  /** What a drag over the map does: 'pan', or 'lasso' or 'select' to select points. */
+  setDragging(mode) {
+    this.dragging = mode;
+    return globalThis.Plotly.relayout(this.element, { dragmode: mode });
   }
 
   setHidden(hidden) {

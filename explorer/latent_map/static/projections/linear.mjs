@@ -7,7 +7,7 @@ const LEAST_ANGLE = 1e-6;
 
 /** The plane of two latent dimensions, counted from 0. */
 export function axesPlane(dimensions, first, second) {
-  return new Plane(Array.from({ length: dimensions }, (_, i) => [Number(i === first), Number(i === second)]), 'axes');
+  return new Plane(Array.from({ length: dimensions }, (_, i) => [Number(i === first), Number(i === second)]), { kind: 'axes' });
 }
 
 /** The plane through three codes (d each), the first axis from the first to the second; null where they lie on a line. */
@@ -25,7 +25,7 @@ export function imagesPlane([a, b, c]) {
   }
   if (!(norm(across) > LEAST_ANGLE * size)) return null;
   scale(across, 1 / norm(across));
-  return new Plane(Array.from(along, (value, i) => [value, across[i]]), 'images');
+  return new Plane(Array.from(along, (value, i) => [value, across[i]]), { kind: 'images' });
 }
 
 /** The share of the variance of codes, float32 (n, d), that lies in a plane, 0 to 1. */

@@ -37,10 +37,11 @@ export class Projection {
     return this.inner.deviations(scale);
   }
 
-  /** What the server is told of a place on the map, from which `lift` started at `from`. */
-  told(u, sigma, from) {
+  /** What the server is told of a place on the map; `base` is where a lift starts that does not start at the anchor. */
+  told(u, sigma, anchor, base) {
     const { inner, opening } = this;
-    if (inner === opening) return { u, sigma };
+    if (inner === opening && !base) return { u, sigma };
+    const from = base ?? anchor;
     const z = Array.from(inner.lift(u, from));
     return inner.exact ? { z, basis: inner.basis, sigma } : { z };
   }

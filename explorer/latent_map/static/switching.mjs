@@ -1,0 +1,45 @@
+// From one map of the same codes to another.
+
+import { words } from './words.mjs';
+
+/** The map of the address and its points; where it cannot be had, a sentence and the one the model opens on. */
+export async function firstMap(explore, points) {
+  explore.opening = points.u;
+  try {
+    const found = await explore.mapping.find(explore.state.map, points.u);
+    explore.plane.use(found.projection);
+    explore.facts = found.facts;
+    explore.view.turn();
+    return found;
+  } catch (error) {
+    Object.assign(explore.state, { map: null, u: null, sigma: null });
+    explore.view.say(words.mapping.failed(error.message));
+    return { u: points.u };
+  }
+}
+
+/** Another map by its name, null for the opening one. What is on screen stays where it is in latent space. */
+export async function switchTo(explore, name) {
+  const wanted = (explore.wantedMap = {});
+  const { state, plane } = explore;
+  const found = await explore.mapping.find(name, explore.opening);
+  if (explore.gone || wanted !== explore.wantedMap || plane.inner === found.projection) return;
+  const stays = !explore.measuring.atEncoder(state);
+  const z = explore.z();
+  plane.use(found.projection);
+  explore.facts = found.facts;
+  Object.assign(state, { map: name, base: null }, explore.encoderAt());
+  if (stays) Object.assign(state, { base: z, u: plane.project(z) });
+  explore.lifted = state.base;
+  explore.measuring.forget();
+  await explore.plot.setPoints(found.u, explore.range());
+  if (explore.gone) return;
+  explore.view.turn();
+  explore.weighing.turn();
+  explore.background.draw();
+  explore.place();
+  explore.measuring.push('live');
+  explore.measuring.encoder().catch((error) => explore.trouble(error));
+  explore.rest();
+  explore.announce('map');
+}
