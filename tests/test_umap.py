@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 from sklearn.manifold import trustworthiness as theirs
 
-from explorer.projection import Embedding, ProjectionError, UmapSettings, content_key, load_embedding, save_embedding
+from explorer.projection import Embedding, ProjectionError, UmapSettings, load_embedding, save_embedding
 from explorer.projection.umap_fit import fit_umap
 
 LABELS = torch.arange(50) % 10
@@ -49,20 +49,6 @@ def test_settings_go_through_json() -> None:
     settings = UmapSettings(neighbours=40, min_distance=0.5, metric="cosine", seed=9, supervised=True)
     assert UmapSettings.from_json(settings.to_json()) == settings
     assert UmapSettings.from_json("{}") == UmapSettings()
-
-
-def test_a_fit_has_the_name_of_all_it_depends_on() -> None:
-    codes = torch.randn(50, 3)
-    key = content_key(codes, LABELS, UmapSettings())
-    assert len(key) == 16 and key == content_key(codes.clone(), LABELS.flip(0), UmapSettings())
-    others = [
-        content_key(codes + 1e-6, LABELS, UmapSettings()),
-        content_key(codes.reshape(75, 2), LABELS, UmapSettings()),
-        content_key(codes, LABELS, UmapSettings(seed=1)),
-        content_key(codes, LABELS, UmapSettings(supervised=True)),
-        content_key(codes, LABELS.flip(0), UmapSettings(supervised=True)),
-    ]
-    assert len({key, *others}) == 6
 
 
 def test_a_file_gives_the_same_map_again(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ are kept. It is imported when it is used.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import warnings
 from collections.abc import Callable
@@ -97,9 +99,9 @@ def fit_umap(
                 "bar_format": "{n_fmt}/{total_fmt}",
             },
         )
-        places = torch.from_numpy(
-            fitter.fit_transform(codes.float().numpy(), labels.numpy() if settings.supervised else None)
-        ).float()
+        with contextlib.redirect_stdout(io.StringIO()):  # being verbose is what makes its progress bar go
+            fitted = fitter.fit_transform(codes.float().numpy(), labels.numpy() if settings.supervised else None)
+        places = torch.from_numpy(fitted).float()
     if not places.isfinite().all():
         raise ProjectionError("UMAP gave places that are not finite numbers for these codes: try more neighbours.")
     places = places - places.mean(0)

@@ -64,7 +64,9 @@ def answers(
                 found = await heavily(request, function, *told)
             else:
                 found = await run_in_threadpool(function, *told)
-            return Response(found) if isinstance(found, bytes) else JSONResponse(found)
+            if isinstance(found, bytes):
+                return Response(found, media_type="application/octet-stream")
+            return JSONResponse(found)
         except ValueError as error:  # BadState, or an answer that JSON has no number for
             sentence = str(error) if isinstance(error, BadState) else "There is no finite answer for this state."
             return JSONResponse({"error": sentence}, 400)

@@ -112,12 +112,12 @@ def _table(space: Space, rows: np.ndarray, state: dict[str, Any]) -> dict[str, A
 
 def _places(value: Any, count: int) -> np.ndarray:
     try:
-        u = np.frombuffer(base64.b64decode(value, validate=True), "<f4")
+        content = base64.b64decode(value, validate=True)
     except (TypeError, ValueError):
         raise BadState("The places on the map are not base64.") from None
-    if len(u) != 2 * count:
+    if len(content) != 8 * count:
         raise BadState("The places on the map are not those of these images.")
-    return u.reshape(count, 2)
+    return np.frombuffer(content, "<f4").reshape(count, 2)
 
 
 def _brought(value: Any, count: int) -> list[tuple[str, np.ndarray]]:

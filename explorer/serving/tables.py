@@ -23,6 +23,8 @@ MAX_BYTES = 24 << 20
 MAX_COLUMNS = 30
 MOST_KINDS = 40  # different words of a column that is no number
 INDEX_NAMES = ("index", "image", "no", "number")
+# What our own export holds: brought back with a column more, that one is what is meant.
+_OURS = re.compile(r"label|class|kl|reconstruction|elbo|log_evidence|gap|map_[12]|(z|scale)_[0-9]+")
 MOST_TABLES = 200  # of all people together; the oldest goes first
 
 
@@ -90,8 +92,11 @@ def columns_in(table: Table, count: int) -> dict[str, Any]:
     index_at = next((lowered.index(name) for name in INDEX_NAMES if name in lowered), None)
     order = _order(table, rows, index_at, count, remarks)
     columns: list[dict[str, Any]] = []
+    ours = [name for name in names if _OURS.fullmatch(name)]
+    # A lone "label" may be anybody's; a whole export of ours is known by its latents.
+    exported = "z_1" in ours and "scale_1" in ours
     for at, name in enumerate(names):
-        if at == index_at:
+        if at == index_at or (exported and name in ours):
             continue
         if len(columns) == MAX_COLUMNS:
             remarks.append(f"Only the first {MAX_COLUMNS} columns are kept.")
@@ -99,6 +104,8 @@ def columns_in(table: Table, count: int) -> dict[str, Any]:
         found = _column(table, name[:60], [row[at] for row in rows], order, count, remarks)
         if found is not None:
             columns.append(found)
+    if exported and not columns:
+        raise BadState("The table holds what was exported here and nothing more: add a column of your own to it.")
     if not columns:
         raise BadState(" ".join(["The table has no column to colour by.", *remarks]))
     return {"columns": columns, "remarks": remarks}

@@ -21,7 +21,9 @@ export class Background {
       const images = layers.has('manifold')
         ? [await manifoldImage(engine, plane, { x: this.scene.anchor().x, from: this.scene.from() }, view, manifest.imageShape)]
         : [];
-      if (this.gone || drawing !== this.drawing) return;
+      const stale = () => this.gone || drawing !== this.drawing;
+      if (this.shade && !stale()) images.push(...[await this.shade(view, stale)].filter(Boolean));
+      if (stale()) return;
       this.view = `${view}`;
       await plot.setLayers({ images, shapes });
       this.scene.drawn();
@@ -30,10 +32,16 @@ export class Background {
     }
   }
 
+  /** One more layer, see scene.mjs; null for none. */
+  setShade(shade) {
+    this.shade = shade;
+    return this.draw();
+  }
+
   /** Zoomed, panned or resized: the manifold's grid follows when it stays so. */
   moved() {
     clearTimeout(this.waiting);
-    if (!this.scene.layers().has('manifold')) return;
+    if (!this.scene.layers().has('manifold') && !this.shade) return;
     this.waiting = setTimeout(() => {
       if (!this.gone && this.view !== `${this.scene.plot.view()}`) this.draw();
     }, REDRAW_MS);

@@ -256,7 +256,7 @@ export class Explore {
     this.lifted = this.state.base;
     if (this.manifest.latent <= 2) return;
     this.weighing.turn();
-    if (this.state.layers.has('manifold')) this.background.draw();
+    if (this.state.layers.has('manifold') || this.background.shade) this.background.draw();
   }
 
   /** The host's theme changed. */

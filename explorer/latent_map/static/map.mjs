@@ -48,6 +48,7 @@ export class LatentPlot {
     this.element.on('plotly_selected', (event) => {
       if (event) this.events.selected?.(event.points.map((point) => this.members[point.curveNumber][point.pointIndex]));
     });
+    this.element.on('plotly_deselect', () => this.events.selected?.([]));
     this.element.on('plotly_relayouting', () => this.events.moved());
     this.element.on('plotly_relayout', () => this.events.moved());
     this.watcher = new ResizeObserver(() => this.resize());
@@ -153,10 +154,10 @@ export class LatentPlot {
     return this.recolour();
   }
 
-  /** Points that stand out, as a mask uint8 (n); null: none does. */
-  setSelection(mask) {
+  /** Points that stand out, as a mask uint8 (n); null: none does. The outline of a lasso goes, unless it is theirs. */
+  setSelection(mask, { outlined = false } = {}) {
     this.chosen = mask && this.members.map((indices) => indices.flatMap((index, at) => (mask[index] ? [at] : [])));
-    return globalThis.Plotly.restyle(this.element, { selectedpoints: this.chosen ?? this.members.map(() => null) });
+    return globalThis.Plotly.update(this.element, { selectedpoints: this.chosen ?? this.members.map(() => null) }, outlined ? {} : { selections: [] });
   }
 
   /** Other places for the same points: another map. */

@@ -52,7 +52,7 @@ export class Mapping {
       const fitted = facts.fitted;
       const projection = new Curved('umap', codes.subarray(0, fitted * this.manifest.latent), u.subarray(0, 2 * fitted));
       projection.range = extent(u);
-      return { projection, u, facts: { ...facts, trustworthiness, continuity } };
+      return { projection, u, facts: { ...facts, points: { trustworthiness, continuity } } };
     }
     const numbers = rest.map(Number);
     const plane = kind === 'axes' ? this.axes(numbers) : this.images(numbers, codes);

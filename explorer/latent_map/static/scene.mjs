@@ -42,6 +42,14 @@ export function sceneOf(explore) {
     /** What is known of the map that is shown: of a fitted one how far each point is to be believed. */
     facts: () => explore.facts ?? null,
     setMap: (name) => switchTo(explore, name),
+    /** What happens on the plot, see map.mjs: a tab may listen. */
+    plotEvents: explore.plot.events,
+    /** A layer over the map, (view, stale) -> a plotly image or null, drawn anew as the view changes; null for none. */
+    shade: (layer) => explore.background.setShade(layer),
+    layersChanged: () => {
+      explore.view.showLayers();
+      return explore.background.draw();
+    },
     from: () => explore.from(),
     z: () => explore.z(),
     goTo: (z, options) => explore.goTo(z, options),

@@ -140,6 +140,17 @@ export class View {
     this.root.firstChild.classList.add('lx-with-tabs');
   }
 
+  /** What stands beside the legend. */
+  addLegend(element) {
+    this.map.querySelector('.lx-legend').before(element);
+  }
+
+  /** A layer went on or off by other means than its button. */
+  showLayers() {
+    for (const [name, node] of Object.entries(this.layers)) node.setAttribute('aria-pressed', this.state.layers.has(name));
+    this.note.textContent = this.describe();
+  }
+
   /** A sentence over the map. */
   say(text) {
     this.notices.replaceChildren(this.notice(text));

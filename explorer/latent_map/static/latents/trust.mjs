@@ -1,0 +1,52 @@
+// How far what is on screen is to be trusted: distance to the data, and the round trip by way of latent space.
+
+import { nearestRows } from '../projections/local.mjs';
+
+const PROBES = 200; // codes whose own nearest neighbour tells what is usual
+const MOST = 20_000; // codes that are looked through: the first, which are the test set's
+
+export class Trust {
+  /** @param codes float32 (n d) */
+  constructor(codes, d) {
+    this.codes = codes.subarray(0, MOST * d);
+    this.d = d;
+    this.typical = usual(this.codes, d);
+  }
+
+  /** Distance of z (d) to the nearest code, and in units of what is usual between neighbours. */
+  nearest(z) {
+    const { square } = nearestRows(this.codes, this.d, z, 1);
+    const distance = Math.sqrt(square[0]);
+    return { distance, times: this.typical > 0 ? distance / this.typical : distance > 0 ? Infinity : 0 };
+  }
+}
+
+/** The median distance of a code to the nearest other one. */
+function usual(codes, d) {
+  const n = codes.length / d;
+  if (n < 2) return 0;
+  const found = [];
+  for (let probe = 0; probe < Math.min(PROBES, n); probe++) {
+    const row = Math.floor((probe * n) / Math.min(PROBES, n));
+    const { square } = nearestRows(codes, d, codes.subarray(row * d, (row + 1) * d), 2);
+    found.push(Math.sqrt(square[1]));
+  }
+  return found.sort((a, b) => a - b)[found.length >> 1];
+}
+
+/** How far the lifted z would be put from u on a curved map; 0 where the way back is exact. */
+export function roundTrip(plane, u, z) {
+  if (plane.exact) return 0;
+  const [x, y] = plane.inner.local.place(z);
+  return Math.hypot(x - u[0], y - u[1]);
+}
+
+const SURE = 1.6; // times the usual distance: up to here all is well
+const LOST = 3.2; // and from here on nothing is
+const TRIP = [0.4, 1.6]; // map units, of about twenty across
+
+/** 0 where a place can be believed, 1 where not. */
+export function doubt(times, trip) {
+  const by = (value, [low, high]) => Math.min(Math.max((value - low) / (high - low), 0), 1);
+  return Math.max(by(times, [SURE, LOST]), by(trip, TRIP));
+}
