@@ -150,8 +150,8 @@ export class Explore {
   }
 
   /** z goes to a place in latent space that need not lie in the map's plane. */
-  goTo(z, { rest = true } = {}) {
-    this.move({ base: Float64Array.from(z), u: this.plane.project(z) });
+  goTo(z, { rest = true, event } = {}) {
+    this.move({ base: Float64Array.from(z), u: this.plane.project(z) }, event);
     if (rest) this.rest();
   }
 

@@ -44,7 +44,7 @@ export class Dimensions {
   row(i, rate, most) {
     const value = h('output', { class: 'lx-slider-value' });
     const input = h('input', { type: 'range', min: -REACH, max: REACH, step: 0.01, 'aria-label': words.slider(i + 1), 'data-testid': `slider-${i + 1}`,
-      oninput: () => this.slide(i, Number(input.value), false), onchange: () => this.slide(i, Number(input.value), true) });
+      oninput: (event) => this.slide(i, Number(input.value), false, event), onchange: () => this.slide(i, Number(input.value), true) });
     const idle = rate < ACTIVE;
     return {
       i, input, value,
@@ -95,11 +95,11 @@ export class Dimensions {
     }
   }
 
-  slide(i, value, rest) {
+  slide(i, value, rest, event) {
     this.sliding = !rest;
     const z = this.scene.z();
     z[i] = value;
-    this.scene.goTo(z, { rest });
+    this.scene.goTo(z, { rest, event });
   }
 
   choose(view) {

@@ -35,6 +35,23 @@ export class MapTab {
       h('div', { class: 'lx-live' }, ...Object.keys(this.live).flatMap((name) => [this.labels[name], this.live[name]])), this.warning,
       h('div', { class: 'lx-row' }, h('span', {}, words.shade), h('div', { class: 'lx-group', role: 'group', 'aria-label': words.shade }, ...Object.values(this.shades)), this.shadeNote));
     this.pressed = this.kind();
+    this.marks = [0, 1, 2].map((at) => h('svg:text', { class: 'lx-through', 'data-testid': `mark-${at}` }, 'ABC'[at]));
+    this.group = h('svg:g', {}, ...this.marks);
+  }
+
+  /** A, B and C where the three images lie that a plane goes through. */
+  mark() {
+    const { overlay, plane, plot, manifest } = this.scene;
+    const through = plane.inner.through;
+    if (this.group.parentNode !== overlay.svg) overlay.svg.prepend(this.group);
+    this.group.style.display = through ? '' : 'none';
+    if (!through) return;
+    this.scene.mapping.codes().then((codes) => this.marks.forEach((text, at) => {
+      const d = manifest.latent;
+      const [x, y] = plot.toPixels(plane.project(codes.subarray(through[at] * d, (through[at] + 1) * d)));
+      text.setAttribute('x', x);
+      text.setAttribute('y', y);
+    }), () => {});
   }
 
   axesForm() {
@@ -63,6 +80,8 @@ export class MapTab {
   show() {
     this.visible = true;
     this.refresh();
+    if (!this.opened && !this.scene.plane.exact) this.shade('doubt', { asked: false });
+    this.opened = true;
     this.scene.mapping.codes().then((codes) => {
       this.trust ??= new Trust(codes, this.scene.manifest.latent);
       this.measure();
@@ -74,8 +93,12 @@ export class MapTab {
   }
 
   changed(what) {
+    if (what === 'placed') this.mark();
     if (what === 'map') {
       this.pressed = this.kind();
+      // A curved map says from the start where it is not to be believed.
+      if (!this.scene.plane.exact && !this.asked) this.shade('doubt', { asked: false });
+      if (this.scene.plane.exact && this.shaded === 'doubt' && !this.asked) this.shade('doubt', { asked: false });
       if (this.visible) this.refresh();
     }
     if (!this.visible) return;
@@ -185,7 +208,8 @@ export class MapTab {
   }
 
   /** One layer over the whole map, or none. */
-  async shade(name) {
+  async shade(name, { asked = true } = {}) {
+    this.asked ||= asked;
     const on = this.shaded !== name;
     this.shaded = on ? name : null;
     for (const [other, button] of Object.entries(this.shades)) button.setAttribute('aria-pressed', other === this.shaded);
