@@ -38,6 +38,7 @@ export class Explore {
    */
   constructor(root, manifest, state, notices) {
     this.root = root;
+    root.dataset.model = manifest.name;
     this.manifest = manifest;
     this.notices = notices;
     this.state = { ...state, layers: new Set(state.layers), hidden: new Set(state.hidden) };
@@ -54,11 +55,10 @@ export class Explore {
     const { manifest } = this;
     const styled = style(manifest.style);
     this.engine = openEngine(manifest, this.state.engine);
-    const loading = [
-      this.engine.begun.then(() => script(manifest.plotly)), loadPoints(manifest),
-      this.choosing.anchorOf(this.state.image), loadRules(manifest), this.engine.ready,
-    ];
-    loading.forEach((promise) => promise.catch(() => {})); // each is awaited below
+    // What the map wants, and what only its numbers do: the map is drawn as soon as it can be.
+    const drawing = [this.engine.begun.then(() => script(manifest.plotly)), loadPoints(manifest), this.choosing.anchorOf(this.state.image)];
+    const measuring = [loadRules(manifest), this.engine.ready];
+    [...drawing, ...measuring].forEach((promise) => promise.catch(() => {})); // each is awaited below
     await styled;
     if (this.gone) return;
     this.view = new View(this.root, manifest, this.state, this.notices, this.plane, (this.controls = new Controls(this)));
@@ -70,12 +70,11 @@ export class Explore {
     });
     this.sketching = new Sketching(sceneOf(this));
     this.view.addSketch(this.sketching.element);
-    const [, points, chosen, rules] = await Promise.all(loading);
+    const [, points, chosen] = await Promise.all(drawing);
     const shown = await firstMap(this, points);
-    const drawn = this.state.drawn ? await this.sketching.recall(this.state.drawn) : null;
+    const drawn = this.state.drawn ? await this.engine.ready.then(() => this.sketching.recall(this.state.drawn)) : null;
     if (this.gone) return;
     const anchor = drawn ?? chosen;
-    this.rules = rules;
     this.plot = new LatentPlot(this.view.plot, manifest, { ...points, u: shown.u }, this.plane, this.state.hidden, {
       hover: (index, event) => this.hovering.over(index, event),
       unhover: () => this.hovering.stop(),
@@ -109,6 +108,8 @@ export class Explore {
     if (!this.state.u) this.state.u = this.encoderAt().u;
     if (!this.state.sigma) this.state.sigma = this.encoderAt().sigma;
     await this.plot.draw(this.range());
+    this.view.drawn();
+    [this.rules] = await Promise.all(measuring);
     if (this.gone) return;
     this.view.open(this.weighing.layer.element, this.overlay.element);
     this.weighing.setVisible(this.state.layers.has('posterior'));

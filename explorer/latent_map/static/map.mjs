@@ -1,7 +1,18 @@
 // The scatter of codes, drawn once by plotly, which is never called while something is dragged.
 
 import { classColour, isDark } from './colours.mjs';
+import { h } from './dom.mjs';
 import { words } from './words.mjs';
+
+// The plot of a map that is gone: another one draws into it in a fifth of the time that a new one takes.
+let spare = null;
+
+/** An element to plot into. */
+export function plotElement() {
+  const element = spare ?? h('div', { class: 'lx-plot' });
+  spare = null;
+  return element;
+}
 
 export class LatentPlot {
   /** @param {{hover(index, at), unhover(), click(index), moved()}} events */
@@ -27,17 +38,13 @@ export class LatentPlot {
   }
 
   async draw(range) {
-    this.range = range;
-    await globalThis.Plotly.newPlot(this.element, this.traces(), this.layout(), {
-      displayModeBar: false,
-      scrollZoom: true,
-      doubleClick: 'reset',
-      responsive: false,
-    });
-    if (this.gone) {
-      globalThis.Plotly.purge(this.element);
-      return;
-    }
+    this.range = this.home = range;
+    const config = { displayModeBar: false, scrollZoom: true, doubleClick: false, responsive: false };
+    const draw = this.element._fullLayout ? globalThis.Plotly.react : globalThis.Plotly.newPlot;
+    await draw(this.element, this.traces(), this.layout(), config);
+    if (this.gone) return this.leave();
+    this.element.style.visibility = '';
+    this.element.on('plotly_doubleclick', () => this.zoomTo(this.home));
     this.element.on('plotly_hover', ({ points: [point], event }) => {
       this.events.hover(this.members[point.curveNumber][point.pointIndex], event);
     });
@@ -166,7 +173,7 @@ export class LatentPlot {
   /** Other places for the same points: another map. */
   setPoints(u, range) {
     this.points = { ...this.points, u };
-    this.range = range;
+    this.range = this.home = range;
     this.images = [];
     this.shapes = [];
     this.centre();
@@ -195,7 +202,9 @@ export class LatentPlot {
 
   resize() {
     const box = this.element.parentElement.getBoundingClientRect();
-    if (!box.width || !this.element._fullLayout) return;
+    const { width, height } = this.element._fullLayout ?? {};
+    if (!box.width || !width) return;
+    if (Math.abs(width - box.width) < 0.5 && Math.abs(height - box.height) < 0.5) return this.events.moved();
     globalThis.Plotly.relayout(this.element, { width: box.width, height: box.height }).then(() => this.events.moved());
   }
 
@@ -242,7 +251,15 @@ export class LatentPlot {
   destroy() {
     this.gone = true;
     this.watcher?.disconnect();
-    globalThis.Plotly?.purge(this.element);
+    if (this.element._fullLayout) this.leave();
+  }
+
+  leave() {
+    this.element.removeAllListeners?.();
+    this.element.style.visibility = 'hidden'; // until it shows another map's points
+    this.element.remove();
+    if (spare && spare !== this.element) globalThis.Plotly.purge(spare);
+    spare = this.element;
   }
 }
 

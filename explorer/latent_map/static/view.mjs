@@ -3,6 +3,7 @@
 import { classColour, isDark } from './colours.mjs';
 import { h } from './dom.mjs';
 import { paint } from './layers.mjs';
+import { plotElement } from './map.mjs';
 import { Panel } from './panel.mjs';
 import { words } from './words.mjs';
 
@@ -15,7 +16,7 @@ export class View {
     this.actions = actions;
     this.state = state;
     this.panel = new Panel(manifest);
-    this.plot = h('div', { class: 'lx-plot' });
+    this.plot = plotElement();
     this.notices = h('div', { class: 'lx-notices' }, ...notices.map((text) => this.notice(text)));
     this.stage = h('div', { class: 'lx-stage' }, this.plot, this.card());
     this.message = h('p', { class: 'lx-message', role: 'status' }, words.loading);
@@ -32,6 +33,7 @@ export class View {
     // Until there is something to work on, see open().
     this.controls = root.querySelectorAll('.lx-toolbar, .lx-legend, .lx-chooser');
     this.controls.forEach((part) => { part.inert = true; });
+    this.plot.style.pointerEvents = 'none';
   }
 
   describe() {
@@ -156,11 +158,17 @@ export class View {
     this.notices.replaceChildren(this.notice(text));
   }
 
-  /** The map is drawn: the posterior and the handles lie over it, and everything can be used. */
+  /** The points are on screen; what moves among them is not yet. */
+  drawn() {
+    this.map.dataset.drawn = 'true';
+  }
+
+  /** All is there: the posterior and the handles lie over it, and everything can be used. */
   open(posterior, overlay) {
     this.stage.append(posterior, overlay);
     this.stage.append(this.hoverCard); // above the handles
     this.controls.forEach((part) => { part.inert = false; });
+    this.plot.style.pointerEvents = '';
   }
 
   showAnchor(anchor, label) {
