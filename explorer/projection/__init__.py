@@ -2,7 +2,7 @@
 
 from .embedding import Embedding, load_embedding, read_settings, save_embedding
 from .local import Local
-from .plane import Plane, ProjectionError, axes_plane, fit_plane, images_plane
+from .plane import Plane, ProjectionError, axes_plane, explained_by, fit_plane, images_plane
 from .settings import METRICS, UmapSettings
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "ProjectionError",
     "UmapSettings",
     "axes_plane",
+    "explained_by",
     "fit_plane",
     "images_plane",
     "load_embedding",

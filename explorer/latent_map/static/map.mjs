@@ -53,7 +53,7 @@ export class LatentPlot {
       this.events.click(this.members[point.curveNumber][point.pointIndex]);
     });
     this.element.on('plotly_selected', (event) => {
-      if (event) this.events.selected?.(event.points.map((point) => this.members[point.curveNumber][point.pointIndex]));
+      if (event && !this.clearing) this.events.selected?.(event.points.map((point) => this.members[point.curveNumber][point.pointIndex]));
     });
     this.element.on('plotly_deselect', () => this.clearing || this.events.selected?.([]));
     this.element.on('plotly_relayouting', () => this.events.moved());
@@ -164,7 +164,7 @@ export class LatentPlot {
   /** Points that stand out, as a mask uint8 (n); null: none does. The outline of a lasso goes, unless it is theirs. */
   setSelection(mask, { outlined = false } = {}) {
     this.chosen = mask && this.members.map((indices) => indices.flatMap((index, at) => (mask[index] ? [at] : [])));
-    // Plotly tells of the outline that goes as if a person had taken it away.
+    // Plotly tells of an outline that goes as if a person had selected nothing.
     this.clearing = (this.clearing ?? 0) + 1;
     const end = () => { this.clearing -= 1; };
     return globalThis.Plotly.update(this.element, { selectedpoints: this.chosen ?? this.members.map(() => null) }, outlined ? {} : { selections: [] }).finally(end);

@@ -18,7 +18,7 @@ export function bounds(values) {
   if (!sorted.length) return [0, 1];
   const at = (share) => sorted[Math.round(share * (sorted.length - 1))];
   const [low, high] = [at(OUTER), at(1 - OUTER)];
-  return high > low ? [low, high] : [sorted[0] - 0.5, sorted.at(-1) + 0.5];
+  return high > low ? [low, high] : [low - 0.5, low + 0.5];
 }
 
 /** Plotly's scale for a column: grey below its low end, where unknown values are put. */
