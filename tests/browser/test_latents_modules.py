@@ -113,6 +113,42 @@ def test_the_magnification_of_a_known_decoder(page: Page) -> None:
             assert found["values"][row * found["columns"] + column] == pytest.approx(expected, rel=1e-3)
 
 
+def test_trust_is_the_distance_to_the_data_and_the_round_trip(page: Page) -> None:
+    found = page.evaluate(
+        """async ({ codes, places, at }) => {
+          const { Trust, doubt, emptiness, roundTrip } = await import('/static/latents/trust.mjs');
+          const { Curved } = await import('/static/projections/curved.mjs');
+          const { Plane } = await import('/static/gaussian.mjs');
+          const all = Float32Array.from(codes);
+          const inner = new Curved('umap', all, Float32Array.from(places));
+          const curved = { inner, exact: false };
+          const flat = new Plane([[1, 0], [0, 1]]);
+          const trust = new Trust(all, 5);
+          const z = [...inner.local.lift(at).z];
+          return {
+            z, typical: trust.typical, nearest: trust.nearest(z),
+            trip: roundTrip(curved, at, z), flat: roundTrip(flat, at, z),
+            doubts: [0, 1, 2, 2.5, 4].map((times) => doubt(times, 0, 0)),
+            trips: [0, 1, 5].map((trip) => doubt(0, trip, 0)),
+            empty: [[...places.slice(0, 2)], [60, 60]].map((u) => doubt(0, 0, emptiness(curved, u))),
+            same: new Trust(new Float32Array(50), 5).nearest([0, 0, 0, 0, 0]),
+          };
+        }""",
+        {"codes": CODES.flatten().tolist(), "places": PLACES.flatten().tolist(), "at": [0.7, -1.2]},
+    )
+    distances = torch.cdist(CODES.double(), CODES.double())
+    usual = distances.fill_diagonal_(torch.inf).min(1).values[::2].sort().values[100].item()
+    assert found["typical"] == pytest.approx(usual, rel=1e-6)
+    z = torch.tensor(found["z"], dtype=torch.float64)
+    nearest = (CODES.double() - z).norm(dim=1).min().item()
+    assert found["nearest"] == {"distance": pytest.approx(nearest), "times": pytest.approx(nearest / usual)}
+    back = Local(CODES, PLACES).place(z)[0]
+    assert found["trip"] == pytest.approx((back - torch.tensor([0.7, -1.2])).norm().item(), rel=1e-6)
+    assert found["empty"] == [0, 1] and found["flat"] == 0 and found["same"] == {"distance": 0, "times": 0}
+    assert found["doubts"] == sorted(found["doubts"]) and found["doubts"][0] == 0 and found["doubts"][-1] == 1
+    assert found["trips"] == sorted(found["trips"]) and found["trips"][-1] == 1
+
+
 def test_statistics_are_means_and_differences_in_deviations(page: Page) -> None:
     generator = np.random.default_rng(0)
     values, mask = generator.normal(size=200), generator.random(200) < 0.3

@@ -8,11 +8,13 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pandas
 import pytest
+import torch
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from explorer.projection import UmapSettings, read_settings
+from explorer.projection import UmapSettings, images_plane, read_settings
 from explorer.registry import model_folder
+from explorer.serving.space import SPACES
 from tests.browser.harness import READY, centre, settle, term
 
 UMAP = next(
@@ -74,7 +76,7 @@ def test_another_map_keeps_what_is_on_screen(open_latents):
     page = open_latents()
     drag(page, 60, 30)
     first = agreeing(page)
-    for kind in ("axes", "umap", "images", "pca"):
+    for kind in ("axes", "umap", "pca"):
         page.get_by_test_id(f"projection-{kind}").click()
         page.wait_for_function(
             "(kind) => (new URL(location.href).searchParams.get('map') ?? 'pca').startsWith(kind)", arg=kind
@@ -84,6 +86,24 @@ def test_another_map_keeps_what_is_on_screen(open_latents):
         # z is the same one; q's own stretching belongs to the map on which it was stretched, and was not.
         assert terms["elbo"] == pytest.approx(first["elbo"], abs=1e-3), kind
     assert len(asked(page)["z"][0].split(",")) == 16
+
+
+def test_a_plane_through_three_images_holds_all_three(open_latents):
+    page = open_latents()
+    page.get_by_test_id("projection-images").click()
+    page.wait_for_function("() => new URL(location.href).searchParams.has('z')")
+    codes = SPACES.get("mnist-16d").latents.loc.double()
+    for image, mark in enumerate(("mark-0", "mark-1", "mark-2")):
+        x, y = centre(page, mark)
+        at = centre(page)
+        drag(page, x - at[0], y - at[1])
+        settle(page)
+        page.wait_for_timeout(100)
+        shown = torch.tensor([float(number) for number in asked(page)["z"][0].split(",")], dtype=torch.float64)
+        u = torch.tensor([float(number) for number in asked(page)["at"][0].split(",")], dtype=torch.float64)
+        plane = images_plane(codes.float(), codes[:3].float())
+        # Within half a pixel of the map.
+        assert (plane.lift(u, shown) - codes[image]).norm() < 0.03, mark
 
 
 def test_a_map_that_is_not_there_is_a_sentence(open_latents):

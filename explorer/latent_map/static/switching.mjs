@@ -9,6 +9,7 @@ export async function firstMap(explore, points) {
     const found = await explore.mapping.find(explore.state.map, points.u);
     explore.plane.use(found.projection);
     explore.facts = found.facts;
+    if (!explore.state.u && !explore.state.base) await enter(explore, found.projection);
     explore.view.turn();
     return found;
   } catch (error) {
@@ -16,6 +17,15 @@ export async function firstMap(explore, points) {
     explore.view.say(words.mapping.failed(error.message));
     return { u: points.u };
   }
+}
+
+/** A plane through three images is entered at the first of them, so that it holds all three and not a parallel to it. */
+async function enter({ mapping, manifest, state }, plane) {
+  if (!plane.through) return;
+  const d = manifest.latent;
+  const codes = await mapping.codes();
+  state.base = Float64Array.from(codes.subarray(plane.through[0] * d, (plane.through[0] + 1) * d));
+  state.u = plane.project(state.base);
 }
 
 /** Another map by its name, null for the opening one. What is on screen stays where it is in latent space. */
@@ -30,6 +40,7 @@ export async function switchTo(explore, name) {
   explore.facts = found.facts;
   Object.assign(state, { map: name, base: null }, explore.encoderAt());
   if (stays) Object.assign(state, { base: z, u: plane.project(z) });
+  await enter(explore, found.projection);
   explore.lifted = state.base;
   explore.measuring.forget();
   await explore.plot.setPoints(found.u, explore.range());

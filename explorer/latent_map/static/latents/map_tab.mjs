@@ -3,7 +3,7 @@
 import { h } from '../dom.mjs';
 import { Fits } from './fits.mjs';
 import { doubtImage, magnificationImage } from './shading.mjs';
-import { doubt, roundTrip, Trust } from './trust.mjs';
+import { doubt, emptiness, roundTrip, Trust } from './trust.mjs';
 import { short } from './colouring.mjs';
 import { words as all } from './words.mjs';
 
@@ -204,7 +204,7 @@ export class MapTab {
     const { distance, times } = this.trust.nearest(z);
     write(this.live.nearest, said.nearestValue(distance, times));
     this.live.nearest.dataset.value = distance;
-    write(this.warning, doubt(times, trip) > 0.5 ? said.doubt : '');
+    write(this.warning, doubt(times, trip, emptiness(plane, state.u)) > 0.5 ? said.doubt : '');
   }
 
   /** One layer over the whole map, or none. */

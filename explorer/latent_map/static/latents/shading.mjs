@@ -2,7 +2,7 @@
 
 import { isDark } from '../colours.mjs';
 import { decoded } from './thumbnails.mjs';
-import { doubt, roundTrip } from './trust.mjs';
+import { doubt, emptiness, roundTrip } from './trust.mjs';
 
 const SIDE = 44; // cells along the longer side
 const STEP = 1e-2; // map units, of the finite differences
@@ -38,7 +38,7 @@ export async function doubtImage(scene, trust, view, stale) {
     for (let column = 0; column < grid.columns; column++) {
       const u = grid.at(column, row);
       const z = plane.lift(u, from);
-      const value = doubt(trust.nearest(z).times, roundTrip(plane, u, z));
+      const value = doubt(trust.nearest(z).times, roundTrip(plane, u, z), emptiness(plane, u));
       doubtful += value > 0.5;
       if (value <= 0.02) continue;
       context.strokeStyle = `rgba(${r}, ${g}, ${b}, ${0.55 * value})`;

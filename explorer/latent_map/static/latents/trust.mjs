@@ -21,15 +21,15 @@ export class Trust {
   }
 }
 
-/** The median distance of a code to the nearest other one. */
-function usual(codes, d) {
+/** The median distance of a point (n, d) to the `rank`-th nearest other one. */
+function usual(codes, d, rank = 1) {
   const n = codes.length / d;
   if (n < 2) return 0;
   const found = [];
   for (let probe = 0; probe < Math.min(PROBES, n); probe++) {
     const row = Math.floor((probe * n) / Math.min(PROBES, n));
-    const { square } = nearestRows(codes, d, codes.subarray(row * d, (row + 1) * d), 2);
-    found.push(Math.sqrt(square[1]));
+    const { square } = nearestRows(codes, d, codes.subarray(row * d, (row + 1) * d), Math.min(rank + 1, n));
+    found.push(Math.sqrt(square.at(-1)));
   }
   return found.sort((a, b) => a - b)[found.length >> 1];
 }
@@ -41,12 +41,25 @@ export function roundTrip(plane, u, z) {
   return Math.hypot(x - u[0], y - u[1]);
 }
 
+const around = new WeakMap();
+
+/** How far the nearest place of a curved map is from u, in radii of a usual neighbourhood; 0 on a plane. */
+export function emptiness(plane, u) {
+  if (plane.exact) return 0;
+  const { places, neighbours } = plane.inner.local;
+  if (!around.has(places)) around.set(places, usual(places, 2, neighbours));
+  const { square } = nearestRows(places, 2, u, 1);
+  return Math.sqrt(square[0]) / (around.get(places) || 1);
+}
+
 const SURE = 1.6; // times the usual distance: up to here all is well
 const LOST = 3.2; // and from here on nothing is
 const TRIP = [0.4, 1.6]; // map units, of about twenty across
 
+const EMPTY = [1, 2.5]; // radii of a neighbourhood
+
 /** 0 where a place can be believed, 1 where not. */
-export function doubt(times, trip) {
+export function doubt(times, trip, empty) {
   const by = (value, [low, high]) => Math.min(Math.max((value - low) / (high - low), 0), 1);
-  return Math.max(by(times, [SURE, LOST]), by(trip, TRIP));
+  return Math.max(by(times, [SURE, LOST]), by(trip, TRIP), by(empty, EMPTY));
 }
