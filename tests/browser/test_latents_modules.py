@@ -121,7 +121,7 @@ def test_trust_is_the_distance_to_the_data_and_the_round_trip(page: Page) -> Non
           const { Plane } = await import('/static/gaussian.mjs');
           const all = Float32Array.from(codes);
           const inner = new Curved('umap', all, Float32Array.from(places));
-          const curved = { inner, exact: false };
+          const curved = { inner, exact: false, project: (z) => inner.project(z) };
           const flat = new Plane([[1, 0], [0, 1]]);
           const trust = new Trust(all, 5);
           const z = [...inner.local.lift(at).z];

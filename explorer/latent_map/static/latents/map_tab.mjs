@@ -3,7 +3,7 @@
 import { h } from '../dom.mjs';
 import { Fits } from './fits.mjs';
 import { doubtImage, magnificationImage } from './shading.mjs';
-import { doubt, emptiness, roundTrip, Trust } from './trust.mjs';
+import { doubts, emptiness, roundTrip, Trust } from './trust.mjs';
 import { short } from './colouring.mjs';
 import { words as all } from './words.mjs';
 
@@ -204,7 +204,8 @@ export class MapTab {
     const { distance, times } = this.trust.nearest(z);
     write(this.live.nearest, said.nearestValue(distance, times));
     this.live.nearest.dataset.value = distance;
-    write(this.warning, doubt(times, trip, emptiness(plane, state.u)) > 0.5 ? said.doubt : '');
+    const { far, elsewhere } = doubts(times, trip, emptiness(plane, state.u));
+    write(this.warning, far > 0.5 ? said.far : elsewhere > 0.5 ? said.elsewhere : '');
   }
 
   /** One layer over the whole map, or none. */

@@ -37,7 +37,7 @@ function usual(codes, d, rank = 1) {
 /** How far the lifted z would be put from u on a curved map; 0 where the way back is exact. */
 export function roundTrip(plane, u, z) {
   if (plane.exact) return 0;
-  const [x, y] = plane.inner.local.place(z);
+  const [x, y] = plane.project(z); // a fitted point's own place, where z is one
   return Math.hypot(x - u[0], y - u[1]);
 }
 
@@ -58,8 +58,13 @@ const TRIP = [0.4, 1.6]; // map units, of about twenty across
 
 const EMPTY = [1, 2.5]; // radii of a neighbourhood
 
-/** 0 where a place can be believed, 1 where not. */
-export function doubt(times, trip, empty) {
+/** 0 where a place can be believed, 1 where not: as far as data are away, and as the map contradicts itself. */
+export function doubts(times, trip, empty) {
   const by = (value, [low, high]) => Math.min(Math.max((value - low) / (high - low), 0), 1);
-  return Math.max(by(times, [SURE, LOST]), by(trip, TRIP), by(empty, EMPTY));
+  return { far: Math.max(by(times, [SURE, LOST]), by(empty, EMPTY)), elsewhere: by(trip, TRIP) };
+}
+
+export function doubt(times, trip, empty) {
+  const { far, elsewhere } = doubts(times, trip, empty);
+  return Math.max(far, elsewhere);
 }

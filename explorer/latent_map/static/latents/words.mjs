@@ -92,7 +92,8 @@ export const words = {
       trip: ['round trip', 'How far from the handle the lifted z would be put on the map again.'],
       tripValue: (error) => `${error.toFixed(2)} of 20 units`,
       noTrip: 'no error',
-      doubt: 'Do not trust what you see here: no data is near.',
+      far: 'Do not trust what you see here: no data is near.',
+      elsewhere: 'Do not trust this place: the map itself would put this z elsewhere.',
     },
     shade: 'Shade',
     shades: {
