@@ -97,7 +97,7 @@ def read_view(
     bounds = (-WIDEST, WIDEST, -WIDEST, WIDEST) if shown else map_range
     if query.get("at") and (u is None or not _near(u, bounds)):
         notices.append("The position in the address is not on the map, so the encoder’s own is shown.")
-        u = None
+        u = z = None
     sigma = _pair(query.get("scale"))
     if query.get("scale") and (sigma is None or not all(MIN_SIGMA <= value <= MAX_SIGMA for value in sigma)):
         notices.append("The scales in the address are not usable, so the encoder’s own are shown.")

@@ -76,6 +76,22 @@ def test_the_way_leads_around_a_hill() -> None:
     assert around.image < 0.6 * over and around.latent > 4
 
 
+def test_a_decoder_that_answers_everything_alike_has_ways_too() -> None:
+    for d in (1, 2, 3):
+        a, b = torch.randn(2, d, dtype=torch.float64, generator=torch.Generator().manual_seed(d))
+        path = geodesic(lambda z: 0 * z.sum(1, keepdim=True) + 1, a, b, 10)
+        assert path.image == 0 and path.z.isfinite().all() and torch.equal(path.z[-1], b)
+
+
+def test_the_magnification_of_a_curve_is_its_speed() -> None:
+    def curve(z: Tensor) -> Tensor:
+        return torch.cat([z, z.square()], 1)
+
+    z, flat = torch.tensor([[1.0]], dtype=torch.float64), torch.tensor([[1.0, 0.0]], dtype=torch.float64)
+    assert magnification(curve, z).item() == pytest.approx(math.sqrt(5))
+    assert magnification(curve, z, flat).item() == pytest.approx(math.sqrt(5))
+
+
 def test_one_place_and_places_beside_each_other() -> None:
     a = torch.tensor([0.3, -0.2], dtype=torch.float64)
     same = geodesic(sphere, a, a.clone(), 8)

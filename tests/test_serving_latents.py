@@ -293,10 +293,25 @@ def test_a_selection_is_taken_away_in_every_format(client: TestClient, space: Sp
         ({"rows": None, "map": "AAAA"}, "not those of these images"),
         ({"rows": None, "columns": [{"name": "a", "values": [1]}]}, "as many values"),
         ({"rows": None, "columns": [3]}, "a name and values"),
+        ({"rows": None, "columns": 5}, "a list of up to"),
+        ({"format": []}, "format must be"),
     ],
 )
 def test_bad_exports_are_sentences(client: TestClient, space: Space, state: Any, said: str) -> None:
     assert said in post(client, space, "export", {"format": "csv", **state}, 400)
+
+
+def test_own_columns_take_no_name_of_ours(client: TestClient, space: Space) -> None:
+    n = len(space.latents)
+    names = ("z_1", "images", "labels", "z_99", "a b", "a/b", "=1+1", "\ud800")
+    own = [{"name": name, "values": [at] * (n - 1) + [10**400]} for at, name in enumerate(names)]
+    csv = pandas.read_csv(io.BytesIO(post(client, space, "export", {"format": "csv", "rows": None, "columns": own})))
+    np.testing.assert_allclose(csv["z_1"], space.latents.loc.numpy()[:, 0], rtol=1e-6)
+    assert (csv["z_1_"][:-1] == 0).all() and np.isnan(csv["z_1_"].iloc[-1])
+    arrays = np.load(io.BytesIO(post(client, space, "export", {"format": "npz", "rows": None, "columns": own})))
+    assert np.array_equal(arrays["images"], space.latents.images.numpy())
+    assert np.array_equal(arrays["labels"], space.latents.labels.numpy())
+    assert [arrays[name][0] for name in ("z_1_", "images_", "labels_", "z_99", "a_b", "a_b_")] == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_selection_of_nothing_is_a_sentence(client: TestClient, space: Space) -> None:
@@ -324,6 +339,12 @@ def test_columns_come_back_by_row_or_by_index_and_stay(client: TestClient, space
     client.cookies.set("explorer_person", "ab" * 16)
     assert post(client, space, "table", {"csv": None})["columns"] == []
     assert client.get(describe(space)["table"]).json()["columns"] == []
+
+
+def test_columns_of_one_name_are_told_apart(client: TestClient, space: Space) -> None:
+    found = post(client, space, "table", {"csv": "index,a,a\n0,1,2\n1,3,4\n"})
+    assert [(column["name"], column["values"][1]) for column in found["columns"]] == [("a", 3), ("a (3)", 4)]
+    assert "brought as text" in post(client, space, "table", {}, 400)
 
 
 def test_an_export_with_a_column_more_brings_that_column_alone(client: TestClient, space: Space) -> None:

@@ -120,3 +120,13 @@ def test_a_map_of_the_digits_is_a_good_one_and_the_same_again() -> None:
 
     taught, _ = fit_umap(codes, labels, UmapSettings(seed=4, supervised=True))
     assert spread(taught) < 0.6 * spread(found)
+
+
+@pytest.mark.parametrize(("metric", "dimensions"), [("cosine", 1), ("correlation", 1), ("correlation", 2)])
+def test_a_metric_that_tells_nothing_apart_is_refused(metric: str, dimensions: int) -> None:
+    with pytest.raises(ProjectionError, match="take euclidean"):
+        fit_umap(torch.randn(50, dimensions), LABELS, UmapSettings(metric=metric))
+
+
+def test_whole_and_broken_numbers_make_the_same_settings() -> None:
+    assert UmapSettings(min_distance=0).to_json() == UmapSettings(min_distance=0.0).to_json()

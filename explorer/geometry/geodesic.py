@@ -21,7 +21,7 @@ from .paths import Path, length, resampled, straight
 
 ITERATIONS = 60
 STILL = 1e-5  # relative fall of the energy in one iteration: arrived
-REST = 1e-3  # as a share: ways in 16 dimensions then stay within twice the line's length, their images within a tenth
+REST = 1e-3  # as a share: in 16 dimensions ways then are a few times as long as the line, not a hundred times
 ROUGHLY = 3e-3  # the same while there are few points: the next refinement goes on from there
 # Refined from a few points to many: the first iterations are cheap, and far steps are taken by few.
 COARSE = 9
@@ -84,7 +84,7 @@ def _relaxed(decode: Decoder, z: Tensor, still: float, rest: float) -> Tensor:
         step = image.double().diff(dim=0)
         gradient = (inner.mT @ (step[:-1] - step[1:])[..., None]).squeeze(-1)
         gradient = gradient + rest * (z.diff(dim=0)[:-1] - z.diff(dim=0)[1:])
-        size = own.diagonal(dim1=1, dim2=2).mean()
+        size = own.diagonal(dim1=1, dim2=2).mean().clamp_min(1e-12)  # of a constant decoder it is zero
         moved = None
         for _ in range(8):
             diagonal = 2 * own + damping * size * unit

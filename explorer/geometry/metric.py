@@ -59,5 +59,6 @@ def magnification(decode: Decoder, z: Tensor, basis: Tensor | None = None) -> Te
     """sqrt(det G) (m,) at latents z (m, d); within the plane of an orthonormal basis (d, 2), where one is given."""
     metric = pullback(decode, z)
     if basis is not None:
+        basis = basis[:, basis.any(0)]  # a one-dimensional space has no second direction
         metric = basis.to(metric.dtype).T @ metric @ basis.to(metric.dtype)
     return metric.double().det().clamp_min(0).sqrt()

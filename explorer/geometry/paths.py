@@ -31,7 +31,9 @@ class Path:
 def straight(a: Tensor, b: Tensor, steps: int) -> Tensor:
     """Even steps along the line (steps, d)."""
     share = torch.linspace(0, 1, steps, dtype=a.dtype)[:, None]
-    return a + share * (b - a)
+    way = a + share * (b - a)
+    way[-1] = b  # to its last digit
+    return way
 
 
 def spherical(a: Tensor, b: Tensor, steps: int) -> Tensor:

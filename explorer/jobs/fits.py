@@ -120,8 +120,12 @@ class Fits:
         if there.person != person:
             raise JobError("Somebody else asked for this map; only they can stop it.")
         with self._open(write=True) as table:
-            table.execute("UPDATE fits SET state = 'stopped' WHERE id = ? AND state = 'waiting'", (key,))
+            ended = table.execute(
+                "UPDATE fits SET state = 'stopped' WHERE id = ? AND state = 'waiting'", (key,)
+            ).rowcount
             table.execute("UPDATE fits SET stop = 1 WHERE id = ?", (key,))
+        if ended:
+            self._input(key).unlink(missing_ok=True)
         return self.get(key) or there
 
     def any_waiting(self) -> bool:

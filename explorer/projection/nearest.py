@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 # Up to here every distance is computed. Above, a graph of neighbours is searched (pynndescent, which comes with UMAP;
-# Dong, Moses & Li 2011), which takes minutes to make and finds most of the nearest, not always all.
+# Dong, Charikar & Li 2011), which takes minutes to make and finds most of the nearest, not always all.
 EXACT_UP_TO = 200_000
 CHUNK_VALUES = 1 << 23
 

@@ -38,6 +38,7 @@ class UmapSettings:
         distance = self.min_distance
         if isinstance(distance, bool) or not isinstance(distance, (int, float)) or not 0 <= distance <= 0.99:
             raise ProjectionError(f"min_distance must lie between 0 and 0.99, not {distance!r:.40}.")
+        object.__setattr__(self, "min_distance", float(distance))  # 0 and 0.0 are one map
         if self.metric not in METRICS:
             raise ProjectionError(f"metric is {', '.join(METRICS[:-1])} or {METRICS[-1]}, not {self.metric!r:.40}.")
         if not isinstance(self.supervised, bool):

@@ -21,6 +21,8 @@ from .quality import continuity, trustworthiness
 from .settings import UmapSettings
 
 LEAST_POINTS = 10
+# Below, a metric that leaves out the length, or the length and the mean, takes two values.
+LEAST_DIMENSIONS = {"cosine": 2, "correlation": 3}
 # Where the parts of a fit end, as shares of it: importing, neighbours, the layout, its quality.
 IMPORTED, LAID_OUT = 0.15, 0.85
 STARTED = 0.3
@@ -64,6 +66,10 @@ def fit_umap(
         raise ProjectionError(f"UMAP wants at least {LEAST_POINTS} points; there are {n}.")
     if not codes.isfinite().all():
         raise ProjectionError("Some codes are not finite numbers, so there is no map of them.")
+    if codes.shape[1] < LEAST_DIMENSIONS.get(settings.metric, 1):
+        raise ProjectionError(
+            f"The metric {settings.metric} tells next to nothing apart in {codes.shape[1]} dimensions: take euclidean."
+        )
     varies = codes.double().std(0) > 0
     if not varies.any():
         raise ProjectionError("All codes are the same: every dimension has collapsed, so there is nothing to map.")

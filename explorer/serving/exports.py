@@ -6,6 +6,7 @@ import base64
 import io
 import re
 import zipfile
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,8 @@ FORMATS = {
 # A zip of images, so that nobody fills the server's memory: a data set has its own files.
 MOST_PICTURES = 20_000
 NAMES = ("kl", "log_evidence", "gap")
-_COORDINATE = re.compile(r"(z|scale)_[0-9]+")  # one array of all of them stands in their place
+MOST_COLUMNS = 60
+LARGEST = 1e300
 
 
 def export_of(space: Space, state: Any) -> bytes:
@@ -38,7 +40,7 @@ def export_of(space: Space, state: Any) -> bytes:
     Raises:
         BadState: a part of it is not usable, or nothing is selected.
     """
-    if not isinstance(state, dict) or state.get("format") not in FORMATS:
+    if not isinstance(state, dict) or str(state.get("format")) not in FORMATS:
         raise BadState(f"format must be {', '.join(FORMATS)}.")
     rows = _rows(state.get("rows"), len(space.latents))
     if state["format"] == "zip":
@@ -46,13 +48,13 @@ def export_of(space: Space, state: Any) -> bytes:
     table = _table(space, rows, state)
     file = io.BytesIO()
     if state["format"] == "npz":
-        own = {"loc": space.latents.loc, "scale": space.latents.scale, "images": space.latents.images}
-        arrays = {name: values.numpy()[rows] for name, values in own.items()}
+        latents = space.latents
+        arrays = {"loc": latents.loc, "scale": latents.scale, "images": latents.images, "labels": latents.labels}
+        arrays = {name: values.numpy()[rows] for name, values in arrays.items()}
         for name, values in table.items():
             # Names of a person's own columns become names of files; words are fixed-width text, never objects.
-            if not _COORDINATE.fullmatch(name):
-                arrays[re.sub(r"\W+", "_", name)] = np.asarray(values)
-        arrays["labels"] = arrays.pop("label")
+            if name != "label" and name not in _coordinates(space):
+                arrays[_free(re.sub(r"\W+", "_", name), arrays)] = np.asarray(values)
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as folder:
             for name, values in arrays.items():
                 part = io.BytesIO()
@@ -99,15 +101,23 @@ def _table(space: Space, rows: np.ndarray, state: dict[str, Any]) -> dict[str, A
     if state.get("map") is not None:
         u = _places(state["map"], len(latents))[rows]
         table["map_1"], table["map_2"] = u[:, 0], u[:, 1]
+    coordinates = _coordinates(space)
+    table |= dict(zip(coordinates, np.hstack([latents.loc.numpy(), latents.scale.numpy()])[rows].T, strict=True))
     for name, values in _brought(state.get("columns"), len(latents)):
-        while name in table:
-            name += "_"
-        table[name] = values[rows]
-    for i in range(space.latent):
-        table[f"z_{i + 1}"] = latents.loc.numpy()[rows, i]
-    for i in range(space.latent):
-        table[f"scale_{i + 1}"] = latents.scale.numpy()[rows, i]
+        table[_free(name, table)] = values[rows]
     return table
+
+
+def _coordinates(space: Space) -> list[str]:
+    """The columns that in arrays are one of all dimensions."""
+    return [f"{kind}_{i + 1}" for kind in ("z", "scale") for i in range(space.latent)]
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """A name like this one that nothing else has."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _places(value: Any, count: int) -> np.ndarray:
@@ -122,6 +132,8 @@ def _places(value: Any, count: int) -> np.ndarray:
 
 def _brought(value: Any, count: int) -> list[tuple[str, np.ndarray]]:
     found = []
+    if not isinstance(value, (list, type(None))) or len(value or []) > MOST_COLUMNS:
+        raise BadState(f"Columns of one's own are a list of up to {MOST_COLUMNS}.")
     for column in value or []:
         if not isinstance(column, dict) or not isinstance(column.get("values"), list):
             raise BadState("A column is a name and values.")
@@ -129,12 +141,22 @@ def _brought(value: Any, count: int) -> list[tuple[str, np.ndarray]]:
         if len(values) != count:
             raise BadState("A column has not as many values as there are images.")
         if isinstance(kinds, list):
-            words = [str(kind) for kind in kinds]
-            cells = np.array([words[at] if isinstance(at, int) and at < len(words) else "" for at in values])
+            words = [_text(kind) for kind in kinds]
+            cells = np.array([words[at] if type(at) is int and 0 <= at < len(words) else "" for at in values])
         else:
-            cells = np.array([value if isinstance(value, (int, float)) else np.nan for value in values], float)
-        found.append((str(column.get("name"))[:60], cells))
+            cells = np.array([_number(entry) for entry in values])
+        found.append((_text(column.get("name")) or "column", cells))
     return found
+
+
+def _text(value: Any) -> str:
+    """At most 60 characters that every file can hold."""
+    return str(value)[:60].encode("utf-8", "replace").decode()
+
+
+def _number(value: Any) -> float:
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST
+    return float(value) if usable else np.nan
 
 
 def _pictures(space: Space, rows: np.ndarray) -> bytes:

@@ -39,10 +39,13 @@ def describe_maps(space: Space, person: str) -> dict[str, Any]:
     ]
     there = {entry["id"] for entry in ready if entry}
     try:
-        fits = [fit for fit in open_fits().all() if fit.id not in there and _is_of(space, fit)]
+        fits = [fit for fit in open_fits().all() if _is_of(space, fit)]
     except JobError:  # what is kept can be looked at all the same
         fits = []
-    return {"maps": ready, "fits": [_fit(fit, person) for fit in fits]}
+    # What was done about codes that are not as they should be is said where the map is shown.
+    said = {fit.id: fit.message for fit in fits if fit.state == "done"}
+    maps = [{**entry, "message": said.get(entry["id"])} for entry in ready if entry]
+    return {"maps": maps, "fits": [_fit(fit, person) for fit in fits if fit.id not in there]}
 
 
 def _facts(key: str, found: Embedding) -> dict[str, Any]:

@@ -34,14 +34,14 @@ def bring_table(space: Space, state: Any, person: str) -> dict[str, Any]:
     Raises:
         BadState: it cannot be read, or does not fit the images; the message says what to do.
     """
-    if not isinstance(state, dict) or not isinstance(state.get("csv"), (str, type(None))):
+    if not isinstance(state, dict) or not isinstance(state.get("csv", 0), (str, type(None))):
         raise BadState("A table is brought as text.")
     path = _path(space, person)
     if state["csv"] is None:
         path.unlink(missing_ok=True)
         return {"columns": [], "remarks": []}
     try:
-        table = read_table("table.csv", state["csv"].encode())
+        table = read_table("table.csv", state["csv"].encode("utf-8", "replace"))
     except TableError as error:
         raise BadState(f"The table cannot be used. {error}") from None
     found = columns_in(table, len(space.latents))
@@ -88,6 +88,8 @@ def columns_in(table: Table, count: int) -> dict[str, Any]:
     if all(table.number(cell) is not None and not is_missing(cell) for cell in header):
         raise BadState("The first row of the table must name its columns; it holds numbers.")
     names = [name.strip() or f"column {at + 1}" for at, name in enumerate(header)]
+    # Two of one name could not be told apart where points are coloured by them.
+    names = [name if name not in names[:at] else f"{name} ({at + 1})" for at, name in enumerate(names)]
     lowered = [name.lower() for name in names]
     index_at = next((lowered.index(name) for name in INDEX_NAMES if name in lowered), None)
     order = _order(table, rows, index_at, count, remarks)

@@ -32,6 +32,11 @@ export class Background {
     }
   }
 
+  /** What is being drawn is of another map. */
+  forget() {
+    this.drawing = undefined;
+  }
+
   /** One more layer, see scene.mjs; null for none. */
   setShade(shade) {
     this.shade = shade;

@@ -45,6 +45,7 @@ export class Explore {
     const { basis, ...facts } = manifest.plane;
     this.plane = new Projection(new Plane(basis, facts));
     this.mapping = new Mapping(manifest, this.plane.opening);
+    this.lifted = this.state.base;
     this.sheets = new Sheets(manifest);
     this.choosing = new Choosing(this);
     this.hovering = new Hovering(this);
@@ -105,7 +106,7 @@ export class Explore {
     await this.makeTabs();
     if (this.gone) return;
     this.setAnchor(anchor);
-    if (!this.state.u) this.state.u = this.encoderAt().u;
+    if (!this.state.u) this.state.u = this.state.base ? this.plane.project(this.state.base) : this.encoderAt().u;
     if (!this.state.sigma) this.state.sigma = this.encoderAt().sigma;
     await this.plot.draw(this.range());
     this.view.drawn();

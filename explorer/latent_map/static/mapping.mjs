@@ -46,6 +46,7 @@ export class Mapping {
 
   async make(name) {
     const [kind, ...rest] = name.split('-');
+    if (kind !== 'umap' && this.manifest.latent <= 2) throw new Error(all.space); // the posterior's grid lies along its axes
     const codes = await this.codes();
     if (kind === 'umap') {
       const { facts, u, trustworthiness, continuity } = await loadMap(this.manifest, rest[0]);

@@ -38,7 +38,7 @@ export class Measuring {
       const result =
         rule === 'live'
           ? await evaluate(engine, plane, anchor, request, this.liveRule(request))
-          : await evaluateAtRest(engine, plane, anchor, request, rules, () => this.latest.pending || scene.gone());
+          : await evaluateAtRest(engine, plane, anchor, request, rules, () => this.latest.pending || scene.gone() || request.map !== plane.inner);
       if (scene.gone() || anchor !== scene.anchor() || request.mode !== scene.state.mode || request.map !== plane.inner) return;
       scene.panel.showImage(result.mean);
       scene.panel.showTerms(result.terms, { error: result.error, rule });
@@ -75,7 +75,8 @@ export class Measuring {
     const { engine, plane, panel } = scene;
     const anchor = scene.anchor();
     const { mode } = scene.state;
-    const stale = () => scene.gone() || anchor !== scene.anchor() || mode !== scene.state.mode;
+    const map = plane.inner;
+    const stale = () => scene.gone() || anchor !== scene.anchor() || mode !== scene.state.mode || map !== plane.inner;
     try {
       const at = { ...scene.encoderAt(), mode };
       // The q on screen may be the encoder's own: then its terms at rest, which are on their way, are these.

@@ -28,7 +28,10 @@ async function enter({ mapping, manifest, state }, plane) {
   state.u = plane.project(state.base);
 }
 
-/** Another map by its name, null for the opening one. What is on screen stays where it is in latent space. */
+/**
+ * Another map by its name, null for the opening one. z, or the mean of q, stays where it is in latent
+ * space; the scales of q are the encoder's again, since they were lengths along the axes of the map before.
+ */
 export async function switchTo(explore, name) {
   const wanted = (explore.wantedMap = {});
   const { state, plane } = explore;
@@ -38,6 +41,8 @@ export async function switchTo(explore, name) {
   const z = explore.z();
   plane.use(found.projection);
   explore.facts = found.facts;
+  explore.background.forget();
+  explore.weighing.forget();
   Object.assign(state, { map: name, base: null }, explore.encoderAt());
   if (stays) Object.assign(state, { base: z, u: plane.project(z) });
   await enter(explore, found.projection);

@@ -35,6 +35,7 @@ export async function evaluate(engine, plane, anchor, state, rule, stale = () =>
 export async function evaluateAtRest(engine, plane, anchor, state, rules, stale) {
   const result = await evaluate(engine, plane, anchor, state, rules.rest, stale);
   if (state.mode === 'gaussian' && result.error === null) {
+    if (stale()) throw new Stale(); // another map would lift the same place elsewhere
     const coarse = await evaluate(engine, plane, anchor, state, rules.check, stale);
     result.error = Math.abs(result.terms.reconstruction - coarse.terms.reconstruction);
   }

@@ -16,7 +16,7 @@ export function writeUrl(manifest, state) {
   if (manifest.tabs) set('tab', state.tab ?? '');
   if (manifest.tabs === 'latents') {
     set('map', state.map ?? '');
-    set('z', state.base ? Array.from(state.base, (value) => Number(value.toPrecision(9))).join(',') : '');
+    set('z', state.base ? Array.from(state.base).join(',') : '');
   }
   set('zoom', state.zoom === manifest.zoom ? '' : state.zoom ? 'q' : 'map');
   set('hide', [...state.hidden].sort((a, b) => a - b).join(','));

@@ -96,10 +96,17 @@ export class Weighing {
     this.layer.show(null);
   }
 
+  /** The slice on screen is of another plane. */
+  forget() {
+    const anchor = this.scene.anchor();
+    anchor.slicing = anchor.slice = undefined;
+    this.layer.show(null);
+  }
+
   /** Another map, or another plane of it, shows another part of the same posterior. */
   turn() {
     const anchor = this.scene.anchor();
-    anchor.slicing = anchor.slice = undefined;
+    this.forget();
     this.layer.show((this.scene.plane.exact && anchor.evidence?.grid) || null);
     this.setVisible(this.layer.visible);
   }

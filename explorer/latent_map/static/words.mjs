@@ -19,7 +19,7 @@ export const words = {
     point: ['Point z', 'Drag a single latent z.'],
   },
   layers: {
-    manifold: ['Manifold', 'The decoded image at each place of a grid over the map; coordinates outside the map are the chosen image’s own.'],
+    manifold: ['Manifold', 'The decoded image at each place of a grid over the map; coordinates outside the map stay as they are: the chosen image’s own, until you move them.'],
     prior: ['Prior', 'The prior N(0, I) at one, two and three standard deviations.'],
     posterior: [
       'Posterior',
@@ -146,12 +146,13 @@ export const words = {
   // What the map is, by its kind and its share of the codes' variance.
   plane: {
     identity: () => 'map: latent space itself',
-    pca: (share) => `map: first two principal components, ${share} % of the codes’ variance; the other coordinates stay as the image’s own.`,
-    axes: (share) => `map: two latent dimensions, ${share} % of the codes’ variance; the other coordinates stay as the image’s own.`,
-    images: (share) => `map: the plane through three images, ${share} % of the codes’ variance; the other coordinates stay as the image’s own.`,
+    pca: (share) => `map: first two principal components, ${share} % of the codes’ variance; the other coordinates stay as they are.`,
+    axes: (share) => `map: two latent dimensions, ${share} % of the codes’ variance; the other coordinates stay as they are.`,
+    images: (share) => `map: the plane through three images, ${share} % of the codes’ variance; the other coordinates stay as they are.`,
     umap: () => 'map: UMAP, which keeps neighbourhoods and no distances; back to latent space by the 30 nearest points, approximately.',
   },
   mapping: {
+    space: 'latent space itself is the map of this model, and needs no plane.',
     unknown: (name) => `there is no map “${String(name).slice(0, 40)}”.`,
     axes: (d) => `a plane wants two different dimensions from 1 to ${d}.`,
     images: (count) => `image numbers go from 0 to ${count - 1}.`,

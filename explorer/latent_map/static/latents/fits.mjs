@@ -104,22 +104,29 @@ export class Fits {
   tell(fit) {
     const active = fit?.state === 'waiting' || fit?.state === 'running';
     this.progress.hidden = this.stop.hidden = !active;
-    if (!fit) return;
+    if (!fit) {
+      this.said.textContent = '';
+      return;
+    }
     this.progress.value = fit.progress;
-    const spent = fit.started ? Date.now() / 1000 - fit.started : 0;
-    const left = fit.progress > 0.2 && spent > 3 ? Math.max(1, Math.round((spent * (1 - fit.progress)) / fit.progress)) : null;
+    // From when this page first saw it run: the server's clock may be another.
+    if (fit.state === 'running') this.began ??= { at: performance.now(), progress: fit.progress };
+    else this.began = undefined;
+    const spent = this.began ? (performance.now() - this.began.at) / 1000 : 0;
+    const done = fit.progress - (this.began?.progress ?? 0);
+    const left = done > 0.1 && spent > 3 ? Math.max(1, Math.round((spent * (1 - fit.progress)) / done)) : null;
     const said = words.states[fit.state];
     this.said.textContent = fit.state === 'running' ? said(fit.progress, left) : typeof said === 'function' ? said(fit.message) : said;
   }
 
   async arrived(id) {
     this.watched = undefined;
-    this.tell({ state: 'done', progress: 1, message: null });
+    this.tell({ state: 'done', progress: 1 });
     this.open(false);
     await this.load();
     this.select.value = id;
     await this.events.show(`umap-${id}`);
-    this.said.textContent = words.states.done();
+    this.said.textContent = words.states.done(this.maps.find((map) => map.id === id)?.message);
   }
 
   async end() {

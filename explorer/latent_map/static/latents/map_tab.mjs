@@ -156,11 +156,12 @@ export class MapTab {
   }
 
   async use(name) {
+    const using = (this.using = {});
     this.message.hidden = true;
     try {
       await this.scene.setMap(name);
     } catch (error) {
-      this.fail(error);
+      if (using === this.using) this.fail(error);
     }
   }
 

@@ -16,6 +16,7 @@ export class NeighboursTab {
   constructor(scene) {
     this.scene = scene;
     this.of = 'place';
+    this.asking = {};
     this.buttons = ['place', 'image'].map((of) => h('button', { type: 'button', class: 'lx-button', title: words.of[of][1], 'aria-pressed': of === this.of,
       'data-testid': `near-${of}`, onclick: () => this.choose(of) }, words.of[of][0]));
     this.latent = new Thumbnails(scene, COUNT, 'near-latent');
@@ -34,19 +35,24 @@ export class NeighboursTab {
 
   hide() {
     this.visible = false;
-    this.asking?.abort();
+    this.stop();
   }
 
   changed(what) {
     if (!this.visible) return;
-    if (what === 'moved' && this.of === 'place') this.soon();
+    // So many images are looked through by the server, when the handle is let go.
+    if (what === 'moved' && this.of === 'place' && this.scene.manifest.count <= LIVE) this.soon();
     if (what === 'rest' || what === 'anchor') this.refresh();
   }
 
   destroy() {
     this.gone = true;
-    this.asking?.abort();
+    this.stop();
     cancelAnimationFrame(this.frame);
+  }
+
+  stop() {
+    for (const asking of Object.values(this.asking)) asking.abort();
   }
 
   choose(of) {
@@ -94,10 +100,8 @@ export class NeighboursTab {
 
   /** The server's answer: exact, or approximate above a number of images that it states. */
   async ask(space) {
-    const before = space === 'pixels' ? this.asking : null;
-    before?.abort();
-    const asking = new AbortController();
-    if (space === 'pixels') this.asking = asking;
+    this.asking[space]?.abort();
+    const asking = (this.asking[space] = new AbortController());
     const { scene } = this;
     const request = scene.request();
     const place = scene.plane.told(request.u, request.sigma, scene.anchor.loc, request.base);

@@ -97,7 +97,7 @@ export class Paths {
     this.asking?.abort();
     this.stops = [];
     this.line = null;
-    this.ways = null;
+    this.ways = this.shownWay = null;
     this.chips.replaceChildren();
     this.shown.hidden = this.table.hidden = true;
     this.say(words.empty);
@@ -125,7 +125,7 @@ export class Paths {
   async find() {
     this.showStops();
     if (!this.line && this.stops.length < 2) {
-      this.ways = null;
+      this.ways = this.shownWay = null;
       this.shown.hidden = this.table.hidden = true;
       this.say(words.empty);
       return this.place();
@@ -160,11 +160,12 @@ export class Paths {
     const [channels, height, width] = manifest.imageShape;
     const d = manifest.latent;
     const stops = [...this.stops];
+    const showing = (this.showing = {});
     const z = new Float32Array(stops.length * d);
     stops.forEach((stop, at) => z.set(stop, at * d));
     const images = stops.length ? await decoded(this.scene, z, d) : null;
     const pixels = channels * height * width;
-    if (stops.length !== this.stops.length) return;
+    if (showing !== this.showing || this.gone) return;
     this.chips.replaceChildren(...stops.map((_, at) => {
       const canvas = h('canvas', { width, height });
       show(canvas, images.subarray(at * pixels, (at + 1) * pixels), channels);
@@ -192,7 +193,7 @@ export class Paths {
     const choosing = (this.choosing = {});
     const images = await decoded(this.scene, flat, d);
     if (this.gone || choosing !== this.choosing) return;
-    this.images = images;
+    this.shownWay = { z, images };
     this.scrub.max = z.length - 1;
     this.shown.hidden = this.table.hidden = false;
     this.drawStrip(z.length);
@@ -207,20 +208,21 @@ export class Paths {
     const one = h('canvas', { width, height });
     for (let k = 0; k < FRAMES; k++) {
       const at = Math.round((k * (steps - 1)) / (FRAMES - 1));
-      show(one, this.images.subarray(at * pixels, (at + 1) * pixels), channels);
+      show(one, this.shownWay.images.subarray(at * pixels, (at + 1) * pixels), channels);
       context.drawImage(one, k * width, 0);
     }
   }
 
   seek(at) {
-    if (!this.ways) return;
+    if (!this.shownWay) return;
+    const { z: places, images } = this.shownWay;
     this.at = at;
     this.scrub.value = at;
     const [channels, height, width] = this.scene.manifest.imageShape;
     const pixels = channels * height * width;
-    show(this.frame, this.images.subarray(at * pixels, (at + 1) * pixels), channels);
-    const z = this.ways[this.way]?.z[at];
-    if (!z || !this.visible) return;
+    show(this.frame, images.subarray(at * pixels, (at + 1) * pixels), channels);
+    const z = places[at];
+    if (!z || !this.visible || !this.ways) return;
     const [x, y] = this.scene.plot.toPixels(this.scene.plane.project(z));
     this.dot.setAttribute('cx', x);
     this.dot.setAttribute('cy', y);
@@ -245,7 +247,7 @@ export class Paths {
   }
 
   go() {
-    const z = this.ways?.[this.way]?.z[this.at];
+    const z = this.shownWay?.z[this.at];
     if (z) this.scene.goTo(z);
   }
 
@@ -280,7 +282,7 @@ export class Paths {
     const name = `${this.scene.manifest.name}-${this.way}.${format}`;
     try {
       const response = await fetch(this.scene.manifest.strip, {
-        method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ z: this.ways[this.way].z, format }),
+        method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ z: this.shownWay.z, format }),
       });
       if (!response.ok) throw new Error((await response.json()).error);
       download(await response.blob(), name);

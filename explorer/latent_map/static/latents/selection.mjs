@@ -68,6 +68,7 @@ export class Selection {
     if (what === 'map') {
       this.fill();
       this.paint();
+      this.refresh();
     }
   }
 
@@ -120,9 +121,11 @@ export class Selection {
       }
       const known = column.values.filter(Number.isFinite).sort();
       const number = (at, end) => h('input', { type: 'number', step: 'any', class: 'lx-number', value: Number(known[at]?.toPrecision(4) ?? 0), 'aria-label': words[end], 'data-testid': `select-${end}` });
-      const [low, high] = [number(Math.floor(known.length / 2), 'from'), number(known.length - 1, 'to')];
-      const wide = Number.isFinite(known.at(-1)) ? Math.abs(known.at(-1)) * 1e-3 : 0; // what rounding of the ends may lose
-      this.range.replaceChildren(words.from, low, words.to, high, apply((value) => value >= Number(low.value) - wide && value <= Number(high.value) + wide));
+      const [middle, last] = [Math.floor(known.length / 2), known.length - 1];
+      const [low, high] = [number(middle, 'from'), number(last, 'to')];
+      // An end that nobody touched is the value itself, not what is left of it in four digits.
+      const end = (input, at) => (input.value === input.defaultValue ? known[at] : Number(input.value));
+      this.range.replaceChildren(words.from, low, words.to, high, apply((value) => value >= end(low, middle) && value <= end(high, last)));
     } catch (error) {
       this.range.hidden = true;
       this.byColumn.value = '';
@@ -166,7 +169,7 @@ export class Selection {
       this.statistics.replaceChildren(h('p', { class: 'lx-quiet' }, words.everything));
       return;
     }
-    const rows = manifest.classes.map((name, label) => ({ text: words.share(name), decimals: 3, ...compareShare(plot.points.labels, label, mask) }));
+    const rows = manifest.classes.map((name, label) => ({ text: words.share(name), ...compareShare(plot.points.labels, label, mask) }));
     const names = ['kl', ...Array.from({ length: manifest.latent }, (_, i) => `z_${i + 1}`), ...columns.brought.map(({ name }) => `own ${name}`)];
     if (this.scene.facts()) names.push('trustworthiness');
     // The terms that take a while, where they have been asked for already.

@@ -75,14 +75,14 @@ export async function magnifications(scene, view, stale, side = SIDE) {
     const images = await decoded(scene, z, d);
     const pixels = images.length / (4 * grid.columns);
     for (let column = 0; column < grid.columns; column++) {
-      values[row * grid.columns + column] = volume(images.subarray(4 * column * pixels, 4 * (column + 1) * pixels), pixels);
+      values[row * grid.columns + column] = volume(images.subarray(4 * column * pixels, 4 * (column + 1) * pixels), pixels, d === 1);
     }
   }
   return { ...grid, values };
 }
 
 /** The area that a small square of the map takes among images, a squared map unit: images float32 (4, D). */
-function volume(images, pixels) {
+function volume(images, pixels, flat) {
   let xx = 0, xy = 0, yy = 0;
   for (let i = 0; i < pixels; i++) {
     const along = (images[i] - images[pixels + i]) / (2 * STEP);
@@ -91,7 +91,7 @@ function volume(images, pixels) {
     xy += along * up;
     yy += up * up;
   }
-  return Math.sqrt(Math.max(xx * yy - xy * xy, 0));
+  return Math.sqrt(Math.max(flat ? xx : xx * yy - xy * xy, 0)); // on a line, a length in the place of an area
 }
 
 /** The magnification as a plotly image on a log scale, with the ends of the scale. Null once stale. */

@@ -22,7 +22,7 @@ export function compare(values, mask) {
 
 /** The same for whether a value is `kind`: shares in the place of means. */
 export function compareShare(values, kind, mask) {
-  return compare(Float32Array.from(values, (value) => Number(value === kind)), mask);
+  return compare(Float32Array.from(values, (value) => (Number.isFinite(value) ? Number(value === kind) : NaN)), mask);
 }
 
 /** A mask uint8 (n) as the base64 of its bits, from the highest. */

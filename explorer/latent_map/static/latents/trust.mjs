@@ -3,12 +3,11 @@
 import { nearestRows } from '../projections/local.mjs';
 
 const PROBES = 200; // codes whose own nearest neighbour tells what is usual
-const MOST = 20_000; // codes that are looked through: the first, which are the test set's
 
 export class Trust {
   /** @param codes float32 (n d) */
   constructor(codes, d) {
-    this.codes = codes.subarray(0, MOST * d);
+    this.codes = codes;
     this.d = d;
     this.typical = usual(this.codes, d);
   }
@@ -31,7 +30,8 @@ function usual(codes, d, rank = 1) {
     const { square } = nearestRows(codes, d, codes.subarray(row * d, (row + 1) * d), Math.min(rank + 1, n));
     found.push(Math.sqrt(square.at(-1)));
   }
-  return found.sort((a, b) => a - b)[found.length >> 1];
+  const apart = found.filter((distance) => distance > 0).sort((a, b) => a - b); // doubles say nothing of how dense the rest is
+  return apart[apart.length >> 1] ?? 0;
 }
 
 /** How far the lifted z would be put from u on a curved map; 0 where the way back is exact. */

@@ -6,6 +6,8 @@
 
 import { Local, nearestRows } from './local.mjs';
 
+const ALIKE = 1e-12;
+
 export class Curved {
   exact = false;
 
@@ -22,7 +24,9 @@ export class Curved {
   project(z) {
     const { codes, places } = this.local;
     const { index, square } = nearestRows(codes, this.dimensions, z, 1);
-    return square[0] === 0 ? [places[2 * index[0]], places[2 * index[0] + 1]] : this.local.place(z);
+    // A code that came by way of an address or of a sum is the same one but for its last digits.
+    const same = ALIKE * (1 + z.reduce((sum, value) => sum + value * value, 0));
+    return square[0] <= same ? [places[2 * index[0]], places[2 * index[0] + 1]] : this.local.place(z);
   }
 
   /** u (2) to z (d): the anchor itself where it lies on the map, and what is near elsewhere. */
