@@ -303,7 +303,7 @@ def test_bad_exports_are_sentences(client: TestClient, space: Space, state: Any,
 
 def test_own_columns_take_no_name_of_ours(client: TestClient, space: Space) -> None:
     n = len(space.latents)
-    names = ("z_1", "images", "labels", "z_99", "a b", "a/b", "=1+1", "\ud800")
+    names = ("z_1", "images", "labels", "z_99", "a b", "a/b", "=1+1")
     own = [{"name": name, "values": [at] * (n - 1) + [10**400]} for at, name in enumerate(names)]
     csv = pandas.read_csv(io.BytesIO(post(client, space, "export", {"format": "csv", "rows": None, "columns": own})))
     np.testing.assert_allclose(csv["z_1"], space.latents.loc.numpy()[:, 0], rtol=1e-6)
