@@ -2,15 +2,20 @@
 
 A map's name is made of the weights, of the first images and labels, and of its settings: what has this name need
 not be fitted again. Not of the codes themselves, whose last digits differ from machine to machine. Row i is image i
-of the test set; a gallery, which holds the first of them, takes the first rows.
+of the test set; a gallery, which holds the first of them, takes the first rows. A map of other images behind the same
+first ones is known by a checksum that is kept of every row.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+
+import torch
+from torch import Tensor
 
 from .gap_table import fingerprint
 from .latents import Latents
@@ -50,8 +55,15 @@ def map_file(folder: Path, key: str) -> Path:
     return folder / FOLDER / f"{key}.safetensors"
 
 
-def find_map(folders: tuple[Path, ...], key: str, count: int) -> Embedding | None:
-    """A map by its name, from the first folder that has it; None where none has.
+def row_sums(latents: Latents, count: int) -> Tensor:
+    """A checksum of each of the first `count` images and its label, int64 (count,)."""
+    images, labels = latents.images[:count].contiguous().numpy(), latents.labels[:count].tolist()
+    sums = [zlib.crc32(image.tobytes(), label & 0xFFFFFFFF) for image, label in zip(images, labels, strict=True)]
+    return torch.tensor(sums, dtype=torch.int64)
+
+
+def find_map(folders: tuple[Path, ...], key: str, latents: Latents, count: int) -> Embedding | None:
+    """A map by its name, from the first folder that has it; None where none has one of these images.
 
     Args:
         count: images a map of all would be fitted to, so that one of a gallery does not stand for it; a map of more
@@ -66,7 +78,8 @@ def find_map(folders: tuple[Path, ...], key: str, count: int) -> Embedding | Non
         except ProjectionError as error:
             logging.getLogger("explorer").warning("%s was passed over: %s", path, error)
             continue
-        if len(found) >= fitted_count(count):
+        rows = row_sums(latents, min(len(found), count))
+        if len(found) >= fitted_count(count) and found.rows is not None and torch.equal(found.rows[: len(rows)], rows):
             return found
     return None
 
@@ -83,7 +96,7 @@ def list_maps(folders: tuple[Path, ...], model: VAE, latents: Latents, count: in
             key = _key(subject, settings)
             if key != path.stem or key in seen:
                 continue
-            found = find_map((folder,), key, count)
+            found = find_map((folder,), key, latents, count)
             if found is not None:
                 seen.add(key)
                 yield key, found

@@ -174,7 +174,8 @@ def _vector(text: str | None, size: int, notices: list[str]) -> tuple[float, ...
         numbers = ()
     if len(numbers) == size and all(abs(number) <= FARTHEST for number in numbers):
         return numbers
-    notices.append(f"z in the address must be {size} numbers, so the image’s own code is used.")
+    least, most = f"−{FARTHEST:,.0f}", f"{FARTHEST:,.0f}"
+    notices.append(f"z in the address must be {size} numbers from {least} to {most}: the image’s own code is used.")
     return None
 
 

@@ -18,6 +18,7 @@ from explorer.maps import map_file
 from explorer.projection import Embedding, ProjectionError, UmapSettings, load_embedding, umap_fit
 
 CODES, LABELS = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 4
+ROWS = torch.arange(40) + 7
 KEY = "0123456789abcdef"
 
 
@@ -27,7 +28,7 @@ def fits(tmp_path: Path) -> Fits:
 
 
 def submit(fits: Fits, key: str = KEY, person: str = "ann", **settings: Any):
-    return fits.submit(key, CODES, LABELS, UmapSettings(**settings), person=person, model="mine")
+    return fits.submit(key, CODES, LABELS, ROWS, UmapSettings(**settings), person=person, model="mine")
 
 
 def laid_out(codes: Tensor, labels: Tensor, settings: UmapSettings, progress: Any) -> tuple[Embedding, tuple[str, ...]]:
@@ -41,8 +42,8 @@ def laid_out(codes: Tensor, labels: Tensor, settings: UmapSettings, progress: An
 def test_the_same_map_is_asked_for_once(fits: Fits) -> None:
     first = submit(fits)
     assert first.state == "waiting" and submit(fits, person="bob") == first and len(fits.all()) == 1
-    codes, labels = fits.read_input(KEY)
-    assert torch.equal(codes, CODES) and torch.equal(labels, LABELS)
+    codes, labels, rows = fits.read_input(KEY)
+    assert torch.equal(codes, CODES) and torch.equal(labels, LABELS) and torch.equal(rows, ROWS)
     assert fits.any_waiting() and fits.claim().state == "running" and not fits.any_waiting()  # type: ignore[union-attr]
     assert fits.claim() is None
     assert submit(fits).state == "running"  # not once more while it runs
@@ -63,6 +64,7 @@ def test_only_who_asked_stops_a_fit(fits: Fits) -> None:
     with pytest.raises(JobError, match="Somebody else"):
         fits.stop(KEY, person="bob")
     assert fits.stop(KEY, person="ann").state == "stopped" and fits.claim() is None
+    assert not [*fits.folder.iterdir()]  # nothing is left of it
     with pytest.raises(JobError, match="no such fit"):
         fits.stop("f" * 16, person="ann")
 
@@ -74,7 +76,8 @@ def test_a_fit_is_carried_out_and_kept(fits: Fits, tmp_path: Path, monkeypatch: 
     ended = fits.get(KEY)
     assert ended is not None and ended.state == "done" and ended.progress == 1
     assert ended.message == "Two points are alike."
-    assert torch.equal(load_embedding(map_file(tmp_path, KEY), KEY).places, CODES[:, :2])
+    kept = load_embedding(map_file(tmp_path, KEY), KEY)
+    assert torch.equal(kept.places, CODES[:, :2]) and kept.rows is not None and torch.equal(kept.rows, ROWS)
     assert not (tmp_path / "fits" / f"{KEY}.safetensors").exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -74,6 +75,16 @@ def test_the_way_leads_around_a_hill() -> None:
     over = length(straight(a, b, 64), hill)  # by symmetry what is relaxed from the line stays on it
     around = geodesic(hill, a, b, 64)
     assert around.image < 0.6 * over and around.latent > 4
+
+
+def test_geodesics_at_the_same_time_are_those_of_one_after_another() -> None:
+    decode = mean_decoder(explorer.load("mnist-2d"))
+    ends = pairs(6, seed=5)
+    alone = [geodesic(decode, a, b, 12).z for a, b in ends]
+    with ThreadPoolExecutor(3) as threads:
+        together = [*threads.map(lambda pair: geodesic(decode, *pair, 12).z, ends)]
+    for one, other in zip(alone, together, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
 
 
 def test_a_decoder_that_answers_everything_alike_has_ways_too() -> None:

@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from explorer.maps import find_map, fitted_count, list_maps, map_file, map_key
+from explorer.latents import Latents
+from explorer.maps import find_map, fitted_count, list_maps, map_file, map_key, row_sums
 from explorer.models import build
 from explorer.projection import Embedding, UmapSettings, save_embedding
 
 from .spaces import odd_space
 
 
-def embedding(count: int, settings: UmapSettings) -> Embedding:
+def embedding(latents: Latents, settings: UmapSettings) -> Embedding:
+    count = len(latents)
     places = torch.randn(count, 2, generator=torch.Generator().manual_seed(count))
-    return Embedding(places, torch.rand(count), torch.rand(count), settings, "by hand")
+    return Embedding(places, torch.rand(count), torch.rand(count), settings, "by hand", row_sums(latents, count))
 
 
 def test_a_map_has_the_name_of_all_it_depends_on(tmp_path: Path) -> None:
@@ -45,22 +47,41 @@ def test_maps_are_found_beside_the_model_or_in_the_data_folder(tmp_path: Path) -
     beside, kept = UmapSettings(), UmapSettings(seed=5)
     for folder, settings in zip(folders, (beside, kept), strict=True):
         key = map_key(model, latents, settings)
-        save_embedding(map_file(folder, key), embedding(300, settings), key)
+        save_embedding(map_file(folder, key), embedding(latents, settings), key)
     # Of another model, and one that is no map at all: neither is listed, and neither does harm.
-    save_embedding(map_file(folders[1], "0" * 16), embedding(300, UmapSettings(seed=9)), "0" * 16)
+    save_embedding(map_file(folders[1], "0" * 16), embedding(latents, UmapSettings(seed=9)), "0" * 16)
     map_file(folders[1], "f" * 16).write_bytes(b"no map")
     found = dict(list_maps(folders, model, latents, 300))
     assert {key: map.settings for key, map in found.items()} == {
         map_key(model, latents, settings): settings for settings in (beside, kept)
     }
-    assert find_map(folders, "f" * 16, 300) is None and find_map(folders, "a" * 16, 300) is None
+    assert find_map(folders, "f" * 16, latents, 300) is None and find_map(folders, "a" * 16, latents, 300) is None
+
+
+def first(latents: Latents, count: int) -> Latents:
+    rows = {name: getattr(latents, name)[:count] for name in ("images", "x", "labels", "loc", "scale")}
+    return replace(latents, **rows)
 
 
 def test_a_map_of_a_gallery_does_not_stand_for_one_of_all_images(tmp_path: Path) -> None:
-    settings, key = UmapSettings(), "0123456789abcdef"
-    save_embedding(map_file(tmp_path, key), embedding(100, settings), key)
-    assert find_map((tmp_path,), key, 101) is None
-    assert find_map((tmp_path,), key, 100) is not None and find_map((tmp_path,), key, 60) is not None
+    latents = odd_space(tmp_path / "model").latents
+    key = "0123456789abcdef"
+    save_embedding(map_file(tmp_path, key), embedding(first(latents, 100), UmapSettings()), key)
+    assert find_map((tmp_path,), key, latents, 101) is None
+    for count in (100, 60):
+        assert find_map((tmp_path,), key, first(latents, count), count) is not None
+
+
+def test_a_map_of_other_images_behind_the_same_first_ones_is_none(tmp_path: Path) -> None:
+    latents = odd_space(tmp_path / "model").latents
+    key = "0123456789abcdef"
+    save_embedding(map_file(tmp_path, key), embedding(latents, UmapSettings()), key)
+    assert find_map((tmp_path,), key, latents, 300) is not None
+    images, labels = latents.images.clone(), latents.labels.clone()
+    images[200, 0, 0, 0] ^= 1
+    labels[299] += 1
+    assert find_map((tmp_path,), key, replace(latents, images=images), 300) is None
+    assert find_map((tmp_path,), key, replace(latents, labels=labels), 300) is None
 
 
 @pytest.mark.parametrize(("count", "fitted"), [(1_000, 1_000), (20_000, 20_000), (70_000, 20_000)])

@@ -22,7 +22,7 @@ from explorer.geometry import length, mean_decoder, straight
 from explorer.inference import elbo
 from explorer.jobs import Database
 from explorer.jobs.fits import Fits
-from explorer.maps import map_file, map_key
+from explorer.maps import map_file, map_key, row_sums
 from explorer.projection import Embedding, Local, UmapSettings, save_embedding
 from explorer.serving import jobs as job_routes
 from explorer.serving import routes as served
@@ -79,7 +79,8 @@ def packed(content: bytes) -> tuple[dict[str, Any], np.ndarray]:
 def keep_map(space: Space, folder: Path, settings: UmapSettings, count: int | None = None) -> tuple[str, Embedding]:
     count = space.test_count if count is None else count
     places = space.latents.loc[:count, :2].clone()
-    made = Embedding(places, torch.rand(count), torch.rand(count), settings, "by hand")
+    rows = row_sums(space.latents, count)
+    made = Embedding(places, torch.rand(count), torch.rand(count), settings, "by hand", rows)
     key = map_key(space.checkpoint.model, space.latents, settings)
     save_embedding(map_file(folder, key), made, key)
     return key, made
@@ -119,7 +120,7 @@ def test_a_fit_is_asked_for_once_and_can_be_stopped(client: TestClient, space: S
     assert post(client, space, "maps", {"action": "fit", "settings": {"neighbours": 7}})["id"] == asked["id"]
     (under_way,) = client.get(describe(space)["maps"]).json()["fits"]
     assert under_way["id"] == asked["id"] and under_way["own"]
-    codes, labels = Fits(Database(data)).read_input(asked["id"])
+    codes, labels, _ = Fits(Database(data)).read_input(asked["id"])
     assert torch.equal(codes, space.latents.loc) and torch.equal(labels, space.latents.labels)
     assert post(client, space, "maps", {"action": "stop", "id": asked["id"]})["state"] == "stopped"
     key, _ = keep_map(space, data, UmapSettings(seed=13))
@@ -369,6 +370,7 @@ def test_an_export_with_a_column_more_brings_that_column_alone(client: TestClien
         ("1,2\n3,4\n", "must name its columns"),
         ("index,word\n" + "\n".join(f"{i},w{i}" for i in range(60)), "60 different words"),
         ("a\0b\n1\n", "not text"),
+        ('index,score\n0,"1\n1,2\n2,3\n', "quotes do not end"),
     ],
 )
 def test_bad_tables_are_sentences(client: TestClient, space: Space, csv: str, said: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ import torch
 from ..datasets import load_dataset
 from ..device import choose_device
 from ..latents import encode
-from ..maps import fitted_count, map_file, map_key
+from ..maps import fitted_count, map_file, map_key, row_sums
 from ..projection import METRICS, UmapSettings, save_embedding
 from ..registry import open_model
 from .console import ProgressLine, seed
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     line.close()
     key = map_key(checkpoint.model, latents, settings)
     path = map_file(checkpoint.folder, key)
-    save_embedding(path, embedding, key)
+    save_embedding(path, replace(embedding, rows=row_sums(latents, n)), key)
     believed, whole = embedding.trustworthiness.mean().item(), embedding.continuity.mean().item()
     print(f"{args.model}: {embedding.made}; trustworthiness {believed:.3f}, continuity {whole:.3f} (mean over points)")
     for notice in notices:

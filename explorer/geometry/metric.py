@@ -9,6 +9,7 @@ short way on the map crosses many images.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import torch
@@ -19,6 +20,8 @@ from ..models import VAE
 # Latents (m, d) to images (m, D), differentiable.
 Decoder = Callable[[Tensor], Tensor]
 TOGETHER = 1 << 23  # values of images differentiated at once
+# torch keeps one level of forward derivatives for the whole process: two threads spoil each other's, silently at times.
+_FORWARD = threading.Lock()
 
 
 def mean_decoder(model: VAE) -> Decoder:
@@ -34,9 +37,10 @@ def mean_decoder(model: VAE) -> Decoder:
 def jacobian(decode: Decoder, z: Tensor) -> tuple[Tensor, Tensor]:
     """Images (m, D) and their derivatives (m, D, d) at latents z (m, d), forward: all directions at once."""
     directions = torch.eye(z.shape[1], dtype=z.dtype)[:, None].expand(-1, len(z), -1).contiguous()
-    image, slopes = torch.func.vmap(lambda along: torch.func.jvp(decode, (z,), (along,)), out_dims=(None, -1))(
-        directions
-    )
+    with _FORWARD:
+        image, slopes = torch.func.vmap(lambda along: torch.func.jvp(decode, (z,), (along,)), out_dims=(None, -1))(
+            directions
+        )
     return image, slopes
 
 

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -78,9 +79,9 @@ def carry_out(fits: Fits, fit: Fit, data_dir: Path) -> None:
             raise Stopped
 
     try:
-        codes, labels = fits.read_input(fit.id)
+        codes, labels, rows = fits.read_input(fit.id)
         embedding, notices = fit_umap(codes, labels, fit.settings, progress)
-        save_embedding(map_file(data_dir, fit.id), embedding, fit.id)
+        save_embedding(map_file(data_dir, fit.id), replace(embedding, rows=rows), fit.id)
     except Stopped:
         fits.end(fit.id, "stopped")
     except (ProjectionError, JobError) as error:

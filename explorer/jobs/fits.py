@@ -6,6 +6,7 @@ As with training jobs, every change is one short transaction. What a fit starts 
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import time
 from dataclasses import dataclass
@@ -61,9 +62,12 @@ class Fits:
         self.folder = database.data_dir / FOLDER
 
     def submit(
-        self, key: str, codes: Tensor, labels: Tensor, settings: UmapSettings, *, person: str, model: str
+        self, key: str, codes: Tensor, labels: Tensor, rows: Tensor, settings: UmapSettings, *, person: str, model: str
     ) -> Fit:
         """Puts a fit at the end of the queue; one that waits or runs already is the same.
+
+        Args:
+            rows: of the images, see `maps.row_sums`.
 
         Raises:
             JobError: too many wait, of this person or of all; or the folder cannot be written.
@@ -71,28 +75,29 @@ class Fits:
         there = self.get(key)
         if there is not None and there.state in ("waiting", "running"):
             return there
-        with self._open() as table:
-            waiting = [row["person"] for row in table.execute("SELECT person FROM fits WHERE state = 'waiting'")]
-        if waiting.count(person) >= MOST_OF_ONE or len(waiting) >= MOST_WAITING:
-            raise JobError("Enough maps are waiting to be fitted: try again when one of them is done.")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            parts = {"codes": codes.float().contiguous(), "labels": labels.long().contiguous()}
-            beside = self.folder / f"{key}.part"
-            save_file(parts, beside)
+            parts = {"codes": codes.float(), "labels": labels.long(), "rows": rows}
+            beside = self.folder / f"{key}-{secrets.token_hex(4)}.part"  # somebody else may ask for the same
+            save_file({name: part.clone() for name, part in parts.items()}, beside)
             beside.replace(self._input(key))
         except OSError as error:
             raise JobError(f"The data folder cannot be written ({error}), so no map can be fitted.") from None
         now = time.time()
         with self._open(write=True) as table:
-            table.execute(
-                "DELETE FROM fits WHERE state NOT IN ('waiting', 'running') AND created < ?", (now - KEPT_SECONDS,)
-            )
-            table.execute(
-                "INSERT OR REPLACE INTO fits (id, person, model, settings, state, created) "
-                "VALUES (?, ?, ?, ?, 'waiting', ?)",
-                (key, person, model, settings.to_json(), now),
-            )
+            waiting = [row["person"] for row in table.execute("SELECT person FROM fits WHERE state = 'waiting'")]
+            full = waiting.count(person) >= MOST_OF_ONE or len(waiting) >= MOST_WAITING
+            ended = "state NOT IN ('waiting', 'running')"
+            if not full:
+                table.execute(f"DELETE FROM fits WHERE {ended} AND (created < ? OR id = ?)", (now - KEPT_SECONDS, key))
+                table.execute(
+                    "INSERT OR IGNORE INTO fits (id, person, model, settings, state, created) "
+                    "VALUES (?, ?, ?, ?, 'waiting', ?)",
+                    (key, person, model, settings.to_json(), now),
+                )
+        if full:
+            self._input(key).unlink(missing_ok=True)
+            raise JobError("Enough maps are waiting to be fitted: try again when one of them is done.")
         found = self.get(key)
         assert found is not None
         return found
@@ -157,15 +162,15 @@ class Fits:
             )
             table.execute("UPDATE fits SET state = 'waiting', progress = 0 WHERE state = 'running'")
 
-    def read_input(self, key: str) -> tuple[Tensor, Tensor]:
-        """Codes (n, d) and labels (n,).
+    def read_input(self, key: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Codes (n, d), labels (n,) and the rows' checksums (n,).
 
         Raises:
             JobError: they are gone or spoilt.
         """
         try:
             parts = load_file(self._input(key))
-            return parts["codes"], parts["labels"]
+            return parts["codes"], parts["labels"], parts["rows"]
         except (OSError, KeyError, SafetensorError) as error:
             raise JobError(f"The codes to be mapped cannot be read: {error}") from None
 

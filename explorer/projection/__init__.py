@@ -3,9 +3,10 @@
 from .embedding import Embedding, load_embedding, read_settings, save_embedding
 from .local import Local
 from .plane import Plane, ProjectionError, axes_plane, explained_by, fit_plane, images_plane
-from .settings import METRICS, UmapSettings
+from .settings import LEAST_POINTS, METRICS, UmapSettings
 
 __all__ = [
+    "LEAST_POINTS",
     "METRICS",
     "Embedding",
     "Local",

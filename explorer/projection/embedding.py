@@ -13,7 +13,7 @@ from torch import Tensor
 from .plane import ProjectionError
 from .settings import UmapSettings
 
-VERSION = "1"
+VERSION = "2"
 MAX_BYTES = 1 << 26
 COLUMNS = ("places", "trustworthiness", "continuity")
 # Places wider than this hold no map: umap-learn's lie within some tens.
@@ -28,6 +28,7 @@ class Embedding:
         places: (n, 2), float32.
         trustworthiness, continuity: of each point (n,), 0 to 1, float32.
         settings: it was fitted with; made: by what, in words.
+        rows: a number for each image and its label (n,), int64, by which it is known again; None where unknown.
     """
 
     places: Tensor
@@ -35,6 +36,7 @@ class Embedding:
     continuity: Tensor
     settings: UmapSettings
     made: str
+    rows: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.places)
@@ -45,6 +47,7 @@ def save_embedding(path: Path, embedding: Embedding, key: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {"version": VERSION, "key": key, "settings": embedding.settings.to_json(), "made": embedding.made}
     parts = {name: getattr(embedding, name).float().contiguous() for name in COLUMNS}
+    parts["rows"] = torch.zeros(len(embedding)).long() if embedding.rows is None else embedding.rows.contiguous()
     beside = path.with_suffix(".part")
     save_file(parts, beside, metadata)
     beside.replace(path)
@@ -64,9 +67,10 @@ def load_embedding(path: Path, key: str | None = None) -> Embedding:
             raise ProjectionError(f"{path.name} is too large for a map.")
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-            if metadata.get("version") != VERSION or set(file.keys()) != set(COLUMNS):
+            if metadata.get("version") != VERSION or set(file.keys()) != {*COLUMNS, "rows"}:
                 raise ProjectionError(f"{path.name} is not a map of this version.")
             parts = {name: file.get_tensor(name) for name in COLUMNS}
+            rows = file.get_tensor("rows")
     except ProjectionError:
         raise
     except (OSError, SafetensorError, ValueError, KeyError, RecursionError) as error:
@@ -75,6 +79,8 @@ def load_embedding(path: Path, key: str | None = None) -> Embedding:
     n = len(places) if places.dim() else 0
     if places.shape != (n, 2) or not n or any(parts[name].shape != (n,) for name in COLUMNS[1:]):
         raise ProjectionError(f"{path.name} does not hold two coordinates and two columns for every point.")
+    if rows.shape != (n,) or rows.dtype != torch.int64:
+        raise ProjectionError(f"{path.name} does not say of which images it is.")
     if any(part.dtype != torch.float32 for part in parts.values()):
         raise ProjectionError(f"{path.name} does not hold numbers in float32.")
     if not (places.abs() <= FARTHEST).all() or not all(
@@ -84,7 +90,7 @@ def load_embedding(path: Path, key: str | None = None) -> Embedding:
     if key is not None and metadata.get("key") != key:
         raise ProjectionError(f"{path.name} is the map of other codes.")
     settings = UmapSettings.from_json(metadata.get("settings", ""))
-    return Embedding(**parts, settings=settings, made=metadata.get("made", "")[:300])
+    return Embedding(**parts, settings=settings, made=metadata.get("made", "")[:300], rows=rows)
 
 
 def read_settings(path: Path) -> UmapSettings:

@@ -10,6 +10,7 @@ from .plane import ProjectionError
 
 METRICS = ("euclidean", "cosine", "manhattan", "correlation")
 MOST_NEIGHBOURS = 200
+LEAST_POINTS = 10  # of a map
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,8 @@ from torch import Tensor
 from .embedding import Embedding
 from .plane import ProjectionError
 from .quality import continuity, trustworthiness
-from .settings import UmapSettings
+from .settings import LEAST_POINTS, UmapSettings
 
-LEAST_POINTS = 10
 # Below, a metric that leaves out the length, or the length and the mean, takes two values.
 LEAST_DIMENSIONS = {"cosine": 2, "correlation": 3}
 # Where the parts of a fit end, as shares of it: importing, neighbours, the layout, its quality.

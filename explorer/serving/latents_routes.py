@@ -27,6 +27,7 @@ from .ways import strip_of, ways_of
 _MAP = re.compile(r"[0-9a-f]{16}")
 _MAPS: Kept[Blob] = Kept(64)
 _COLUMNS: Kept[Blob] = Kept(128)
+MAX_PLACES_BYTES = 8 << 20  # some hundred places in as many dimensions
 # Of every image: a bit, two places and thirty columns of a person's own.
 MAX_EXPORT_BYTES = 64 << 20
 # What is read from a table beside the model, which may have more images tomorrow.
@@ -95,8 +96,8 @@ def latents_routes() -> list[BaseRoute]:
     """Under `PREFIX`, with the space's key in the path."""
     posted = {
         "maps": answers(order_map, personal=True),
-        "ways": answers(ways_of, heavy=True),
-        "strip": answers(strip_of, heavy=True),
+        "ways": answers(ways_of, heavy=True, most_bytes=MAX_PLACES_BYTES),
+        "strip": answers(strip_of, heavy=True, most_bytes=MAX_PLACES_BYTES),
         "near": answers(near_of, heavy=True),
         "table": answers(bring_table, personal=True, most_bytes=MAX_BYTES),
         "export": answers(export_of, heavy=True, most_bytes=MAX_EXPORT_BYTES),

@@ -9,8 +9,8 @@ import torch
 from ..datasets import default_data_dir
 from ..jobs import JobError
 from ..jobs.fits import Fit, Fits
-from ..maps import find_map, fitted_count, list_maps, map_key
-from ..projection import Embedding, Local, ProjectionError, UmapSettings
+from ..maps import find_map, fitted_count, list_maps, map_key, row_sums
+from ..projection import LEAST_POINTS, Embedding, Local, ProjectionError, UmapSettings
 from .anatomy import packed
 from .jobs import open_database
 from .kept import Kept
@@ -88,13 +88,20 @@ def order_map(space: Space, state: Any, person: str) -> dict[str, Any]:
             raise BadState("The settings of a map are its neighbours, min_distance, metric, seed and supervised.")
         settings = UmapSettings(**values)
         key, n = map_key(space.checkpoint.model, space.latents, settings), fitted_count(space.test_count)
-        there = find_map(_folders(space), key, space.test_count)
+        there = find_map(_folders(space), key, space.latents, space.test_count)
         if there is not None:
             return {**_facts(key, there), "state": "done", "progress": 1.0}
         codes, labels = space.latents.loc[:n], space.latents.labels[:n]
+        if n < LEAST_POINTS:
+            raise BadState(f"UMAP wants at least {LEAST_POINTS} points; there are {n}.")
         if not (codes != codes[:1]).any():
             raise BadState("All codes are the same: every dimension has collapsed, so there is nothing to map.")
-        return _fit(open_fits().submit(key, codes, labels, settings, person=person, model=space.name), person)
+        return _fit(
+            open_fits().submit(
+                key, codes, labels, row_sums(space.latents, n), settings, person=person, model=space.name
+            ),
+            person,
+        )
     except (ProjectionError, JobError) as error:
         raise BadState(str(error)) from None
 
@@ -105,7 +112,7 @@ def pack_map(space: Space, key: str) -> bytes | None:
 
     Images beyond those are placed among them, and move none.
     """
-    found = find_map(_folders(space), key, space.test_count)
+    found = find_map(_folders(space), key, space.latents, space.test_count)
     if found is None or key != map_key(space.checkpoint.model, space.latents, found.settings):
         return None
     n = len(space.latents)

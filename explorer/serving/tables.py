@@ -38,7 +38,8 @@ def bring_table(space: Space, state: Any, person: str) -> dict[str, Any]:
         raise BadState("A table is brought as text.")
     path = _path(space, person)
     if state["csv"] is None:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what cannot be written cannot be kept either
+            path.unlink(missing_ok=True)
         return {"columns": [], "remarks": []}
     try:
         table = read_table("table.csv", state["csv"].encode("utf-8", "replace"))

@@ -60,7 +60,7 @@ def ways_of(space: Space, state: Any) -> dict[str, Any]:
     if length(places) == 0:
         raise BadState("All the places are the same one: choose another.")
     found = {}
-    for name in wanted:
+    for name in dict.fromkeys(wanted):
         if name == "geodesic":
             if space.decoder_cost * space.latent * steps > MOST_WORK:
                 raise BadState("A geodesic through this decoder would take minutes here: ask for fewer steps.")

@@ -29,7 +29,8 @@ export async function fetchEvidence(manifest, anchor, signal) {
   return read(await response.arrayBuffer());
 }
 
-async function sentence(response) {
+/** What the server says about a request that it refused. */
+export async function sentence(response) {
   const said = await response.text();
   try {
     return JSON.parse(said).error;

@@ -149,7 +149,7 @@ export const words = {
     pca: (share) => `map: first two principal components, ${share} % of the codes’ variance; the other coordinates stay as they are.`,
     axes: (share) => `map: two latent dimensions, ${share} % of the codes’ variance; the other coordinates stay as they are.`,
     images: (share) => `map: the plane through three images, ${share} % of the codes’ variance; the other coordinates stay as they are.`,
-    umap: () => 'map: UMAP, which keeps neighbourhoods and no distances; back to latent space by the 30 nearest points, approximately.',
+    umap: () => 'map: UMAP, which keeps neighbourhoods and no distances; back to latent space by the nearest points, approximately.',
   },
   mapping: {
     space: 'latent space itself is the map of this model, and needs no plane.',

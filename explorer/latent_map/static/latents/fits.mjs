@@ -55,7 +55,9 @@ export class Fits {
     this.fill();
     const active = fits.find(({ state, own }) => own && (state === 'waiting' || state === 'running'));
     if (active && !this.watched) this.watch(active.id);
-    if (!maps.length && !active) {
+    const failed = fits.findLast(({ state, own }) => own && state === 'failed');
+    if (failed && !active) this.tell(failed);
+    else if (!maps.length && !active) {
       this.said.textContent = words.none;
       this.open(true);
     }
@@ -87,7 +89,12 @@ export class Fits {
     clearTimeout(this.timer);
     const look = async () => {
       try {
-        const { maps, fits } = await (await fetch(this.scene.manifest.maps)).json();
+        const response = await fetch(this.scene.manifest.maps);
+        if (response.status === 404) {
+          this.said.textContent = words.failed(await response.text()); // the server holds another model under this name
+          return;
+        }
+        const { maps, fits } = await response.json();
         if (this.gone || this.watched !== id) return;
         if (maps.some((map) => map.id === id)) return await this.arrived(id);
         const fit = fits.find((one) => one.id === id);
@@ -131,7 +138,9 @@ export class Fits {
 
   async end() {
     try {
-      this.tell(await ask(this.scene.manifest.maps, { action: 'stop', id: this.watched }));
+      const fit = await ask(this.scene.manifest.maps, { action: 'stop', id: this.watched });
+      if (fit.state === 'running') this.said.textContent = words.states.stopping;
+      else this.tell(fit);
     } catch (error) {
       this.said.textContent = words.failed(error.message);
     }

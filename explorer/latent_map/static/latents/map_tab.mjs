@@ -129,7 +129,7 @@ export class MapTab {
     if (kind === 'images') return this.useImages();
     try {
       const first = await this.fits.load();
-      if (first && this.kind() !== 'umap') await this.use(first);
+      if (first && this.pressed === 'umap' && this.kind() !== 'umap') await this.use(first);
     } catch (error) {
       this.fail(error);
     }
@@ -195,7 +195,7 @@ export class MapTab {
     const { plane, state } = scene;
     const z = scene.z();
     const said = words.live;
-    write(this.live.back, plane.exact ? said.exact : said.approximate);
+    write(this.live.back, plane.exact ? said.exact : said.approximate(plane.inner.local.neighbours));
     if (plane.exact) write(this.live.kept, said.keptValue(offPlane(plane, z), Math.hypot(...z)));
     else write(this.live.kept, plane.inner.local.lift(state.u).spread.toFixed(2));
     const trip = roundTrip(plane, state.u, z);

@@ -1,7 +1,7 @@
 // Ways through latent space: straight, spherical, geodesic, or along a drawn line; as a strip, and played.
 
 import { h } from '../dom.mjs';
-import { ask } from '../evidence.mjs';
+import { ask, sentence } from '../evidence.mjs';
 import { LineTool } from './line_tool.mjs';
 import { decoded, show } from './thumbnails.mjs';
 import { words as all } from './words.mjs';
@@ -87,7 +87,10 @@ export class Paths {
   async random() {
     const { manifest } = this.scene;
     this.clear();
-    const { loc } = await this.scene.sheets.posterior(Math.floor(Math.random() * manifest.count));
+    const choosing = (this.drawnLot = {});
+    const other = Math.floor(Math.random() * (manifest.count - 1));
+    const { loc } = await this.scene.sheets.posterior(other + Number(other >= (this.scene.state.image ?? manifest.count)));
+    if (choosing !== this.drawnLot || this.gone) return undefined;
     this.stops.push(Float64Array.from(this.scene.anchor.loc));
     return this.add(loc);
   }
@@ -284,7 +287,7 @@ export class Paths {
       const response = await fetch(this.scene.manifest.strip, {
         method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ z: this.shownWay.z, format }),
       });
-      if (!response.ok) throw new Error((await response.json()).error);
+      if (!response.ok) throw new Error(await sentence(response));
       download(await response.blob(), name);
     } catch (error) {
       this.say(words.failed(error.message));

@@ -1,6 +1,7 @@
 // Selections: by lasso or box, by class or by a column; their images, how they differ, and taking them away.
 
 import { h } from '../dom.mjs';
+import { sentence } from '../evidence.mjs';
 import { short } from './colouring.mjs';
 import { download } from './paths.mjs';
 import { base64, compare, compareShare, packBits } from './statistics.mjs';
@@ -10,6 +11,18 @@ import { words as all } from './words.mjs';
 const words = all.selection;
 const SHOWN = 32; // thumbnails
 const ROWS = 8; // of the statistics, those that differ the most
+
+/** A file's text, in UTF-8, in UTF-16 where its start says so, or in what Windows writes. */
+function textOf(buffer) {
+  const [first, second] = new Uint8Array(buffer.slice(0, 2));
+  if (first === 0xff && second === 0xfe) return new TextDecoder('utf-16le').decode(buffer);
+  if (first === 0xfe && second === 0xff) return new TextDecoder('utf-16be').decode(buffer);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(buffer);
+  } catch {
+    return new TextDecoder('windows-1252').decode(buffer);
+  }
+}
 
 export class Selection {
   name = 'selection';
@@ -124,8 +137,11 @@ export class Selection {
       const [middle, last] = [Math.floor(known.length / 2), known.length - 1];
       const [low, high] = [number(middle, 'from'), number(last, 'to')];
       // An end that nobody touched is the value itself, not what is left of it in four digits.
-      const end = (input, at) => (input.value === input.defaultValue ? known[at] : Number(input.value));
-      this.range.replaceChildren(words.from, low, words.to, high, apply((value) => value >= end(low, middle) && value <= end(high, last)));
+      const end = (input, at, none) => {
+        if (input.value === '') return none;
+        return input.value === input.defaultValue ? known[at] : Math.fround(Number(input.value)); // as the values are
+      };
+      this.range.replaceChildren(words.from, low, words.to, high, apply((value) => value >= end(low, middle, -Infinity) && value <= end(high, last, Infinity)));
     } catch (error) {
       this.range.hidden = true;
       this.byColumn.value = '';
@@ -198,7 +214,7 @@ export class Selection {
     };
     try {
       const response = await fetch(manifest.export, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
-      if (!response.ok) throw new Error((await response.json()).error);
+      if (!response.ok) throw new Error(await sentence(response));
       download(await response.blob(), `${manifest.name}-selection.${format}`);
       this.said.textContent = '';
     } catch (error) {
@@ -211,7 +227,7 @@ export class Selection {
     this.file.value = '';
     if (!file) return;
     try {
-      const remarks = await this.scene.columns.bring(await file.text());
+      const remarks = await this.scene.columns.bring(textOf(await file.arrayBuffer()));
       const [first] = this.scene.columns.brought;
       this.said.textContent = words.brought(this.scene.columns.brought.map(({ name }) => name), remarks);
       await this.scene.colouring.choose(`own ${first.name}`);

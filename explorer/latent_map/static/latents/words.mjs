@@ -61,7 +61,7 @@ export const words = {
       `${settings.neighbours} neighbours · distance ${settings.min_distance}${settings.metric === 'euclidean' ? '' : ` · ${settings.metric}`}` +
       `${settings.seed ? ` · seed ${settings.seed}` : ''}${settings.supervised ? ' · supervised' : ''} · trust ${trustworthiness.toFixed(3)}`,
     facts: ({ trustworthiness, continuity, made }) =>
-      `trustworthiness ${trustworthiness.toFixed(3)}, continuity ${continuity.toFixed(3)} (means over points, 30 neighbours); ${made}`,
+      `trustworthiness ${trustworthiness.toFixed(3)}, continuity ${continuity.toFixed(3)} (means over points); ${made}`,
     another: ['Fit another …', 'Choose settings and fit a UMAP of these codes'],
     settings: {
       neighbours: ['neighbours', 'How many nearest points make the neighbourhood that is kept: few keep the fine structure, many the whole.'],
@@ -76,6 +76,7 @@ export const words = {
       waiting: 'waits for its turn …',
       running: (share, left) => `${Math.round(100 * share)} %${left === null ? '' : `, about ${left} s left`}`,
       failed: (why) => `was not fitted. ${why ?? ''}`,
+      stopping: 'stops at its next step …',
       stopped: () => 'was stopped.',
       done: (why) => `is there.${why ? ` ${why}` : ''}`,
     },
@@ -83,7 +84,7 @@ export const words = {
     live: {
       back: ['way back', 'How a place on the map becomes a z.'],
       exact: 'exact',
-      approximate: '≈ 30 neighbours',
+      approximate: (count) => `≈ ${count} neighbours`,
       kept: ['kept off the map', 'How much of z lies outside the map’s plane and stays as it is while you drag: its norm, and that of z.'],
       keptValue: (kept, all) => `${kept.toFixed(2)} of ‖z‖ ${all.toFixed(2)}`,
       spread: ['not on the map', 'How far the codes of the neighbours scatter around what they make of this place (root mean square): what the map cannot tell of z.'],
