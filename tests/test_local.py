@@ -1,4 +1,4 @@
-"""A curved map's way back: exact where the map is linear, smooth, and the image's own where it lies."""
+"""A curved map's way back: a regression of what is near, smooth, and the image's own where it lies."""
 
 from __future__ import annotations
 
@@ -57,15 +57,11 @@ def test_more_points_lift_nearer_to_the_truth() -> None:
     errors = []
     for n in (200, 2_000, 20_000):
         codes, places = curved(n)
-        truth, u = curved(300, seed=0)[0], curved(300, seed=0)[1] * 0.8
-        x, y = u.T
-        generator = torch.Generator().manual_seed(0)
-        torch.rand(300, 2, generator=generator, dtype=torch.float64)
-        del truth
-        mixing_generator = torch.Generator().manual_seed(0)
-        torch.rand(n, 2, generator=mixing_generator, dtype=torch.float64)
-        mixing = torch.randn(6, 5, generator=mixing_generator, dtype=torch.float64)
-        truth = torch.stack([x, y, x * y, x.sin(), y.cos(), x**2], 1) @ mixing
+        # The last tenth is held out.
+        held = n // 10
+        codes, truth, places, u = codes[:-held], codes[-held:], places[:-held], places[-held:]
+        inside = u.abs().amax(1) < 1.6  # not at the rim, where neighbours lie on one side
+        truth, u = truth[inside], u[inside]
         errors.append((Local(codes, places).lift(u).z - truth).square().mean().sqrt().item())
     assert errors[1] < 0.4 * errors[0] and errors[2] < 0.4 * errors[1]
 
@@ -74,10 +70,6 @@ def test_a_drag_is_smooth_and_begins_at_the_image_itself() -> None:
     codes, places = curved()
     local = Local(codes, places)
     anchor = codes[7] + 0.5  # which the map does not know of
-    assert torch.equal(
-        local.lift_from(places[7], anchor, places[7])[0],
-        local.lift(places[7]).z[0] + (anchor - local.lift(places[7]).z[0]),
-    )
     torch.testing.assert_close(local.lift_from(places[7], anchor, places[7])[0], anchor)
     way = places[7] + torch.linspace(0, 1, 4_001, dtype=torch.float64)[:, None] * (places[99] - places[7])
     steps = local.lift_from(way, anchor, places[7]).diff(dim=0).norm(dim=1)
@@ -91,7 +83,8 @@ def test_few_points_and_points_in_one_place(n: int) -> None:
     codes, places = curved(n)
     lifted = Local(codes, places).lift(torch.zeros(1, 2))
     assert lifted.z.isfinite().all() and lifted.slopes.isfinite().all()
-    heap = Local(codes.repeat(20, 1), torch.zeros(20 * n, 2))
-    lifted = heap.lift(torch.tensor([[0.0, 0.0], [3.0, 1.0]]))
-    assert lifted.z.isfinite().all() and (lifted.slopes == 0).all()
-    assert heap.place(codes).abs().max() == 0
+    for place in ([0.0, 0.0], [0.1, 0.7]):
+        heap = Local(codes.repeat(20, 1), torch.tensor([place]).repeat(20 * n, 1))
+        lifted = heap.lift(torch.tensor([place, [3.0, 1.0]]))
+        assert lifted.z.isfinite().all() and lifted.slopes.abs().max() < 1e-12
+        assert (heap.place(codes) - torch.tensor(place)).abs().max() < 1e-6

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 NEIGHBOURS = 30
-# Of the neighbours' mean square distance, added to both axes of the regression: slopes of neighbours that lie on a
-# line, or in one place, would be anything.
+ROUNDING = 1e-24
+# Of the neighbours' mean square distance along an axis, added to both axes of the regression: slopes of neighbours
+# that lie on a line, or in one place, would be anything.
 RIDGE = 0.3
-# How far from where an image lies its own code still counts, in distances of its farthest neighbour.
+# How far from where an image lies its own code still counts, in distances of the nearest point left out.
 REACH = 3.0
 
 
@@ -62,7 +63,8 @@ class Local:
         gram = weighted.mT @ dy
         ridge = RIDGE * gram.diagonal(dim1=1, dim2=2).sum(1) / 2
         gram = gram + ridge[:, None, None] * torch.eye(2, dtype=gram.dtype)
-        level = gram.diagonal(dim1=1, dim2=2).sum(1) > 0  # else all neighbours lie in one place
+        # Else all neighbours lie in one place, but for the rounding of their mean.
+        level = gram.diagonal(dim1=1, dim2=2).sum(1) > ROUNDING * (1 + centre.square().sum(1))
         gram[~level] = torch.eye(2, dtype=gram.dtype)
         slopes = torch.linalg.solve(gram, weighted.mT @ dz).mT
         lifted = mean + (slopes @ (u - centre)[..., None]).squeeze(-1)

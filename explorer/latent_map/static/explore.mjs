@@ -16,7 +16,7 @@ import { Mapping } from './mapping.mjs';
 import { Measuring } from './measuring.mjs';
 import { Overlay } from './overlay.mjs';
 import { Projection } from './projections/projection.mjs';
-import { sceneOf, Sketching } from './sketching.mjs';
+import { padScene, Sketching } from './sketching.mjs';
 import { firstMap } from './switching.mjs';
 import { TorchCheck } from './torch_check.mjs';
 import { writeUrl } from './url.mjs';
@@ -69,7 +69,7 @@ export class Explore {
       rules: () => this.rules, anchor: () => this.anchor, encoderAt: () => this.encoderAt(), gone: () => this.gone,
       calm: () => this.view.calm(), announce: (what) => this.announce(what), trouble: (error) => this.trouble(error),
     });
-    this.sketching = new Sketching(sceneOf(this));
+    this.sketching = new Sketching(padScene(this));
     this.view.addSketch(this.sketching.element);
     const [, points, chosen] = await Promise.all(drawing);
     const shown = await firstMap(this, points);

@@ -227,8 +227,7 @@ export class MapTab {
     }
     const codes = await this.scene.mapping.codes();
     this.trust ??= new Trust(codes, this.scene.manifest.latent);
-    const found = await doubtImage(this.scene, this.trust, view, stale);
-    return found?.image ?? null;
+    return doubtImage(this.scene, this.trust, view, stale);
   }
 }
 

@@ -21,7 +21,7 @@ function picture(canvas, { columns, rows, step, corner: [x, y] }) {
   return { source: canvas.toDataURL(), xref: 'x', yref: 'y', layer: 'above', sizing: 'stretch', x, y, sizex: columns * step, sizey: rows * step };
 }
 
-/** Hatching where a place is not to be believed: a plotly image, and the share of the cells. Null once stale. */
+/** Hatching where a place is not to be believed: a plotly image. Null once stale. */
 export async function doubtImage(scene, trust, view, stale) {
   const { plane } = scene;
   const grid = cells(view);
@@ -31,7 +31,6 @@ export async function doubtImage(scene, trust, view, stale) {
   const context = canvas.getContext('2d');
   const [r, g, b] = isDark(scene.plot.element) ? [225, 228, 233] : [60, 66, 76];
   const from = scene.from();
-  let doubtful = 0;
   for (let row = 0; row < grid.rows; row++) {
     await breath();
     if (stale()) return null;
@@ -39,7 +38,6 @@ export async function doubtImage(scene, trust, view, stale) {
       const u = grid.at(column, row);
       const z = plane.lift(u, from);
       const value = doubt(trust.nearest(z).times, roundTrip(plane, u, z), emptiness(plane, u));
-      doubtful += value > 0.5;
       if (value <= 0.02) continue;
       context.strokeStyle = `rgba(${r}, ${g}, ${b}, ${0.55 * value})`;
       context.fillStyle = `rgba(${r}, ${g}, ${b}, ${0.13 * value})`;
@@ -51,16 +49,16 @@ export async function doubtImage(scene, trust, view, stale) {
       context.stroke();
     }
   }
-  return { image: picture(canvas, grid), share: doubtful / (grid.columns * grid.rows) };
+  return picture(canvas, grid);
 }
 
 /**
  * The magnification factor sqrt(det G) of the pull-back metric within the map (Bishop, Svensen & Williams 1997), by
  * differences of decoded images: { values float64 (rows columns), ...cells }. Null once stale.
  */
-export async function magnifications(scene, view, stale, side = SIDE) {
+export async function magnifications(scene, view, stale) {
   const { plane } = scene;
-  const grid = cells(view, side);
+  const grid = cells(view);
   const d = plane.dimensions;
   const from = scene.from();
   const values = new Float64Array(grid.columns * grid.rows);

@@ -2,6 +2,7 @@
 // The same steps, in the same order, as explorer/projection/local.py, which says why.
 
 const NEIGHBOURS = 30;
+const ROUNDING = 1e-24;
 const RIDGE = 0.3;
 const REACH = 3;
 
@@ -87,7 +88,8 @@ export class Local {
     const ridge = (RIDGE * (xx + yy)) / 2;
     xx += ridge;
     yy += ridge;
-    if (!(xx + yy > 0)) [xx, xy, yy] = [1, 0, 1]; // all neighbours lie in one place
+    // All neighbours lie in one place, but for the rounding of their mean.
+    if (!(xx + yy > ROUNDING * (1 + centre[0] ** 2 + centre[1] ** 2))) [xx, xy, yy] = [1, 0, 1];
     const determinant = xx * yy - xy * xy;
     const slopes = Array.from({ length: d }, (_, i) => [
       (yy * right[i] - xy * right[d + i]) / determinant, (xx * right[d + i] - xy * right[i]) / determinant,
