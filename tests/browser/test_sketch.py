@@ -46,7 +46,9 @@ def start(visit, url: str):
     return page
 
 
-@pytest.mark.parametrize("query", ["elbo?model=mnist-2d", "?model=mnist-2d&engine=server"])
+@pytest.mark.parametrize(
+    "query", ["elbo?model=mnist-2d", pytest.param("?model=mnist-2d&engine=server", marks=pytest.mark.slow)]
+)
 def test_every_number_of_a_drawn_image_is_torchs_and_a_link_holds_it(visit, address, query):
     page = start(visit, f"{address}/{query}")
     before = pixels(page, "decoded-image")
