@@ -12,6 +12,7 @@ COMMANDS = {
     "worker": "worker",
     "evaluate": "evaluate",
     "gaps": "gaps",
+    "map": "fit_map",
     "export": "export_onnx",
     "import": "import_model",
 }

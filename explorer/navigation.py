@@ -23,6 +23,7 @@ st.navigation(
     [
         st.Page(PAGES / "explore.py", title="Explore", default=True),
         st.Page(PAGES / "elbo.py", title="ELBO"),
+        st.Page(PAGES / "latents.py", title="Latents"),
         st.Page(PAGES / "train.py", title="Train"),
         st.Page(PAGES / "pictures.py", title="Pictures"),
         st.Page(PAGES / "models.py", title="Models"),

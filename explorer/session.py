@@ -50,11 +50,11 @@ def asked_for_all_points() -> bool:
     return st.query_params.get("points") == "all"
 
 
-def open_view(name: str, *, all_points: bool, anatomy: bool = False) -> tuple[View, dict[str, Any]]:
+def open_view(name: str, *, all_points: bool, tabs: str = "") -> tuple[View, dict[str, Any]]:
     """The view of a model that the address describes, and the map's manifest.
 
     Args:
-        anatomy: for the page of the ELBO.
+        tabs: those beside the map, one of `view.TABS`; "" for none.
 
     Raises:
         CheckpointError, DatasetError: the model cannot be opened; the message says why.
@@ -64,13 +64,14 @@ def open_view(name: str, *, all_points: bool, anatomy: bool = False) -> tuple[Vi
     except CheckpointError as error:
         # Visitors need not know where on this machine a model lies.
         raise CheckpointError(str(error).replace(f"{models().get(name, name)}{os.sep}", "")) from None
-    manifest = {**describe(space), "anatomy": anatomy, "zoom": anatomy}
+    manifest = {**describe(space), "tabs": tabs, "zoom": tabs == "anatomy"}
     view = read_view(
         {name: st.query_params[name] for name in st.query_params},
         count=len(space.latents),
         classes=len(space.latents.classes),
         map_range=manifest["plane"]["range"],
-        anatomy=anatomy,
+        latent=space.latent,
+        tabs=tabs,
     )
     return view, manifest
 

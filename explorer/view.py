@@ -11,7 +11,15 @@ MODES = ("gaussian", "point")
 ENGINES = ("browser", "server")
 LAYERS = ("manifold", "prior", "posterior")
 ZOOMS = ("map", "q")
-TABS = ("game", "derivation", "ladder", "units", "gaps")
+# Beside the map, by the page that has them.
+TABS = {
+    "anatomy": ("game", "derivation", "ladder", "units", "gaps"),
+    "latents": ("map", "dimensions", "paths", "neighbours", "selection"),
+}
+_MAP = re.compile(r"axes(-[0-9]{1,6}){2}|images(-[0-9]{1,9}){3}|umap-[0-9a-f]{16}")
+# What a place may be on a map of which the server knows no more.
+WIDEST = 100.0
+FARTHEST = 1_000.0  # of a latent coordinate
 _DRAWN = re.compile(r"[A-Za-z0-9_-]{1,2000}")
 POINTS = ("test", "all")
 # Beyond this many times the opening view, a place is taken for a mistake.
@@ -36,6 +44,8 @@ class View:
     drawn: str | None = None
     zoom: bool = False
     tab: str | None = None
+    map: str | None = None
+    z: tuple[float, ...] | None = None
     notices: tuple[str, ...] = field(default=(), compare=False)
 
     def state(self) -> dict[str, object]:
@@ -51,6 +61,8 @@ class View:
             "drawn": self.drawn,
             "zoom": self.zoom,
             "tab": self.tab,
+            "map": self.map,
+            "base": self.z,
         }
 
 
@@ -62,22 +74,30 @@ def choose_model(wanted: str | None, known: Sequence[str]) -> tuple[str, tuple[s
 
 
 def read_view(
-    query: Mapping[str, str], *, count: int, classes: int, map_range: Sequence[float], anatomy: bool = False
+    query: Mapping[str, str], *, count: int, classes: int, map_range: Sequence[float], latent: int = 2, tabs: str = ""
 ) -> View:
     """A view from the query of an address: what cannot be used falls back to its default, with a notice.
 
     Args:
         count: images there are; classes: classes there are; map_range: [x0, x1, y0, y1] in view at first.
-        anatomy: whether it is the page of the ELBO, which opens on the posterior and close to it.
+        latent: dimensions of latent space.
+        tabs: of TABS; the page of the ELBO opens on the posterior and close to it.
     """
     notices: list[str] = []
     image = _image(query.get("image"), count, notices)
     mode = _option(query.get("mode"), MODES, "mode", "gaussian", notices)
     engine = _option(query.get("engine"), ENGINES, "engine", None, notices)
+    anatomy = tabs == "anatomy"
+    shown = query.get("map") if tabs == "latents" else None
+    if shown and not _MAP.fullmatch(shown):
+        notices.append(f"There is no map “{shown[:40]}”, so the one the model opens on is shown.")
+        shown = None
+    z = _vector(query.get("z"), latent, notices) if tabs == "latents" else None
     u = _pair(query.get("at"))
-    if query.get("at") and (u is None or not _near(u, map_range)):
+    bounds = (-WIDEST, WIDEST, -WIDEST, WIDEST) if shown else map_range
+    if query.get("at") and (u is None or not _near(u, bounds)):
         notices.append("The position in the address is not on the map, so the encoder’s own is shown.")
-        u = None
+        u = z = None
     sigma = _pair(query.get("scale"))
     if query.get("scale") and (sigma is None or not all(MIN_SIGMA <= value <= MAX_SIGMA for value in sigma)):
         notices.append("The scales in the address are not usable, so the encoder’s own are shown.")
@@ -103,7 +123,9 @@ def read_view(
         engine,
         drawn or None,
         zoom,
-        _option(query.get("tab"), TABS, "tab", None, notices) if anatomy else None,
+        _option(query.get("tab"), TABS[tabs], "tab", None, notices) if tabs else None,
+        shown or None,
+        z,
         tuple(notices),
     )
 
@@ -141,6 +163,20 @@ def _pair(text: str | None) -> tuple[float, float] | None:
     except ValueError:
         return None
     return (first, second) if math.isfinite(first) and math.isfinite(second) else None
+
+
+def _vector(text: str | None, size: int, notices: list[str]) -> tuple[float, ...] | None:
+    if not text:
+        return None
+    try:
+        numbers = tuple(float(part) for part in text[:20_000].split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) == size and all(abs(number) <= FARTHEST for number in numbers):
+        return numbers
+    least, most = f"−{FARTHEST:,.0f}", f"{FARTHEST:,.0f}"
+    notices.append(f"z in the address must be {size} numbers from {least} to {most}: the image’s own code is used.")
+    return None
 
 
 def _near(u: tuple[float, float], map_range: Sequence[float]) -> bool:

@@ -15,8 +15,8 @@ def describe(model: Summary) -> str:
     return f"{model.name}  ·  {model.dataset}, {model.latent} latent dimensions, test ELBO {elbo}"
 
 
-def model_map(*, anatomy: bool) -> None:
-    """The page: with the anatomy of the ELBO beside the map, or without."""
+def model_map(tabs: str = "") -> None:
+    """The page: with tabs beside the map, or without."""
     try:
         first, models, notices = session.first_model()
     except session.FAULTS as error:
@@ -40,10 +40,10 @@ def model_map(*, anatomy: bool) -> None:
     )
     try:
         with st.spinner("Encoding the images …", width="content"):
-            view, manifest = session.open_view(name, all_points=all_points, anatomy=anatomy)
+            view, manifest = session.open_view(name, all_points=all_points, tabs=tabs)
     except session.FAULTS as error:
         st.error(session.to_the_letter(f"{name} cannot be opened. {error}"), icon=":material/error:")
         st.stop()
     if all_points and not manifest["complete"]:
         st.toast("The data set is not on this machine, so only the images kept with the model can be shown.")
-    latent_map(manifest, view.state(), notices=(*notices, *view.notices), key="elbo" if anatomy else "explore")
+    latent_map(manifest, view.state(), notices=(*notices, *view.notices), key=tabs or "explore")

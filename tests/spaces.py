@@ -35,7 +35,7 @@ def odd_space(folder: Path, count: int = 300) -> Space:
     model = build(config.model, seed=1).eval().requires_grad_(False)
     grey = (binary_images(count, (1, 5, 5)) * 255).byte()
     latents = encode(model, [(grey, (grey.flatten(1).sum(1) % 7).long())], tuple("abcdefg"))
-    return Space("odd", Checkpoint(model, config, folder), "test", latents, fit_plane(latents.loc), True)
+    return Space("odd", Checkpoint(model, config, folder), "test", latents, fit_plane(latents.loc), True, count)
 
 
 def synthetic_pictures(count: int, shape: tuple[int, int, int], seed: int = 0) -> Tensor:

@@ -43,10 +43,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "publish": {"card", "checkpoint", "datasets", "export", "gallery", "gap_table", "inference", "models"},
     "registry": {"card", "checkpoint", "datasets"},
     "latents": {"datasets", "models"},
+    "geometry": {"models"},
     "projection": set(),
+    "maps": {"gap_table", "latents", "models", "projection"},
     "jobs": {
-        *("card", "checkpoint", "config", "datasets", "device", "models", "names", "projection", "publish", "recipes"),
-        *("registry", "training"),
+        *("card", "checkpoint", "config", "datasets", "device", "maps", "models", "names", "projection", "publish"),
+        *("recipes", "registry", "training"),
     },
     "settings": {"config", "recipes"},
     "comparable": {"card", "config"},
@@ -58,8 +60,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "explorer": {"models", "registry"},  # explorer/__init__.py
     "latent_map": set(),
     "serving": {
-        *("card", "checkpoint", "config", "datasets", "device", "export", "gallery", "gap_table", "inference"),
-        *("jobs", "latents", "latent_map", "models", "projection", "registry", "training", "transfer", "view"),
+        *(
+            "card",
+            "checkpoint",
+            "config",
+            "datasets",
+            "device",
+            "export",
+            "gallery",
+            "gap_table",
+            "geometry",
+            "inference",
+        ),
+        *("jobs", "latents", "latent_map", "maps", "models", "projection", "registry", "training", "transfer", "view"),
     },
     "session": {
         *("checkpoint", "config", "datasets", "jobs", "latents", "registry", "runs", "serving", "settings", "training"),
@@ -70,7 +83,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": {"datasets", "jobs", "serving"},
     "commands": {
         *("card", "checkpoint", "config", "datasets", "device", "export", "gallery", "gap_table", "inference"),
-        *("jobs", "models", "publish", "recipes", "registry", "serving", "training", "transfer"),
+        *("jobs", "latents", "maps", "models", "projection", "publish", "recipes", "registry", "serving", "training"),
+        "transfer",
     },
     "__main__": {"commands"},
 }
@@ -79,8 +93,9 @@ EXCEPTIONS = {("serving/server.py", "app")}
 
 HEADLESS = {
     *("jobs", "publish", "recipes", "settings", "comparable", "runs", "names"),
-    *("models", "inference", "training", "checkpoint", "latents", "datasets", "config"),
+    *("models", "inference", "training", "checkpoint", "latents", "datasets", "config", "geometry"),
     *("device", "export", "gallery", "gap_table", "registry", "card", "projection", "view", "archives", "transfer"),
+    "maps",
 }
 SCREEN = {"streamlit", "plotly", "umap"}
 SLOW_TO_IMPORT = {"umap", "sklearn", "torchvision"}

@@ -8,7 +8,7 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from explorer.projection import fit_plane
+from explorer.projection import ProjectionError, axes_plane, fit_plane, images_plane
 
 
 def codes_of(d: int, n: int = 200, seed: int = 0) -> Tensor:
@@ -85,3 +85,36 @@ def test_codes_without_spread_still_give_a_plane(codes: Tensor) -> None:
     assert 0 <= plane.explained <= 1
     u = torch.tensor([[1.0, -2.0]], dtype=torch.float64)
     torch.testing.assert_close(plane.project(plane.lift(u, codes[0])), u)
+
+
+def test_two_axes_are_two_columns_of_the_codes() -> None:
+    codes = codes_of(6)
+    plane = axes_plane(codes, 4, 1)
+    torch.testing.assert_close(plane.project(codes), codes[:, [4, 1]].double())
+    assert plane.explained == pytest.approx((codes[:, [4, 1]].var(0).sum() / codes.var(0).sum()).item(), rel=1e-5)
+    for first, second in ((2, 2), (0, 6), (-1, 0)):
+        with pytest.raises(ProjectionError, match="different dimensions from 1 to 6"):
+            axes_plane(codes, first, second)
+
+
+@pytest.mark.parametrize("d", [3, 16])
+def test_the_plane_of_three_images_holds_all_three(d: int) -> None:
+    codes = codes_of(d)
+    three = codes[[3, 50, 120]]
+    plane = images_plane(codes, three)
+    torch.testing.assert_close(plane.basis.T @ plane.basis, torch.eye(2, dtype=torch.float64), rtol=0, atol=1e-12)
+    for anchor in three:
+        lifted = plane.lift(plane.project(three), anchor)
+        torch.testing.assert_close(lifted, three.double(), rtol=0, atol=1e-5)
+
+
+def test_three_images_without_a_plane_are_said() -> None:
+    codes = codes_of(4)
+    a, b = codes[0], codes[1]
+    with pytest.raises(ProjectionError, match="same code"):
+        images_plane(codes, torch.stack([a, a, b]))
+    for c in (a, b, a + 3 * (b - a)):
+        with pytest.raises(ProjectionError, match="one line"):
+            images_plane(codes.double(), torch.stack([a, b, c]).double())
+    with pytest.raises(ProjectionError, match="same code"):
+        images_plane(codes, torch.stack([a, a, a]))

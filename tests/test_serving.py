@@ -24,6 +24,7 @@ from explorer.serving.pack import (
     sheets,
 )
 from explorer.serving.space import Space, open_space
+from explorer.serving.state import plane_gaussian_in
 from explorer.serving.terms import BadState, evaluate_state
 
 from .spaces import odd_space, save_digits, save_pictures
@@ -193,6 +194,50 @@ def test_a_gaussian_has_the_kl_of_torch_and_the_reconstruction_of_draws(digits: 
     values = digits.checkpoint.model.likelihood(z.float()).log_prob(digits.latents.x[image : image + 1].float())
     error = values.std().item() / len(values) ** 0.5 + terms.get("standard_error", 0.0)
     assert abs(terms["reconstruction"] - values.double().mean().item()) < 5 * error
+
+
+def test_a_latent_and_its_plane_say_the_same_as_a_place_on_the_opening_map(digits: Space) -> None:
+    for mode in ("gaussian", "point"):
+        state = state_of(digits, 5, mode, by=0.4, scale=1.3)
+        z = digits.plane.lift(torch.tensor(state["u"], dtype=torch.float64), digits.latents.loc[5])
+        other = {**state, "u": None, "z": z.tolist(), "basis": digits.plane.basis.tolist()}
+        assert evaluate_state(digits, other) == pytest.approx(evaluate_state(digits, state), abs=1e-9)
+
+
+def test_a_latent_without_a_plane_is_the_encoder_s_q_moved_there(digits: Space) -> None:
+    image, d = 6, digits.latent
+    z = digits.latents.loc[image].double() + 0.3
+    terms = evaluate_state(digits, {"image": image, "mode": "gaussian", "z": z.tolist()})
+    q = MultivariateNormal(z, (digits.latents.scale[image].double() ** 2).diag())
+    prior = MultivariateNormal(torch.zeros(d).double(), torch.eye(d).double())
+    assert terms["kl"] == pytest.approx(kl_divergence(q, prior).item(), abs=1e-6)
+    with pytest.raises(BadState, match="plane"):
+        plane_gaussian_in(digits, {"image": image, "z": z.tolist()})
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"z": [0.0] * 7}, "z must be"),
+        ({"z": "zero"}, "z must be"),
+        ({"z": [True]}, "z must be"),
+        ({"z": [math.nan]}, "z must"),
+        ({"z": [10**400]}, "z must"),
+        ({"basis": [[1, 0]] * 7}, "basis must be"),
+        ({"basis": [1]}, "basis must be"),
+        ({"basis": [[1, 0]]}, "orthonormal"),
+        ({"basis": [["1", 0]]}, "each row"),
+        ({"sigma": [0, 1]}, "sigma must"),
+    ],
+)
+def test_a_latent_or_a_basis_that_is_none_is_answered_with_a_sentence(digits: Space, changes, sentence) -> None:
+    d = digits.latent
+    # One entry stands for as many as there are dimensions.
+    changes = {name: value * d if len(value) == 1 else value for name, value in changes.items()}
+    good = {"image": 0, "mode": "gaussian", "z": [0.0] * d, "basis": torch.eye(d, 2).tolist(), "sigma": [0.3, 0.4]}
+    assert evaluate_state(digits, good)["kl"] > 0
+    with pytest.raises(BadState, match=sentence):
+        evaluate_state(digits, {**good, **changes})
 
 
 GOOD = {"image": 0, "mode": "gaussian", "u": [0.1, -0.2], "sigma": [0.3, 0.4]}

@@ -26,12 +26,12 @@ def test_every_part_is_read() -> None:
     assert view.notices == ()
     assert view.state() == {"image": 299, "mode": "point", "u": (0.25, -1e-3), "sigma": (0.5, 2.0),
                             "layers": ["manifold", "prior"], "hidden": [0, 3, 9], "engine": "server",
-                            "drawn": None, "zoom": False, "tab": None}  # fmt: skip
+                            "drawn": None, "zoom": False, "tab": None, "map": None, "base": None}  # fmt: skip
 
 
 def test_the_page_of_the_elbo_opens_close_to_the_posterior_and_an_address_says_otherwise() -> None:
     def elbo(**query: str) -> View:
-        return read_view(query, count=300, classes=10, map_range=RANGE, anatomy=True)
+        return read_view(query, count=300, classes=10, map_range=RANGE, tabs="anatomy")
 
     assert elbo() == View(layers=("posterior",), zoom=True)
     assert elbo(layers="none", zoom="map", tab="ladder") == View(tab="ladder")
@@ -45,12 +45,32 @@ def test_the_page_of_the_elbo_opens_close_to_the_posterior_and_an_address_says_o
 @pytest.mark.parametrize("name", ["zoom", "tab", "drawn", "layers"])
 @pytest.mark.parametrize("value", ["<script>alert(1)</script>", "9" * 5_000, "..", " ", "none ", "Game"])
 def test_what_the_page_of_the_elbo_cannot_use_gives_one_short_notice(name: str, value: str) -> None:
-    view = read_view({name: value, "image": "7"}, count=300, classes=10, map_range=RANGE, anatomy=True)
+    view = read_view({name: value, "image": "7"}, count=300, classes=10, map_range=RANGE, tabs="anatomy")
     if (name, value) == ("drawn", "Game"):  # four characters of base64: whose they are, the map says
         assert view.drawn == "Game" and not view.notices
         return
     assert (view.image, view.zoom, view.tab, view.drawn) == (7, True, None, None)
     assert len(view.notices) == 1 and view.notices[0].endswith(".") and len(view.notices[0]) < 160
+
+
+def test_the_page_of_the_latents_reads_its_map_and_its_z() -> None:
+    def latents(**query: str) -> View:
+        return read_view(query, count=300, classes=10, map_range=RANGE, latent=3, tabs="latents")
+
+    for name in ("axes-1-3", "images-0-12-299", "umap-0123456789abcdef"):
+        view = latents(map=name, at="40,-3", z="1,-2.5,1e-3", tab="paths")
+        assert (view.map, view.u, view.z, view.tab) == (name, (40.0, -3.0), (1.0, -2.5, 1e-3), "paths")
+        assert not view.notices and view.state()["base"] == view.z
+    for name, value in (
+        *(("map", value) for value in ("axes-1", "umap-xyz", "images-1-2", "../x", "umap-" + "0" * 17)),
+        *(("z", value) for value in ("1,2", "1,2,3,4", "1,2,nan", "1,2,1e9", "a,b,c", "1" * 30_000)),
+    ):
+        view = latents(**{name: value})
+        assert view == View() and len(view.notices) == 1 and len(view.notices[0]) < 160
+    # A z whose place on the map is refused would not be the one that is shown.
+    far = latents(z="1,2,3", at="1e6,0")
+    assert far.u is None and far.z is None
+    assert read(map="axes-1-3", z="1,2,3") == View()  # of another page
 
 
 def test_no_layer_at_all_is_said_by_a_word_and_tabs_are_of_one_page() -> None:

@@ -1,4 +1,4 @@
-"""Keeps a worker running for each device while a server is up."""
+"""Keeps a worker running for each device while a server is up, and one that fits maps while any waits."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from .database import Database
+from .fits import Fits
 from .job import JobError
 from .presence import Presence
 
@@ -21,6 +22,8 @@ LOOK_SECONDS = 2.0
 # A worker so long silent is taken for gone; a step of a large network may take a while.
 SILENT_SECONDS = 30.0
 AGAIN_SECONDS = 60.0
+SOON_SECONDS = 5.0  # until another process for maps, where one ended while a map waits
+MAPS = "maps"
 LOG_FILE = "worker.log"
 MAX_LOG_BYTES = 1 << 20
 
@@ -60,7 +63,8 @@ class Supervisor:
         while not self._ended.wait(wait):
             wait = LOOK_SECONDS
             try:
-                presence = Presence(Database(self.data_dir))
+                database = Database(self.data_dir)
+                presence = Presence(database)
                 presence.server_beat(os.getpid())
                 signs = presence.workers()
                 for device in devices():
@@ -73,19 +77,24 @@ class Supervisor:
                         continue
                     pid, silent = signs.get(device, (0, SILENT_SECONDS))
                     if silent >= SILENT_SECONDS or not _exists(pid):
-                        self._children[device] = self._spawn(device)
+                        self._children[device] = self._spawn("--device", device)
                         self._again[device] = time.monotonic() + AGAIN_SECONDS
+                if Fits(database).any_waiting() and time.monotonic() > self._again.get(MAPS, 0.0):
+                    child = self._children.get(MAPS)
+                    if child is None or child.poll() is not None:
+                        self._children[MAPS] = self._spawn("--maps")
+                        self._again[MAPS] = time.monotonic() + SOON_SECONDS
             except (JobError, OSError, sqlite3.Error) as error:  # such as a full disk: it may pass
                 logging.getLogger("explorer").warning("No worker for training: %s", error)
                 wait = 30.0
 
-    def _spawn(self, device: str) -> subprocess.Popen[bytes]:
+    def _spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
         path = self.data_dir / LOG_FILE
         too_long = path.is_file() and path.stat().st_size > MAX_LOG_BYTES
         environment = {**os.environ, "EXPLORER_DATA": str(self.data_dir)}
         with path.open("wb" if too_long else "ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "explorer", "worker", "--device", device, "--while-served"],
+                [sys.executable, "-m", "explorer", "worker", *arguments, "--while-served"],
                 cwd=Path(__file__).resolve().parents[2],
                 env=environment,
                 stdin=subprocess.DEVNULL,

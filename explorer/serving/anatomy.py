@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 
-from ..inference import stretched
 from ..inference.gradient import elbo_gradient
 from ..inference.importance import SAMPLES, importance_around
 from ..inference.lattice import MOST_DIMENSIONS, QuadratureError
@@ -20,7 +19,7 @@ from ..inference.posterior import kl_to_posterior
 from .best import best_of
 from .posteriors import log_evidence_anew, posterior_of
 from .space import Space
-from .state import BadState, Image, gaussian_in
+from .state import BadState, Image, gaussian_in, plane_gaussian_in
 
 CREDIBLE = (0.5, 0.95)
 _DRAWS = 200
@@ -84,12 +83,11 @@ def gradient_of(space: Space, state: Any) -> dict[str, Any]:
     Raises:
         BadState: the state is not usable.
     """
-    image, u, sigma = gaussian_in(space, state)
-    loc = space.plane.lift(u, image.loc)
+    q, basis, sigma = plane_gaussian_in(space, state)
     generator = torch.Generator().manual_seed(0)
     rule = space.rules.get("check") or space.rules["rest"]
     found = elbo_gradient(
-        space.checkpoint.model, image.x, loc, image.scale, space.plane.basis, sigma,
+        space.checkpoint.model, q.image.x, q.loc, q.image.scale, basis, sigma,
         rule=rule, draws=_DRAWS, generator=generator,
     )  # fmt: skip
     if not (found.exact.isfinite().all() and found.draws.isfinite().all()):
@@ -106,12 +104,10 @@ def kl_of(space: Space, state: Any) -> dict[str, float]:
     Raises:
         BadState: the state is not usable, or quadrature impossible.
     """
-    image, u, sigma = gaussian_in(space, state)
+    q = gaussian_in(space, state)
     try:
-        log_evidence = log_evidence_anew(space, image)
+        log_evidence = log_evidence_anew(space, q.image)
     except QuadratureError as error:
         raise BadState(str(error)) from None
-    factor = stretched(image.scale, space.plane.basis, sigma)
-    loc = space.plane.lift(u, image.loc)
-    kl = kl_to_posterior(space.checkpoint.model, image.x, loc, factor, log_evidence)
+    kl = kl_to_posterior(space.checkpoint.model, q.image.x, q.loc, q.factor, log_evidence)
     return {"log_evidence": log_evidence, "kl_to_posterior": kl}

@@ -12,8 +12,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from .engine import same_origin
+from .person import person_of
 from .pools import heavily
-from .space import SPACES, Space
+from .space import SPACES
 from .state import BadState
 
 # A drawn image's pixels come along, in base64: of 200 x 200 pixels in colour, 160 kB.
@@ -23,24 +24,33 @@ GONE = "This server does not hold that model any more: reload the page."
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def answers(function: Callable[[Space, Any], dict[str, Any] | bytes], *, heavy: bool = False) -> Handler:
+def answers(
+    function: Callable[..., dict[str, Any] | bytes],
+    *,
+    heavy: bool = False,
+    personal: bool = False,
+    most_bytes: int = MAX_STATE_BYTES,
+) -> Handler:
     """A route that gives a function of a space and of the JSON that was sent: as JSON, or as the bytes it gives.
 
     Args:
         heavy: it takes a tenth of a second or more.
+        personal: it is told who asks, too.
+        most_bytes: that may be sent.
     """
 
     async def handler(request: Request) -> Response:
         if not same_origin(request.headers):
             return JSONResponse({"error": "Requests from other sites are refused."}, 403)
-        space = SPACES.by_key(request.path_params["key"])
+        # Copies of a model share a key, but each has its own files.
+        space = SPACES.by_key(request.path_params["key"], request.query_params.get("model"))
         if space is None:
             return JSONResponse({"error": GONE}, 404)
         body = b""
         try:
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > MAX_STATE_BYTES:
+                if len(body) > most_bytes:
                     return JSONResponse({"error": "The state is too large."}, 413)
         except ClientDisconnect:  # nobody is left to answer, and it is not a fault to log
             return Response(status_code=400)
@@ -48,12 +58,15 @@ def answers(function: Callable[[Space, Any], dict[str, Any] | bytes], *, heavy: 
             state = json.loads(body)
         except (ValueError, RecursionError):
             return JSONResponse({"error": "The state is not JSON."}, 400)
+        told = (space, state, person_of(request.cookies)) if personal else (space, state)
         try:
             if heavy:
-                found = await heavily(request, function, space, state)
+                found = await heavily(request, function, *told)
             else:
-                found = await run_in_threadpool(function, space, state)
-            return Response(found) if isinstance(found, bytes) else JSONResponse(found)
+                found = await run_in_threadpool(function, *told)
+            if isinstance(found, bytes):
+                return Response(found, media_type="application/octet-stream")
+            return JSONResponse(found)
         except ValueError as error:  # BadState, or an answer that JSON has no number for
             sentence = str(error) if isinstance(error, BadState) else "There is no finite answer for this state."
             return JSONResponse({"error": sentence}, 400)

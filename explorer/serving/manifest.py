@@ -13,9 +13,16 @@ from .space import Space
 PREFIX = "/explorer"
 
 
+def rates(space: Space) -> list[float]:
+    """The mean KL of each latent dimension over the images, nats (d,)."""
+    loc, scale = space.latents.loc.double(), space.latents.scale.double()
+    return (0.5 * (loc.square() + scale.square() - 1) - scale.log()).mean(0).tolist()
+
+
 def describe(space: Space) -> dict[str, Any]:
     """What the map needs to know to start: small values and addresses, as JSON."""
     model = space.checkpoint.config.model
+    own = f"?model={quote(space.name, safe='')}"  # copies of a model share a key, and have files of their own
     base = f"{PREFIX}/model/{space.key}"
     files = f"{PREFIX}/static/{static_key()}"
     return {
@@ -56,7 +63,11 @@ def describe(space: Space) -> dict[str, Any]:
         "evidence": f"{PREFIX}/evidence/{space.key}",
         "units": f"{PREFIX}/units/{space.key}.json",
         **{name: f"{PREFIX}/{name}/{space.key}" for name in ("best", "gradient", "kl", "encode")},
-        "gaps": f"{PREFIX}/gaps/{space.key}.bin?model={quote(space.name, safe='')}",
+        **{name: f"{PREFIX}/{name}/{space.key}{own}" for name in ("maps", "ways", "strip", "near", "table", "export")},
+        "map": f"{PREFIX}/map/{space.key}/",
+        "column": f"{PREFIX}/column/{space.key}/",
+        "rates": rates(space),
+        "gaps": f"{PREFIX}/gaps/{space.key}.bin{own}",
         "socket": f"{PREFIX}/engine/{space.key}",
         "engine": space.engine,
         "runtime": {

@@ -18,6 +18,7 @@ from .downloads import download_routes
 from .engine import engine_socket
 from .jobs import job_routes
 from .kept import Kept
+from .latents_routes import latents_routes
 from .manifest import PREFIX
 from .pack import pack_codes, pack_images, pack_latents, pack_points, pack_rule, sheets
 from .space import SPACES
@@ -105,6 +106,7 @@ def routes() -> list[BaseRoute]:
         Route(f"{PREFIX}/images/{{key}}/{{sheet}}.bin", images_file),
         Route(f"{PREFIX}/terms/{{key}}", answers(evaluate_state), methods=["POST"]),
         *anatomy_routes(),
+        *latents_routes(),
         *job_routes(),
         *download_routes(),
         WebSocketRoute(f"{PREFIX}/engine/{{key}}", engine_socket),

@@ -57,6 +57,7 @@ class Space:
         name: as in the URL.
         points: "test" or "all" (the test set, then the training set).
         complete: False where only the gallery kept beside the model could be shown.
+        test_count: how many images, the first, are the test set's or the gallery's: what maps are fitted to.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Space:
     latents: Latents
     plane: Plane
     complete: bool
+    test_count: int
 
     @cached_property
     def key(self) -> str:
@@ -155,8 +157,9 @@ def open_space(checkpoint: Checkpoint, name: str, points: str = "test") -> Space
     if not (latents.loc.isfinite().all() and latents.scale.isfinite().all() and (latents.scale > 0).all()):
         raise CheckpointError(f"{WEIGHTS_FILE} holds an encoder whose q(z|x) is not finite for some images.")
     # Fitted to the test set alone, so that points stay where they are when others are added.
-    plane = fit_plane(latents.loc[: len(sets[0][0])])
-    return Space(name, checkpoint, points if complete else "test", latents, plane, complete)
+    first = len(sets[0][0])
+    plane = fit_plane(latents.loc[:first])
+    return Space(name, checkpoint, points if complete else "test", latents, plane, complete, first)
 
 
 class Spaces:

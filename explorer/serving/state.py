@@ -1,4 +1,8 @@
-"""What a request says is on a screen, read with care: which image, and where q or z is."""
+"""What a request says is on a screen, read with care: which image, and where q or z is.
+
+Where: {"u": [2]}, in the units of the map that a model opens on; or, on any other map, {"z": [d]}, and with it
+"basis", the d rows of 2 of its plane, where it is one.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..inference import stretched
 from ..view import MAX_SIGMA, MIN_SIGMA
 from .blobs import digest
 from .space import Space
 
 # Beyond this the decoder is far outside anything it was trained on, and float32 soon overflows.
 LIMIT = 1_000.0
+# How far a basis may be from orthonormal: float64, written in full.
+ORTHONORMAL = 1e-9
 
 
 class BadState(ValueError):
@@ -104,14 +111,96 @@ def image_in(space: Space, state: Any) -> Image:
         raise error if isinstance(error, BadState) else BadState("The pixels are not base64.") from None
 
 
-def gaussian_in(space: Space, state: Any) -> tuple[Image, Tensor, Tensor]:
-    """The image, u and sigma of a q on the map, in map units.
+def read_vector(value: Any, name: str, size: int) -> Tensor:
+    """So many finite numbers within LIMIT, float64 (size,).
 
     Raises:
-        BadState: one of them is not usable.
+        BadState: anything else.
     """
-    if not isinstance(state, dict):
-        raise BadState("The state must be an object.")
+    if not isinstance(value, list) or len(value) != size:
+        raise BadState(f"{name} must be {size} numbers.")
+    if any(isinstance(entry, bool) or not isinstance(entry, (int, float)) for entry in value):
+        raise BadState(f"{name} must be {size} numbers.")
+    if not all(-LIMIT <= entry <= LIMIT for entry in value):
+        raise BadState(f"{name} must lie between {-LIMIT:g} and {LIMIT:g}.")
+    return torch.tensor([float(entry) for entry in value], dtype=torch.float64)
+
+
+def read_basis(value: Any, size: int) -> Tensor:
+    """Two orthonormal directions of latent space, float64 (size, 2).
+
+    Raises:
+        BadState: anything else.
+    """
+    if not isinstance(value, list) or len(value) != size or not all(isinstance(row, list) for row in value):
+        raise BadState(f"basis must be {size} rows of two numbers.")
+    basis = torch.stack([read_vector(row, "each row of basis", 2) for row in value])
+    expected = torch.eye(size, 2, dtype=basis.dtype)  # a one-dimensional space has no second direction
+    if (basis.T @ basis - expected.T @ expected).abs().max() > ORTHONORMAL:
+        raise BadState("basis must be two orthonormal directions.")
+    return basis
+
+
+def latent_in(space: Space, state: Any, image: Image) -> Tensor:
+    """Where z, or the mean of q, is: float64 (d,).
+
+    Raises:
+        BadState: the state does not say it.
+    """
+    if state.get("z") is not None:
+        return read_vector(state["z"], "z", space.latent)
     u = torch.tensor(read_pair(state.get("u"), "u"), dtype=torch.float64)
-    sigma = torch.tensor(read_pair(state.get("sigma"), "sigma", MIN_SIGMA, MAX_SIGMA), dtype=torch.float64)
-    return image_in(space, state), u, sigma
+    return space.plane.lift(u, image.loc)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """A q on a map.
+
+    Attributes:
+        image: its image; loc: its mean (d,), float64.
+        basis: of the plane in which it is stretched (d, 2), and sigma: to which deviations along the map's axes
+            (2,); None where it is the encoder's, moved.
+    """
+
+    image: Image
+    loc: Tensor
+    basis: Tensor | None
+    sigma: Tensor | None
+
+    @property
+    def factor(self) -> Tensor:
+        """F (d, d) of q = N(loc, F F^T)."""
+        if self.basis is None or self.sigma is None:
+            return self.image.scale.double().diag()
+        return stretched(self.image.scale, self.basis, self.sigma)
+
+
+def gaussian_in(space: Space, state: Any) -> Gaussian:
+    """The q of a state; "sigma" in map units.
+
+    Raises:
+        BadState: a part of it is not usable.
+    """
+    image = image_in(space, state)
+    loc = latent_in(space, state, image)
+    if state.get("z") is None:
+        basis = space.plane.basis
+    elif state.get("basis") is None:
+        return Gaussian(image, loc, None, None)
+    else:
+        basis = read_basis(state["basis"], space.latent)
+    sigma = read_pair(state.get("sigma"), "sigma", MIN_SIGMA, MAX_SIGMA)
+    return Gaussian(image, loc, basis, torch.tensor(sigma, dtype=torch.float64))
+
+
+def plane_gaussian_in(space: Space, state: Any) -> tuple[Gaussian, Tensor, Tensor]:
+    """A q that a plane stretches, its basis and its sigma.
+
+    Raises:
+        BadState: it is none, or not usable.
+    """
+    q = gaussian_in(space, state)
+    if q.basis is None or q.sigma is None:
+        raise BadState("This wants a q on a plane, with the plane's basis.")
+    return q, q.basis, q.sigma

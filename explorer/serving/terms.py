@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch.distributions import Independent, Normal
 
-from ..inference import gaussian_terms, point_terms, stretched
+from ..inference import gaussian_terms, point_terms
 from .space import Space
-from .state import BadState, gaussian_in, image_in, read_pair
+from .state import BadState, gaussian_in, image_in, latent_in
 
 
 @torch.inference_mode()
@@ -17,8 +17,9 @@ def evaluate_state(space: Space, state: Any) -> dict[str, float]:
     """The terms of a point or a Gaussian on the map, in nats.
 
     Args:
-        state: {"image": index, "mode": "point" | "gaussian", "u": [2], "sigma": [2]},
-            u and sigma in map units; with "pixels" in the place of "image" for a drawn one.
+        state: {"image": index, "mode": "point" | "gaussian", "u": [2], "sigma": [2]}, u and sigma in map
+            units; with "pixels" in the place of "image" for a drawn one, and with "z" and "basis" in the place
+            of "u" on another map than the one a model opens on, see `state`.
 
     Raises:
         BadState: an index out of range, an unknown mode, a number that is not usable.
@@ -29,8 +30,7 @@ def evaluate_state(space: Space, state: Any) -> dict[str, float]:
     model = space.checkpoint.model
     if mode == "point":
         image = image_in(space, state)
-        u = torch.tensor(read_pair(state.get("u"), "u"), dtype=torch.float64)
-        z = space.plane.lift(u, image.loc)
+        z = latent_in(space, state, image)
         q = Independent(Normal(image.loc, image.scale), 1)  # the one that was served
         terms = point_terms(model, image.x, z[None].float(), q)
         return {
@@ -41,9 +41,8 @@ def evaluate_state(space: Space, state: Any) -> dict[str, float]:
         }
     if mode != "gaussian":
         raise BadState("mode must be point or gaussian.")
-    image, u, sigma = gaussian_in(space, state)
-    factor = stretched(image.scale, space.plane.basis, sigma)
-    result = gaussian_terms(model, image.x, space.plane.lift(u, image.loc), factor, space.rules["rest"])
+    q = gaussian_in(space, state)
+    result = gaussian_terms(model, q.image.x, q.loc, q.factor, space.rules["rest"])
     terms = {
         "reconstruction": result.log_likelihood.item(),
         "kl": result.kl.item(),

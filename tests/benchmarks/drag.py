@@ -1,10 +1,11 @@
 """Dragging, measured with the real mouse: frames, delay from move to painted, share of moves decoded.
 
-    python -m tests.benchmarks.drag [--moves 300] [--model mnist-2d] [--training] [--anatomy] [--json]
+    python -m tests.benchmarks.drag [--moves 300] [--model mnist-2d] [--training] [--anatomy | --latents] [--json]
 
 For each of 10,000 and 70,000 points, in point mode, in Gaussian mode, and on a scale's handle;
 with --training while the worker of the same server trains a model; with --anatomy on the page of the
-ELBO, in Gaussian mode with every layer on, under each of its tabs.
+ELBO, in Gaussian mode with every layer on, under each of its tabs; with --latents on the page of the latents, on
+the model's own map and on its UMAP, and on a traversal's slider.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ import json
 import math
 import statistics
 import time
+from typing import Any
 
 from playwright.sync_api import sync_playwright
 
+from explorer.projection import UmapSettings, read_settings
+from explorer.registry import model_folder
 from tests.benchmarks.busy import serving
 from tests.benchmarks.machine import describe_machine
 from tests.browser.harness import CHROMIUM_ARGS, READY, centre, chromium_path
@@ -43,6 +47,7 @@ def quantile(values: list[float], share: float) -> float:
 
 def drag(page, handle: str, moves: int, path) -> dict[str, float]:
     """`moves` real mouse moves, one about every frame."""
+    page.get_by_test_id(handle).scroll_into_view_if_needed()
     x, y = centre(page, handle)
     page.mouse.move(x, y)
     page.mouse.down()
@@ -90,6 +95,21 @@ ANATOMY = {
 }
 
 
+def latents(model: str) -> dict[str, tuple[str, str, Any]]:
+    """Cases on a model's own plane and on the UMAP that comes with it."""
+    standard = UmapSettings()
+    files = sorted((model_folder(model) / "projections").glob("*.safetensors"))
+    umap = next(path.stem for path in files if read_settings(path) == standard)
+    shown = {"own map": "", "UMAP": f"&map=umap-{umap}"}
+    cases: dict[str, tuple[str, str, Any]] = {
+        f"{name}, {tab}": (f"/latents?tab={tab}{where}", "latent-handle", circle(120))
+        for name, where in shown.items()
+        for tab in ("map", "dimensions", "neighbours")
+    }
+    cases["own map, a slider"] = ("/latents?tab=dimensions", "slider-1", line(90))
+    return cases
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--moves", type=int, default=300)
@@ -98,19 +118,21 @@ def main() -> None:
     parser.add_argument("--engine", default="browser")
     parser.add_argument("--training", action="store_true", help="while a run trains beside it")
     parser.add_argument("--anatomy", action="store_true", help="on the page of the ELBO, every layer on")
+    parser.add_argument("--latents", action="store_true", help="on the page of the latents")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
+    cases = latents(args.model) if args.latents else ANATOMY if args.anatomy else CASES
     results = {}
     with serving(training=args.training) as (address, beside), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGS)
         for points in args.points:
-            for name, (where, handle, path) in (ANATOMY if args.anatomy else CASES).items():
+            for name, (where, handle, path) in cases.items():
                 page = browser.new_page(viewport={"width": 1280, "height": 800})
-                at = "" if "zoom=q" in where else "&at=0.5,0.2"
+                at = "" if "zoom=q" in where or "umap" in where else "&at=0.5,0.2"
                 page.goto(f"{address}{where}&model={args.model}&points={points}&engine={args.engine}{at}")
                 page.wait_for_selector(READY, timeout=60_000)
                 count = page.evaluate("() => document.querySelector('[data-testid=image-number]').max")
-                page.wait_for_timeout(1_500)
+                page.wait_for_timeout(4_000 if args.latents else 1_500)  # what shades the map is drawn by then
                 results[f"{int(count) + 1:,} points, {name}"] = drag(page, handle, args.moves, path)
                 page.close()
         browser.close()

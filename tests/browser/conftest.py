@@ -34,7 +34,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser):
-    """Opens an address in a context of its own; fails on any error in a page's console."""
+    """Opens an address in a context of its own; fails on any error in a page's console.
+
+    With `refused`, the server is expected to refuse something, which a browser's console calls an error.
+    """
     contexts, faults = [], []
 
     def heard(message) -> None:
@@ -42,12 +45,13 @@ def visit(browser):
         if message.type == "error" and "/_stcore/" not in message.location.get("url", ""):
             faults.append(message.text)
 
-    def visit_(url: str, **options) -> Page:
+    def visit_(url: str, *, refused: bool = False, **options) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", heard)
+        if not refused:
+            page.on("console", heard)
         page.goto(url)
         return page
 

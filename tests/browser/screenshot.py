@@ -29,6 +29,18 @@ def main() -> None:
         settle(page)
         page.wait_for_timeout(1_500)  # the gradient's draws for the new place
         page.screenshot(path=ROOT / "pages" / "elbo.png")
+        page.goto(f"{address}/latents?model=mnist-16d&image=4")
+        page.wait_for_selector(READY)
+        page.get_by_test_id("projection-umap").click()
+        page.wait_for_function("() => new URL(location.href).searchParams.get('map')?.startsWith('umap-')")
+        x, y = centre(page, "latent-handle")
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x - 64, y - 58, steps=8)
+        page.mouse.up()
+        settle(page)
+        page.wait_for_timeout(4_000)  # the shade of doubt over the whole map
+        page.screenshot(path=ROOT / "pages" / "latents.png")
         browser.close()
 
 

@@ -20,7 +20,16 @@ ADDRESSES = {
 }
 
 
-@pytest.mark.parametrize("query", ADDRESSES.values(), ids=ADDRESSES.keys())
+ALWAYS = ("unknown names", "script")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        pytest.param(query, id=name, marks=[] if name in ALWAYS else pytest.mark.slow)
+        for name, query in ADDRESSES.items()
+    ],
+)
 def test_the_map_is_ready_and_says_what_it_did_not_take(open_page, query):
     page = open_page(query)  # fails on any error in the console
     notices = page.get_by_test_id("notice")

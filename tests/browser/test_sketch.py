@@ -46,7 +46,9 @@ def start(visit, url: str):
     return page
 
 
-@pytest.mark.parametrize("query", ["elbo?model=mnist-2d", "?model=mnist-2d&engine=server"])
+@pytest.mark.parametrize(
+    "query", ["elbo?model=mnist-2d", pytest.param("?model=mnist-2d&engine=server", marks=pytest.mark.slow)]
+)
 def test_every_number_of_a_drawn_image_is_torchs_and_a_link_holds_it(visit, address, query):
     page = start(visit, f"{address}/{query}")
     before = pixels(page, "decoded-image")
@@ -132,7 +134,9 @@ def test_the_pad_opens_beside_the_handle_and_can_be_moved(visit, address):
     assert moved["x"] - box["x"] == pytest.approx(120, abs=1) and moved["y"] - box["y"] == pytest.approx(-60, abs=1)
 
 
-@pytest.mark.parametrize("drawn", ["AAAA", "x" * 3_000, "%2B%2F%2F"])
+@pytest.mark.parametrize(
+    "drawn", ["AAAA", *(pytest.param(text, marks=pytest.mark.slow) for text in ("x" * 3_000, "%2B%2F%2F"))]
+)
 def test_a_spoilt_drawing_in_an_address_is_said(visit, address, drawn):
     page = visit(f"{address}/?model=mnist-2d&drawn={drawn}")
     page.wait_for_selector(READY, timeout=30_000)

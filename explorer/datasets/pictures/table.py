@@ -71,7 +71,7 @@ def read_table(name: str, content: bytes) -> Table:
     rows: list[list[str]] = []
     ragged = 0
     try:
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True):
             if not any(cell.strip() for cell in row):
                 continue
             if len(rows) > MAX_ROWS:

@@ -5,7 +5,7 @@ import { manifoldImage, priorShapes } from './layers.mjs';
 const REDRAW_MS = 300; // the manifold is drawn anew this long after the last zoom
 
 export class Background {
-  /** @param {{engine, plane, plot, manifest, anchor(), layers(), drawn(), trouble(error)}} scene */
+  /** @param {{engine, plane, plot, manifest, anchor(), from(), layers(), drawn(), trouble(error)}} scene */
   constructor(scene) {
     this.scene = scene;
   }
@@ -17,11 +17,13 @@ export class Background {
     const drawing = (this.drawing = {});
     const view = plot.view();
     try {
-      const shapes = layers.has('prior') ? priorShapes() : [];
+      const shapes = layers.has('prior') && plane.exact ? priorShapes() : []; // a curved map has no place for it
       const images = layers.has('manifold')
-        ? [await manifoldImage(engine, plane, this.scene.anchor(), view, manifest.imageShape)]
+        ? [await manifoldImage(engine, plane, { x: this.scene.anchor().x, from: this.scene.from() }, view, manifest.imageShape)]
         : [];
-      if (this.gone || drawing !== this.drawing) return;
+      const stale = () => this.gone || drawing !== this.drawing;
+      if (this.shade && !stale()) images.push(...[await this.shade(view, stale)].filter(Boolean));
+      if (stale()) return;
       this.view = `${view}`;
       await plot.setLayers({ images, shapes });
       this.scene.drawn();
@@ -30,10 +32,21 @@ export class Background {
     }
   }
 
+  /** What is being drawn is of another map. */
+  forget() {
+    this.drawing = undefined;
+  }
+
+  /** One more layer, see scene.mjs; null for none. */
+  setShade(shade) {
+    this.shade = shade;
+    return this.draw();
+  }
+
   /** Zoomed, panned or resized: the manifold's grid follows when it stays so. */
   moved() {
     clearTimeout(this.waiting);
-    if (!this.scene.layers().has('manifold')) return;
+    if (!this.scene.layers().has('manifold') && !this.shade) return;
     this.waiting = setTimeout(() => {
       if (!this.gone && this.view !== `${this.scene.plot.view()}`) this.draw();
     }, REDRAW_MS);

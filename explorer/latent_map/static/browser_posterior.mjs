@@ -1,7 +1,7 @@
 // p(z|x) found in this browser, by decoding a few lattices that close in on where the mass lies.
 //
 // For a drawn image, while it is drawn; and in a plane through a larger latent space, where what is
-// shown is the posterior within the plane: p(u | the anchor's other coordinates, x).
+// shown is the posterior within the plane: p(u | the other coordinates of where it is lifted from, x).
 
 import { logPrior } from './gaussian.mjs';
 import { Stale } from './terms.mjs';
@@ -15,11 +15,11 @@ const SHARES = [0.5, 0.95];
  * @param {number[]} range [x0, x1, y0, y1] to begin from
  * @param {number} side bins along each axis of each lattice
  */
-export async function browserPosterior({ engine, plane, anchor, range, side, idle, stale }) {
+export async function browserPosterior({ engine, plane, anchor, from = anchor.loc, range, side, idle, stale }) {
   const flat = plane.dimensions === 1;
-  const at = plane.project(anchor.loc);
+  const at = plane.project(from);
   const own = plane.deviations(anchor.scale).map((value) => value || 1);
-  const look = (box) => lattice({ engine, plane, anchor, box, side, flat, idle, stale });
+  const look = (box) => lattice({ engine, plane, anchor, from, box, side, flat, idle, stale });
   // The encoder's own neighbourhood first: a narrow peak would fall between the nodes of a wide lattice.
   const near = [0, 1].flatMap((j) => [at[j] - 8 * own[j], at[j] + 8 * own[j]]);
   let best = await look(flat ? [...near.slice(0, 2), ...range.slice(2)] : near);
@@ -36,7 +36,7 @@ export async function browserPosterior({ engine, plane, anchor, range, side, idl
   return { value: best.value, grid: { low, bin: bins[0], bins, sides, mass, levels: levels(mass), shares: SHARES } };
 }
 
-async function lattice({ engine, plane, anchor, box, side, flat, idle, stale }) {
+async function lattice({ engine, plane, anchor, from, box, side, flat, idle, stale }) {
   const sides = flat ? [side * 8, 1] : [side, side];
   const bins = [(box[1] - box[0]) / sides[0], (box[3] - box[2]) / sides[1]];
   const count = sides[0] * sides[1];
@@ -50,7 +50,7 @@ async function lattice({ engine, plane, anchor, box, side, flat, idle, stale }) 
     for (let n = 0; n < k; n++) {
       const i = Math.floor((first + n) / sides[1]);
       const j = (first + n) % sides[1];
-      z.set(plane.lift([box[0] + (i + 0.5) * bins[0], box[2] + (j + 0.5) * bins[1]], anchor.loc), n * d);
+      z.set(plane.lift([box[0] + (i + 0.5) * bins[0], box[2] + (j + 0.5) * bins[1]], from), n * d);
     }
     const { logLikelihood } = await engine.evaluate({ z, k, x: anchor.x, images: 0 });
     for (let n = 0; n < k; n++) log[first + n] = logLikelihood[n] + logPrior(z.subarray(n * d, (n + 1) * d));

@@ -54,7 +54,7 @@ export class Choosing {
     this.wanted = undefined;
     if (explore.manifest.latent > 2) explore.weighing.clear(); // the slice of another image
     explore.setAnchor(anchor);
-    Object.assign(explore.state, explore.encoderAt());
+    Object.assign(explore.state, { base: null }, explore.encoderAt());
     explore.torch.cancel();
     explore.place();
     explore.measuring.push('live');

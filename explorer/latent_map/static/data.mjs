@@ -83,3 +83,16 @@ export class Sheets {
     };
   }
 }
+
+/** A fitted map: { facts, u float32 (2n), trustworthiness and continuity float32 (facts.fitted) }. */
+export async function loadMap(manifest, name) {
+  const buffer = await bytes(`${manifest.map}${name}.bin`);
+  const length = new Uint32Array(buffer, 0, 1)[0];
+  const facts = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  const values = new Float32Array(buffer, 4 + length);
+  const { count, fitted } = facts;
+  return {
+    facts, u: values.subarray(0, 2 * count), trustworthiness: values.subarray(2 * count, 2 * count + fitted),
+    continuity: values.subarray(2 * count + fitted, 2 * count + 2 * fitted),
+  };
+}

@@ -29,7 +29,8 @@ export async function fetchEvidence(manifest, anchor, signal) {
   return read(await response.arrayBuffer());
 }
 
-async function sentence(response) {
+/** What the server says about a request that it refused. */
+export async function sentence(response) {
   const said = await response.text();
   try {
     return JSON.parse(said).error;
@@ -50,8 +51,8 @@ export async function ask(url, state, signal) {
   return response.json();
 }
 
-/** What a request for torch says of a state: the drawn image's pixels, or the number of one of the data set. */
-export function stateFor({ anchor, mode, u, sigma }) {
+/** What a request for torch says of a state: the drawn image's pixels, or the number of one of the data set; where. */
+export function stateFor({ anchor, mode, u, sigma }, place = { u, sigma }) {
   const image = anchor.pixels ? { pixels: anchor.pixels } : { image: anchor.index };
-  return { ...image, mode, u, sigma };
+  return { ...image, mode, ...place };
 }

@@ -5,15 +5,19 @@
 
 import { Background } from './background.mjs';
 import { Choosing } from './choosing.mjs';
+import { Controls } from './controls.mjs';
 import { loadPoints, loadRules, Sheets } from './data.mjs';
 import { script, style } from './dom.mjs';
 import { openEngine } from './engines.mjs';
 import { mapCovariance, Plane } from './gaussian.mjs';
 import { Hovering } from './hovering.mjs';
 import { LatentPlot } from './map.mjs';
+import { Mapping } from './mapping.mjs';
 import { Measuring } from './measuring.mjs';
 import { Overlay } from './overlay.mjs';
-import { sceneOf, Sketching } from './sketching.mjs';
+import { Projection } from './projections/projection.mjs';
+import { padScene, Sketching } from './sketching.mjs';
+import { firstMap } from './switching.mjs';
 import { TorchCheck } from './torch_check.mjs';
 import { writeUrl } from './url.mjs';
 import { View } from './view.mjs';
@@ -29,14 +33,19 @@ export class Explore {
    * @param {HTMLElement} root
    * @param {object} manifest see explorer/serving/manifest.py
    * @param {string[]} notices sentences to show at the start
-   * @param {object} state { image, drawn, mode, u, sigma, layers, hidden, zoom, engine }; u and sigma may be null
+   * @param {object} state { image, drawn, mode, u, sigma, map, base, layers, hidden, zoom, engine }; u, sigma, map (the
+   *   one a model opens on) and base (the image's own code, from which the map is lifted) may be null
    */
   constructor(root, manifest, state, notices) {
     this.root = root;
+    root.dataset.model = manifest.name;
     this.manifest = manifest;
     this.notices = notices;
     this.state = { ...state, layers: new Set(state.layers), hidden: new Set(state.hidden) };
-    this.plane = new Plane(manifest.plane.basis);
+    const { basis, ...facts } = manifest.plane;
+    this.plane = new Projection(new Plane(basis, facts));
+    this.mapping = new Mapping(manifest, this.plane.opening);
+    this.lifted = this.state.base;
     this.sheets = new Sheets(manifest);
     this.choosing = new Choosing(this);
     this.hovering = new Hovering(this);
@@ -47,28 +56,27 @@ export class Explore {
     const { manifest } = this;
     const styled = style(manifest.style);
     this.engine = openEngine(manifest, this.state.engine);
-    const loading = [
-      this.engine.begun.then(() => script(manifest.plotly)), loadPoints(manifest),
-      this.choosing.anchorOf(this.state.image), loadRules(manifest), this.engine.ready,
-    ];
-    loading.forEach((promise) => promise.catch(() => {})); // each is awaited below
+    // What the map wants, and what only its numbers do: the map is drawn as soon as it can be.
+    const drawing = [this.engine.begun.then(() => script(manifest.plotly)), loadPoints(manifest), this.choosing.anchorOf(this.state.image)];
+    const measuring = [loadRules(manifest), this.engine.ready];
+    [...drawing, ...measuring].forEach((promise) => promise.catch(() => {})); // each is awaited below
     await styled;
     if (this.gone) return;
-    this.view = new View(this.root, manifest, this.state, this.notices, this);
-    this.torch = new TorchCheck(manifest, this.view.panel);
+    this.view = new View(this.root, manifest, this.state, this.notices, this.plane, (this.controls = new Controls(this)));
+    this.torch = new TorchCheck(manifest, this.plane, this.view.panel);
     this.measuring = new Measuring({
       engine: this.engine, plane: this.plane, panel: this.view.panel, torch: this.torch, root: this.root, state: this.state,
       rules: () => this.rules, anchor: () => this.anchor, encoderAt: () => this.encoderAt(), gone: () => this.gone,
       calm: () => this.view.calm(), announce: (what) => this.announce(what), trouble: (error) => this.trouble(error),
     });
-    this.sketching = new Sketching(sceneOf(this));
+    this.sketching = new Sketching(padScene(this));
     this.view.addSketch(this.sketching.element);
-    const [, points, chosen, rules] = await Promise.all(loading);
-    const drawn = this.state.drawn ? await this.sketching.recall(this.state.drawn) : null;
+    const [, points, chosen] = await Promise.all(drawing);
+    const shown = await firstMap(this, points);
+    const drawn = this.state.drawn ? await this.engine.ready.then(() => this.sketching.recall(this.state.drawn)) : null;
     if (this.gone) return;
     const anchor = drawn ?? chosen;
-    this.rules = rules;
-    this.plot = new LatentPlot(this.view.plot, manifest, points, this.state.hidden, {
+    this.plot = new LatentPlot(this.view.plot, manifest, { ...points, u: shown.u }, this.plane, this.state.hidden, {
       hover: (index, event) => this.hovering.over(index, event),
       unhover: () => this.hovering.stop(),
       click: (index) => this.choose(index),
@@ -80,12 +88,13 @@ export class Explore {
     });
     this.weighing = new Weighing({
       manifest, plane: this.plane, engine: this.engine, plot: this.plot, panel: this.view.panel,
-      anchor: () => this.anchor, idle: () => this.measuring.idle(), gone: () => this.gone,
+      anchor: () => this.anchor, from: () => this.from(), idle: () => this.measuring.idle(), gone: () => this.gone,
       announce: (what) => this.announce(what), trouble: (error) => this.trouble(error),
     });
     this.background = new Background({
       engine: this.engine, plane: this.plane, plot: this.plot, manifest,
       anchor: () => this.anchor,
+      from: () => this.from(),
       layers: () => this.state.layers,
       drawn: () => this.view.colourChips(this.plot.dark),
       trouble: (error) => this.trouble(error),
@@ -94,17 +103,19 @@ export class Explore {
       move: (change, event) => this.move(change, event),
       release: (byKey) => this.rest(byKey ? KEYS_MS : 0),
     });
-    await this.makeAnatomy();
+    await this.makeTabs();
     if (this.gone) return;
     this.setAnchor(anchor);
-    if (!this.state.u) this.state.u = this.encoderAt().u;
+    if (!this.state.u) this.state.u = this.state.base ? this.plane.project(this.state.base) : this.encoderAt().u;
     if (!this.state.sigma) this.state.sigma = this.encoderAt().sigma;
     await this.plot.draw(this.range());
+    this.view.drawn();
+    [this.rules] = await Promise.all(measuring);
     if (this.gone) return;
     this.view.open(this.weighing.layer.element, this.overlay.element);
     this.weighing.setVisible(this.state.layers.has('posterior'));
     this.place();
-    this.anatomy?.open();
+    this.tabs?.open();
     this.background.draw();
     const weighed = this.weighing.weigh(anchor);
     this.measuring.push('rest');
@@ -121,22 +132,39 @@ export class Explore {
   }
 
   /** The tabs of the page that has them. */
-  async makeAnatomy() {
-    if (!this.manifest.anatomy) return;
-    const { Anatomy } = await import('./anatomy/anatomy.mjs');
+  async makeTabs() {
+    const { tabs } = this.manifest;
+    if (!tabs) return;
+    const { makeTabs } = await import(`./${tabs}/${tabs}.mjs`);
     if (this.gone) return;
-    this.anatomy = new Anatomy(this);
-    this.view.addAnatomy(this.anatomy.element);
+    this.tabs = makeTabs(this);
+    this.view.addTabs(this.tabs.element);
   }
 
-  /** Tells the tabs what has changed: 'anchor', 'moved', 'terms', 'rest', 'encoder', 'evidence', 'placed', 'theme'. */
+  /** What the map is lifted from: the image's own code, or where somebody went outside of its plane. */
+  from() {
+    return this.state.base ?? this.anchor.loc;
+  }
+
+  /** Where the handle is in latent space (d). */
+  z() {
+    return Float64Array.from(this.plane.lift(this.state.u, this.from()));
+  }
+
+  /** z goes to a place in latent space that need not lie in the map's plane. */
+  goTo(z, { rest = true, event } = {}) {
+    this.move({ base: Float64Array.from(z), u: this.plane.project(z) }, event);
+    if (rest) this.rest();
+  }
+
+  /** Tells the tabs what has changed: 'anchor', 'moved', 'terms', 'rest', 'encoder', 'evidence', 'placed', 'theme', 'map'. */
   announce(what) {
-    this.anatomy?.changed(what);
+    this.tabs?.changed(what);
   }
 
   /** The opening view, wide enough to hold the handle too. */
   range() {
-    const [x0, x1, y0, y1] = this.manifest.plane.range;
+    const [x0, x1, y0, y1] = this.plane.range;
     const [u, v] = this.state.u;
     return [Math.min(x0, u - 0.5), Math.max(x1, u + 0.5), Math.min(y0, v - 0.5), Math.max(y1, v + 0.5)];
   }
@@ -166,6 +194,7 @@ export class Explore {
     if (!this.plot.element._fullLayout) return;
     this.overlay.place({
       ...this.state,
+      exact: this.plane.exact,
       own: mapCovariance(this.plane, this.anchor.scale, this.state.sigma),
       encoder: { u: this.encoderAt().u, covariance: this.plane.covariance(this.anchor.scale) },
     });
@@ -198,6 +227,7 @@ export class Explore {
       return;
     }
     writeUrl(this.manifest, this.state);
+    if (this.state.base !== this.lifted) this.turned();
     this.measuring.push('rest');
     this.torch.ask(this.measuring.request('rest'));
     this.announce('rest');
@@ -209,58 +239,26 @@ export class Explore {
     return this.plot.zoomTo(zoomRange(this.plane, this.anchor, this.state));
   }
 
-  /** The pad comes or goes; it comes with the whole map, over which q will wander. */
-  toggleSketch() {
-    if (!this.sketching.open && this.state.zoom) this.view.pressZoom();
-    return this.sketching.toggle().catch((error) => this.trouble(error));
-  }
-
-  toggleZoom() {
-    this.state.zoom = !this.state.zoom;
-    writeUrl(this.manifest, this.state);
-    return this.state.zoom ? this.zoom() : this.plot.zoomTo(this.range());
-  }
-
   choose(index) {
     this.sketching.cancel(); // what is being encoded comes too late
     return this.choosing.choose(index);
   }
 
-  step(by) {
-    return this.choosing.step(by);
-  }
-
-  stay() {
-    this.choosing.stay();
-  }
-
   returnToEncoder() {
-    Object.assign(this.state, this.encoderAt());
+    const turned = this.state.base;
+    Object.assign(this.state, { base: null }, this.encoderAt());
+    if (turned) this.turned();
     this.place();
     this.measuring.push('live'); // something to see within a frame; the numbers at rest take longer
     this.rest();
   }
 
-  setMode(mode) {
-    this.state.mode = mode;
-    this.view.setMode(mode);
-    this.place();
-    this.measuring.encoder().catch((error) => this.trouble(error));
-    this.measuring.push('live');
-    this.rest();
-  }
-
-  toggleLayer(name) {
-    toggle(this.state.layers, name);
-    writeUrl(this.manifest, this.state);
-    if (name === 'posterior') return this.weighing.setVisible(this.state.layers.has('posterior'));
-    return this.background.draw();
-  }
-
-  toggleClass(label) {
-    toggle(this.state.hidden, label);
-    writeUrl(this.manifest, this.state);
-    this.plot.setHidden(this.state.hidden);
+  /** The map is lifted from elsewhere: what is drawn of its plane is that of another one. */
+  turned() {
+    this.lifted = this.state.base;
+    if (this.manifest.latent <= 2) return;
+    this.weighing.turn();
+    if (this.state.layers.has('manifold') || this.background.shade) this.background.draw();
   }
 
   /** The host's theme changed. */
@@ -281,13 +279,9 @@ export class Explore {
     this.background?.destroy();
     this.weighing?.destroy();
     this.sketching?.destroy();
-    this.anatomy?.destroy();
+    this.tabs?.destroy();
     this.engine?.close();
     this.plot?.destroy();
     this.root.replaceChildren();
   }
-}
-
-function toggle(set, value) {
-  if (!set.delete(value)) set.add(value);
 }

@@ -4,11 +4,15 @@
 
 const LOG_2PI = Math.log(2 * Math.PI);
 
-/** A plane through latent space: an orthonormal basis (d rows of 2), see explorer/projection.py. */
+/** A plane through latent space: an orthonormal basis (d rows of 2), see explorer/projection/plane.py. */
 export class Plane {
-  constructor(basis) {
+  exact = true; // there and back without loss
+
+  /** @param facts { kind, range, explained } where they are known */
+  constructor(basis, facts = {}) {
     this.basis = basis;
     this.dimensions = basis.length;
+    Object.assign(this, facts);
   }
 
   /** z (d) to u (2). */

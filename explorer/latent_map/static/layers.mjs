@@ -11,8 +11,8 @@ export function priorShapes() {
   }));
 }
 
-/** The expected image at each place of a grid over `view`, as one plotly image in map units. */
-export async function manifoldImage(engine, plane, anchor, view, shape) {
+/** The expected image at each place of a grid over `view`, lifted from a code, as one plotly image in map units. */
+export async function manifoldImage(engine, plane, { x, from }, view, shape) {
   const [x0, x1, y0, y1] = view;
   const [channels, height, width] = shape;
   const pixels = channels * height * width;
@@ -27,10 +27,10 @@ export async function manifoldImage(engine, plane, anchor, view, shape) {
   for (let row = 0; row < rows; row++) {
     const z = new Float32Array(columns * plane.dimensions);
     for (let column = 0; column < columns; column++) {
-      z.set(plane.lift([x0 + (column + 0.5) * step, y1 - (row + 0.5) * step], anchor.loc), column * plane.dimensions);
+      z.set(plane.lift([x0 + (column + 0.5) * step, y1 - (row + 0.5) * step], from), column * plane.dimensions);
     }
     // A row at a time, so that a drag that starts meanwhile waits a millisecond, not a hundred.
-    const { mean } = await engine.evaluate({ z, k: columns, x: anchor.x, images: columns });
+    const { mean } = await engine.evaluate({ z, k: columns, x, images: columns });
     for (let column = 0; column < columns; column++) {
       paint(tile.data, mean.subarray(column * pixels, (column + 1) * pixels), channels);
       context.putImageData(tile, column * width, row * height);

@@ -1,33 +1,50 @@
-// The scatter of codes, drawn once by plotly; it is never called while something is dragged.
+// The scatter of codes, drawn once by plotly, which is never called while something is dragged.
 
 import { classColour, isDark } from './colours.mjs';
+import { h } from './dom.mjs';
 import { words } from './words.mjs';
+
+// The plot of a map that is gone: another one draws into it in a fifth of the time that a new one takes.
+let spare = null;
+
+/** An element to plot into. */
+export function plotElement() {
+  const element = spare ?? h('div', { class: 'lx-plot' });
+  spare = null;
+  return element;
+}
 
 export class LatentPlot {
   /** @param {{hover(index, at), unhover(), click(index), moved()}} events */
-  constructor(element, manifest, points, hidden, events) {
+  constructor(element, manifest, points, plane, hidden, events) {
     this.element = element;
     this.manifest = manifest;
     this.points = points;
+    this.plane = plane;
     this.hidden = hidden;
     this.events = events;
     this.members = manifest.classes.map(() => []);
     points.labels.forEach((label, index) => this.members[label].push(index));
-    this.centres = this.members.map((indices) => median(indices, points.u));
+    this.centre();
+  }
+
+  centre() {
+    this.centres = this.members.map((indices) => median(indices, this.points.u));
+  }
+
+  /** What the two axes are called. */
+  get axisNames() {
+    return this.plane.inner.names ?? words.axes[this.plane.kind];
   }
 
   async draw(range) {
-    this.range = range;
-    await globalThis.Plotly.newPlot(this.element, this.traces(), this.layout(), {
-      displayModeBar: false,
-      scrollZoom: true,
-      doubleClick: 'reset',
-      responsive: false,
-    });
-    if (this.gone) {
-      globalThis.Plotly.purge(this.element);
-      return;
-    }
+    this.range = this.home = range;
+    const config = { displayModeBar: false, scrollZoom: true, doubleClick: false, responsive: false };
+    const draw = this.element._fullLayout ? globalThis.Plotly.react : globalThis.Plotly.newPlot;
+    await draw(this.element, this.traces(), this.layout(), config);
+    if (this.gone) return this.leave();
+    this.element.style.visibility = '';
+    this.element.on('plotly_doubleclick', () => this.zoomTo(this.home));
     this.element.on('plotly_hover', ({ points: [point], event }) => {
       this.events.hover(this.members[point.curveNumber][point.pointIndex], event);
     });
@@ -35,6 +52,10 @@ export class LatentPlot {
     this.element.on('plotly_click', ({ points: [point] }) => {
       this.events.click(this.members[point.curveNumber][point.pointIndex]);
     });
+    this.element.on('plotly_selected', (event) => {
+      if (event && !this.clearing) this.events.selected?.(event.points.map((point) => this.members[point.curveNumber][point.pointIndex]));
+    });
+    this.element.on('plotly_deselect', () => this.clearing || this.events.selected?.([]));
     this.element.on('plotly_relayouting', () => this.events.moved());
     this.element.on('plotly_relayout', () => this.events.moved());
     this.watcher = new ResizeObserver(() => this.resize());
@@ -57,7 +78,9 @@ export class LatentPlot {
       y: Float32Array.from(indices, (i) => this.points.u[2 * i + 1]),
       visible: !this.hidden.has(label),
       hoverinfo: 'none',
-      marker: { size: many ? 2.5 : this.manifest.count < 2_000 ? 6 : 4, color: classColour(label, dark), opacity: many ? 0.5 : 0.7 },
+      marker: { size: many ? 2.5 : this.manifest.count < 2_000 ? 6 : 4, opacity: many ? 0.5 : 0.7, ...this.paint(label, dark) },
+      selectedpoints: this.chosen?.[label] ?? null,
+      unselected: { marker: { opacity: 0.08 } },
     }));
   }
 
@@ -67,7 +90,7 @@ export class LatentPlot {
     const text = colour('--st-text-color', '#222');
     const grid = colour('--st-border-color', '#ddd');
     const [x0, x1, y0, y1] = this.range;
-    const names = words.axes[this.manifest.plane.kind];
+    const names = this.axisNames;
     const axis = (title, range) => ({
       title: { text: title, standoff: 4, font: { size: 12 } },
       range,
@@ -80,7 +103,7 @@ export class LatentPlot {
     });
     return {
       showlegend: false,
-      dragmode: 'pan',
+      dragmode: this.dragging ?? 'pan',
       hovermode: 'closest',
       hoverdistance: 12,
       margin: { l: 38, r: 6, t: 6, b: 34 },
@@ -112,10 +135,55 @@ export class LatentPlot {
     const before = this.dark;
     this.images = images;
     this.shapes = shapes;
-    const colours = this.members.map((_, label) => classColour(label, this.dark));
     return before === this.dark
       ? globalThis.Plotly.relayout(this.element, { images, shapes })
-      : globalThis.Plotly.update(this.element, { 'marker.color': colours }, { images, shapes });
+      : this.recolour({ images, shapes });
+  }
+
+  /** The colour of a class's points: its own, or by a column of numbers where one is shown. */
+  paint(label, dark = this.dark) {
+    const { column } = this;
+    if (!column) return { color: classColour(label, dark), colorscale: null, cmin: null, cmax: null };
+    return { color: Float32Array.from(this.members[label], (i) => column.values[i]), ...column.scale(dark) };
+  }
+
+  recolour(layout = {}) {
+    const paints = this.members.map((_, label) => this.paint(label));
+    const each = (name) => paints.map((paint) => paint[name]);
+    return globalThis.Plotly.update(this.element, {
+      'marker.color': each('color'), 'marker.colorscale': each('colorscale'), 'marker.cmin': each('cmin'), 'marker.cmax': each('cmax'),
+    }, layout);
+  }
+
+  /** Colours the points by a column { values float32 (n), scale(dark) -> { colorscale, cmin, cmax } }, or by class. */
+  setColumn(column) {
+    this.column = column;
+    return this.recolour();
+  }
+
+  /** Points that stand out, as a mask uint8 (n); null: none does. The outline of a lasso goes, unless it is theirs. */
+  setSelection(mask, { outlined = false } = {}) {
+    this.chosen = mask && this.members.map((indices) => indices.flatMap((index, at) => (mask[index] ? [at] : [])));
+    // Plotly tells of an outline that goes as if a person had selected nothing.
+    this.clearing = (this.clearing ?? 0) + 1;
+    const end = () => { this.clearing -= 1; };
+    return globalThis.Plotly.update(this.element, { selectedpoints: this.chosen ?? this.members.map(() => null) }, outlined ? {} : { selections: [] }).finally(end);
+  }
+
+  /** Other places for the same points: another map. */
+  setPoints(u, range) {
+    this.points = { ...this.points, u };
+    this.range = this.home = range;
+    this.images = [];
+    this.shapes = [];
+    this.centre();
+    return globalThis.Plotly.react(this.element, this.traces(), this.layout());
+  }
+
+  /** What a drag over the map does: 'pan', or 'lasso' or 'select' to select points. */
+  setDragging(mode) {
+    this.dragging = mode;
+    return globalThis.Plotly.relayout(this.element, { dragmode: mode });
   }
 
   setHidden(hidden) {
@@ -134,7 +202,9 @@ export class LatentPlot {
 
   resize() {
     const box = this.element.parentElement.getBoundingClientRect();
-    if (!box.width || !this.element._fullLayout) return;
+    const { width, height } = this.element._fullLayout ?? {};
+    if (!box.width || !width) return;
+    if (Math.abs(width - box.width) < 0.5 && Math.abs(height - box.height) < 0.5) return this.events.moved();
     globalThis.Plotly.relayout(this.element, { width: box.width, height: box.height }).then(() => this.events.moved());
   }
 
@@ -181,7 +251,15 @@ export class LatentPlot {
   destroy() {
     this.gone = true;
     this.watcher?.disconnect();
-    globalThis.Plotly?.purge(this.element);
+    if (this.element._fullLayout) this.leave();
+  }
+
+  leave() {
+    this.element.removeAllListeners?.();
+    this.element.style.visibility = 'hidden'; // until it shows another map's points
+    this.element.remove();
+    if (spare && spare !== this.element) globalThis.Plotly.purge(spare);
+    spare = this.element;
   }
 }
 

@@ -15,8 +15,8 @@ export class Measuring {
 
   /** A snapshot of the state, to be evaluated by a rule: 'live' or 'rest'. */
   request(rule, event) {
-    const { image, mode, u, sigma } = this.scene.state;
-    return { image, mode, u: [...u], sigma: [...sigma], rule, anchor: this.scene.anchor(), began: event?.timeStamp };
+    const { image, mode, u, sigma, base } = this.scene.state;
+    return { image, mode, u: [...u], sigma: [...sigma], base, map: this.scene.plane.inner, rule, anchor: this.scene.anchor(), began: event?.timeStamp };
   }
 
   push(rule, event) {
@@ -30,7 +30,7 @@ export class Measuring {
 
   async decode(request) {
     const { scene } = this;
-    if (scene.gone()) return; // a closed engine would be opened again
+    if (scene.gone() || request.map !== scene.plane.inner) return; // a closed engine would be opened again
     const { engine, plane } = scene;
     const rules = scene.rules();
     try {
@@ -38,8 +38,8 @@ export class Measuring {
       const result =
         rule === 'live'
           ? await evaluate(engine, plane, anchor, request, this.liveRule(request))
-          : await evaluateAtRest(engine, plane, anchor, request, rules, () => this.latest.pending || scene.gone());
-      if (scene.gone() || anchor !== scene.anchor() || request.mode !== scene.state.mode) return;
+          : await evaluateAtRest(engine, plane, anchor, request, rules, () => this.latest.pending || scene.gone() || request.map !== plane.inner);
+      if (scene.gone() || anchor !== scene.anchor() || request.mode !== scene.state.mode || request.map !== plane.inner) return;
       scene.panel.showImage(result.mean);
       scene.panel.showTerms(result.terms, { error: result.error, rule });
       scene.calm();
@@ -75,7 +75,8 @@ export class Measuring {
     const { engine, plane, panel } = scene;
     const anchor = scene.anchor();
     const { mode } = scene.state;
-    const stale = () => scene.gone() || anchor !== scene.anchor() || mode !== scene.state.mode;
+    const map = plane.inner;
+    const stale = () => scene.gone() || anchor !== scene.anchor() || mode !== scene.state.mode || map !== plane.inner;
     try {
       const at = { ...scene.encoderAt(), mode };
       // The q on screen may be the encoder's own: then its terms at rest, which are on their way, are these.
@@ -92,9 +93,9 @@ export class Measuring {
     }
   }
 
-  atEncoder({ u, sigma }) {
+  atEncoder({ u, sigma, base }) {
     const encoder = this.scene.encoderAt();
-    return `${u}` === `${encoder.u}` && `${sigma}` === `${encoder.sigma}`;
+    return !base && `${u}` === `${encoder.u}` && `${sigma}` === `${encoder.sigma}`;
   }
 
   /** The next terms at rest of the encoder's q; null as soon as something else is on screen. */

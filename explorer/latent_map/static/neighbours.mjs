@@ -2,6 +2,7 @@
 
 import { h } from './dom.mjs';
 import { paint } from './layers.mjs';
+import { nearestRows } from './projections/local.mjs';
 import { words } from './words.mjs';
 
 const COUNT = 6;
@@ -29,7 +30,8 @@ export class Neighbours {
   async show(anchor) {
     const codes = await this.scene.latents();
     const showing = (this.showing = {});
-    const found = nearest(codes, anchor.loc, COUNT);
+    const { index, square } = nearestRows(codes, anchor.loc.length, anchor.loc, COUNT);
+    const found = Array.from(index, (one, k) => ({ index: one, distance: Math.sqrt(square[k]) }));
     const images = await Promise.all(found.map(({ index }) => this.scene.sheets.image(index)));
     if (showing !== this.showing) return;
     found.forEach(({ index, distance }, k) => {
@@ -44,20 +46,4 @@ export class Neighbours {
       button.title = words.sketch.neighbour(this.scene.labelOf(index), index, distance);
     });
   }
-}
-
-/** The `count` rows of `codes` (n, d) that are nearest to `at` (d), nearest first. */
-export function nearest(codes, at, count) {
-  const d = at.length;
-  const best = [];
-  for (let index = 0; index * d < codes.length; index++) {
-    let square = 0;
-    for (let i = 0; i < d; i++) square += (codes[index * d + i] - at[i]) ** 2;
-    if (best.length === count && square >= best[count - 1].square) continue;
-    let place = best.length;
-    while (place > 0 && best[place - 1].square > square) place--;
-    best.splice(place, 0, { index, square });
-    if (best.length > count) best.pop();
-  }
-  return best.map(({ index, square }) => ({ index, distance: Math.sqrt(square) }));
 }

@@ -30,16 +30,18 @@ export class Overlay {
     this.scales.forEach((handle, j) => handle.addEventListener('keydown', (event) => this.scaleByKey(event, j)));
   }
 
-  /** Draws a state: { u, sigma, mode, own: [xx, xy, yy], encoder: { u, covariance } }. */
+  /** Draws a state: { u, sigma, mode, exact, own: [xx, xy, yy], encoder: { u, covariance } }. */
   place(state) {
     this.state = state;
     const at = this.plot.toPixels(state.u);
     move(this.mean, at);
     this.mean.setAttribute('aria-label', words.handle(state.u));
-    const gaussian = state.mode === 'gaussian';
+    // On a curved map q has no extent: it is moved, and not stretched.
+    const gaussian = state.mode === 'gaussian' && state.exact;
     const centre = this.plot.toPixels(state.encoder.u);
     this.ring.setAttribute('cx', centre[0]);
     this.ring.setAttribute('cy', centre[1]);
+    this.encoder.forEach((node) => { node.style.display = state.exact ? '' : 'none'; });
     this.encoder.forEach((node, i) => this.shape(node, centre, state.encoder.covariance, i + 1));
     const unit = this.plot.unit();
     [0, 1].forEach((j) => {
@@ -49,7 +51,7 @@ export class Overlay {
       const reach = 2 * state.sigma[j] * unit + CLEARANCE;
       const end = j === 0 ? [at[0] + reach, at[1]] : [at[0], at[1] - reach];
       move(this.scales[j], end);
-      this.scales[j].setAttribute('aria-label', words.scale(words.axes[this.plot.manifest.plane.kind][j], state.sigma[j]));
+      this.scales[j].setAttribute('aria-label', words.scale(this.plot.axisNames[j], state.sigma[j]));
       const [x1, y1, x2, y2] = [...at, ...end];
       for (const [name, value] of Object.entries({ x1, y1, x2, y2 })) this.arms[j].setAttribute(name, value);
     });

@@ -1,6 +1,5 @@
 // An image of one's own: the pad over the map, and what the encoder makes of each stroke.
 
-import { loadCodes } from './data.mjs';
 import { h, style } from './dom.mjs';
 import { fromAddress, pixelsOf, toAddress } from './drawn.mjs';
 import { Latest } from './latest.mjs';
@@ -115,18 +114,11 @@ export class Sketching {
 }
 
 /** What the pad may know of the map and do to it, see explore.mjs. */
-export function sceneOf(explore) {
+export function padScene(explore) {
   const { manifest, engine, plane, sheets } = explore;
-  let codes;
   return {
     manifest, engine, plane, sheets, gone: () => explore.gone,
-    latents: () => {
-      codes ??= loadCodes(manifest).catch((error) => {
-        codes = undefined; // tried again with the next drawing
-        throw error;
-      });
-      return codes;
-    },
+    latents: () => explore.mapping.codes(),
     labelOf: (index) => explore.labelOf(index),
     choose: (index) => explore.choose(index),
     /** The number of the image on screen; null while it is a drawn one. */

@@ -8,7 +8,7 @@ import { expectation, gaussianKl, latentsOf, logNormal, logPrior } from './gauss
  * `stale` says whether anybody still wants them; where not, Stale is thrown.
  */
 export async function evaluate(engine, plane, anchor, state, rule, stale = () => false) {
-  const at = plane.lift(state.u, anchor.loc);
+  const at = plane.lift(state.u, state.base ?? anchor.loc);
   if (state.mode === 'point') {
     const z = Float32Array.from(at);
     const { mean, logLikelihood } = await engine.evaluate({ z, k: 1, x: anchor.x, images: 1 });
@@ -35,6 +35,7 @@ export async function evaluate(engine, plane, anchor, state, rule, stale = () =>
 export async function evaluateAtRest(engine, plane, anchor, state, rules, stale) {
   const result = await evaluate(engine, plane, anchor, state, rules.rest, stale);
   if (state.mode === 'gaussian' && result.error === null) {
+    if (stale()) throw new Stale(); // another map would lift the same place elsewhere
     const coarse = await evaluate(engine, plane, anchor, state, rules.check, stale);
     result.error = Math.abs(result.terms.reconstruction - coarse.terms.reconstruction);
   }
@@ -84,6 +85,6 @@ export function tolerance(terms, pixels) {
 }
 
 /** Torch's terms for the same state, from the server. */
-export async function askTorch(manifest, state, signal) {
-  return ask(manifest.terms, stateFor(state), signal);
+export async function askTorch(manifest, plane, state, signal) {
+  return ask(manifest.terms, stateFor(state, plane.told(state.u, state.sigma, state.anchor.loc, state.base)), signal);
 }

@@ -5,8 +5,9 @@ import { askTorch, largestDifference, tolerance } from './terms.mjs';
 import { words } from './words.mjs';
 
 export class TorchCheck {
-  constructor(manifest, panel) {
+  constructor(manifest, plane, panel) {
     this.manifest = manifest;
+    this.plane = plane;
     this.panel = panel;
   }
 
@@ -28,7 +29,7 @@ export class TorchCheck {
     const { signal } = (this.asking = new AbortController());
     this.panel.showTorch(words.torch.waiting, 'waiting');
     try {
-      const torch = await askTorch(this.manifest, request, signal);
+      const torch = await askTorch(this.manifest, this.plane, request, signal);
       while (!signal.aborted && !same(this.settled?.request, request)) {
         await new Promise((resolve) => { this.wake = resolve; });
       }
@@ -53,5 +54,5 @@ export class TorchCheck {
 }
 
 function same(a, b) {
-  return a && a.anchor === b.anchor && a.mode === b.mode && `${a.u}` === `${b.u}` && `${a.sigma}` === `${b.sigma}`;
+  return a && a.anchor === b.anchor && a.map === b.map && a.base === b.base && a.mode === b.mode && `${a.u}` === `${b.u}` && `${a.sigma}` === `${b.sigma}`;
 }

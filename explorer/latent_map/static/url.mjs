@@ -12,8 +12,12 @@ export function writeUrl(manifest, state) {
   set('at', state.u.join(','));
   set('scale', state.mode === 'gaussian' ? state.sigma.join(',') : '');
   // Where a page opens with a layer on, none has to be said.
-  set('layers', [...state.layers].join(',') || (manifest.anatomy ? 'none' : ''));
-  if (manifest.anatomy) set('tab', state.tab ?? '');
+  set('layers', [...state.layers].join(',') || (manifest.tabs === 'anatomy' ? 'none' : ''));
+  if (manifest.tabs) set('tab', state.tab ?? '');
+  if (manifest.tabs === 'latents') {
+    set('map', state.map ?? '');
+    set('z', state.base ? Array.from(state.base).join(',') : '');
+  }
   set('zoom', state.zoom === manifest.zoom ? '' : state.zoom ? 'q' : 'map');
   set('hide', [...state.hidden].sort((a, b) => a - b).join(','));
   history.replaceState(history.state, '', url);

@@ -3,18 +3,20 @@
 import { classColour, isDark } from './colours.mjs';
 import { h } from './dom.mjs';
 import { paint } from './layers.mjs';
+import { plotElement } from './map.mjs';
 import { Panel } from './panel.mjs';
 import { words } from './words.mjs';
 
 export class View {
-  /** @param actions what the buttons do: setMode, toggleLayer, toggleClass, toggleZoom, toggleSketch, choose, step, returnToEncoder */
-  constructor(root, manifest, state, notices, actions) {
+  /** @param actions what the buttons do, see controls.mjs */
+  constructor(root, manifest, state, notices, plane, actions) {
+    this.plane = plane;
     this.root = root;
     this.manifest = manifest;
     this.actions = actions;
     this.state = state;
     this.panel = new Panel(manifest);
-    this.plot = h('div', { class: 'lx-plot' });
+    this.plot = plotElement();
     this.notices = h('div', { class: 'lx-notices' }, ...notices.map((text) => this.notice(text)));
     this.stage = h('div', { class: 'lx-stage' }, this.plot, this.card());
     this.message = h('p', { class: 'lx-message', role: 'status' }, words.loading);
@@ -26,17 +28,27 @@ export class View {
     this.side = h('section', { class: 'lx-panel' }, this.chooser(), this.panel.element);
     root.replaceChildren(
       h('div', { class: 'lx' }, this.map, this.side, h('footer', { class: 'lx-foot' }, this.help, this.note, this.engineNote)));
-    this.setMode(state.mode);
+    this.panel.setMode(state.mode);
+    this.turn();
     // Until there is something to work on, see open().
     this.controls = root.querySelectorAll('.lx-toolbar, .lx-legend, .lx-chooser');
     this.controls.forEach((part) => { part.inert = true; });
+    this.plot.style.pointerEvents = 'none';
   }
 
   describe() {
-    const { plane, complete, count } = this.manifest;
-    const shown =
-      plane.kind === 'identity' ? words.plane : `${words.residual((100 * plane.explained).toFixed(0))}. ${this.state.layers.has('posterior') ? words.slice : ''}`;
+    const { complete, count } = this.manifest;
+    const { plane } = this;
+    const slice = plane.exact && plane.kind !== 'identity' && this.state.layers.has('posterior') ? words.slice : '';
+    const shown = `${words.plane[plane.kind]((100 * (plane.explained ?? 0)).toFixed(0))} ${slice}`.trim();
     return complete ? shown : `${shown} · ${words.gallery(count)}`;
+  }
+
+  /** Another map, or another layer: what is said of it, and the layers that it has no place for. */
+  turn() {
+    this.note.textContent = this.describe();
+    for (const name of ['prior', 'posterior']) this.layers[name].disabled = !this.plane.exact;
+    this.setMode(this.state.mode);
   }
 
   /** A sentence over the map that a person can send away. */
@@ -53,12 +65,14 @@ export class View {
   toolbar() {
     this.modes = Object.fromEntries(['gaussian', 'point'].map((mode) => [mode,
       this.button(words.modes[mode], { 'data-testid': `mode-${mode}` }, () => this.actions.setMode(mode))]));
+    this.layers = {};
     const layers = ['manifold', 'prior', 'posterior'].map((name) => {
       const node = this.button(words.layers[name], { 'data-testid': `layer-${name}`, 'aria-pressed': this.state.layers.has(name) }, () => {
         this.actions.toggleLayer(name);
-        this.note.textContent = this.describe();
+        this.turn();
         node.setAttribute('aria-pressed', this.state.layers.has(name));
       });
+      this.layers[name] = node;
       return node;
     });
     return h('div', { class: 'lx-toolbar' },
@@ -122,10 +136,21 @@ export class View {
     this.map.append(element);
   }
 
-  /** The tabs of the page that has them stand below the numbers. */
-  addAnatomy(element) {
+  /** The tabs of a page that has them stand below the numbers. */
+  addTabs(element) {
     this.side.append(element);
     this.root.firstChild.classList.add('lx-with-tabs');
+  }
+
+  /** What stands beside the legend. */
+  addLegend(element) {
+    this.map.querySelector('.lx-legend').before(element);
+  }
+
+  /** A layer went on or off by other means than its button. */
+  showLayers() {
+    for (const [name, node] of Object.entries(this.layers)) node.setAttribute('aria-pressed', this.state.layers.has(name));
+    this.note.textContent = this.describe();
   }
 
   /** A sentence over the map. */
@@ -133,11 +158,17 @@ export class View {
     this.notices.replaceChildren(this.notice(text));
   }
 
-  /** The map is drawn: the posterior and the handles lie over it, and everything can be used. */
+  /** The points are on screen; what moves among them is not yet. */
+  drawn() {
+    this.map.dataset.drawn = 'true';
+  }
+
+  /** All is there: the posterior and the handles lie over it, and everything can be used. */
   open(posterior, overlay) {
     this.stage.append(posterior, overlay);
     this.stage.append(this.hoverCard); // above the handles
     this.controls.forEach((part) => { part.inert = false; });
+    this.plot.style.pointerEvents = '';
   }
 
   showAnchor(anchor, label) {
@@ -148,8 +179,8 @@ export class View {
 
   setMode(mode) {
     for (const [name, node] of Object.entries(this.modes)) node.setAttribute('aria-pressed', name === mode);
-    this.help.textContent = words.help[mode];
-    this.panel.setMode(mode);
+    this.help.textContent = mode === 'gaussian' && !this.plane.exact ? words.help.moved : words.help[mode];
+    if (this.panel.mode !== mode) this.panel.setMode(mode);
   }
 
   showThumbnail(index, label, grey, event) {

@@ -12,7 +12,7 @@ const SKETCH = 24; // while somebody draws: a tenth of a second
 const KEPT = 200;
 
 export class Weighing {
-  /** @param scene { manifest, plane, engine, plot, panel, anchor(), idle(), announce(what), trouble(error), gone() } */
+  /** @param scene { manifest, plane, engine, plot, panel, anchor(), from(), idle(), announce(what), trouble(error), gone() } */
   constructor(scene) {
     this.scene = scene;
     this.layer = new PosteriorLayer(scene.plot);
@@ -41,7 +41,7 @@ export class Weighing {
       this.scene.panel.showEvidence(null, words.evidence.none(error.message));
       return;
     }
-    if (larger && this.layer.visible) await this.slice(anchor, stale);
+    if (larger && this.layer.visible && this.scene.plane.exact) await this.slice(anchor, stale);
   }
 
   /** Asks for an image of the data set, as soon as it is known that somebody wants it; once for all. */
@@ -65,7 +65,7 @@ export class Weighing {
   show(anchor, evidence) {
     anchor.evidence = evidence;
     this.scene.panel.showEvidence(evidence);
-    this.layer.show(evidence.grid ?? null);
+    this.layer.show(this.scene.plane.exact ? evidence.grid ?? null : null);
     this.layer.element.dataset.image = anchor.index ?? 'drawn';
     this.scene.announce('evidence');
   }
@@ -75,7 +75,10 @@ export class Weighing {
     try {
       const side = this.scene.engine.kind === 'server' ? SERVER_SIDE : SIDE;
       anchor.slicing ??= this.inBrowser(anchor, side, stale);
-      anchor.slice ??= (await anchor.slicing).grid;
+      const { slicing } = anchor;
+      const { grid } = await slicing;
+      if (slicing !== anchor.slicing) return; // of another plane meanwhile
+      anchor.slice = grid;
       if (!stale()) this.layer.show(anchor.slice);
     } catch (error) {
       anchor.slicing = undefined;
@@ -84,8 +87,8 @@ export class Weighing {
   }
 
   inBrowser(anchor, side, stale) {
-    const { engine, plane, manifest, idle } = this.scene;
-    return browserPosterior({ engine, plane, anchor, range: manifest.plane.range, side, idle, stale });
+    const { engine, plane, idle } = this.scene;
+    return browserPosterior({ engine, plane, anchor, from: this.scene.from(), range: plane.range, side, idle, stale });
   }
 
   /** Nothing of the old anchor stays on the map. */
@@ -93,10 +96,25 @@ export class Weighing {
     this.layer.show(null);
   }
 
+  /** The slice on screen is of another plane. */
+  forget() {
+    const anchor = this.scene.anchor();
+    anchor.slicing = anchor.slice = undefined;
+    this.layer.show(null);
+  }
+
+  /** Another map, or another plane of it, shows another part of the same posterior. */
+  turn() {
+    const anchor = this.scene.anchor();
+    this.forget();
+    this.layer.show((this.scene.plane.exact && anchor.evidence?.grid) || null);
+    this.setVisible(this.layer.visible);
+  }
+
   setVisible(visible) {
     this.layer.setVisible(visible);
     const anchor = this.scene.anchor();
-    if (!visible || this.scene.manifest.latent <= 2 || this.layer.grid || !anchor) return;
+    if (!visible || !this.scene.plane.exact || this.scene.manifest.latent <= 2 || this.layer.grid || !anchor) return;
     const stale = () => this.scene.gone() || anchor !== this.scene.anchor();
     this.slice(anchor, stale);
   }

@@ -5,6 +5,9 @@ export const words = {
     gaussian:
       'Drag the round handle: it is the mean of q. Drag the two small ones: they are its scales. ' +
       'Click a point to choose its image. Arrow keys work too.',
+    moved:
+      'Drag the round handle: the encoder’s q moves over the map, as it is; this map has no straight directions to stretch it along. ' +
+      'Click a point to choose its image. Arrow keys work too.',
     point: 'Drag the handle through latent space and watch it decode. Click a point to choose its image. Arrow keys work too.',
   },
   modes: {
@@ -16,7 +19,7 @@ export const words = {
     point: ['Point z', 'Drag a single latent z.'],
   },
   layers: {
-    manifold: ['Manifold', 'The decoded image at each place of a grid over the map; coordinates outside the map are the chosen image’s own.'],
+    manifold: ['Manifold', 'The decoded image at each place of a grid over the map; coordinates outside the map stay as they are: the chosen image’s own, until you move them.'],
     prior: ['Prior', 'The prior N(0, I) at one, two and three standard deviations.'],
     posterior: [
       'Posterior',
@@ -140,8 +143,24 @@ export const words = {
     alone: 'torch answered, but there is nothing of this browser’s to compare',
     silent: (why) => `torch could not answer: ${why}`,
   },
-  residual: (share) => `map: first two principal components, ${share} % of the codes’ variance; the other coordinates stay as the image’s own`,
-  plane: 'map: latent space itself',
+  // What the map is, by its kind and its share of the codes' variance.
+  plane: {
+    identity: () => 'map: latent space itself',
+    pca: (share) => `map: first two principal components, ${share} % of the codes’ variance; the other coordinates stay as they are.`,
+    axes: (share) => `map: two latent dimensions, ${share} % of the codes’ variance; the other coordinates stay as they are.`,
+    images: (share) => `map: the plane through three images, ${share} % of the codes’ variance; the other coordinates stay as they are.`,
+    umap: () => 'map: UMAP, which keeps neighbourhoods and no distances; back to latent space by the nearest points, approximately.',
+  },
+  mapping: {
+    space: 'latent space itself is the map of this model, and needs no plane.',
+    unknown: (name) => `there is no map “${String(name).slice(0, 40)}”.`,
+    axes: (d) => `a plane wants two different dimensions from 1 to ${d}.`,
+    images: (count) => `image numbers go from 0 to ${count - 1}.`,
+    line: 'the codes of these three images lie on one line, so there is no plane: choose another one.',
+    failed: (why) => `The map in the address cannot be shown: ${why.replace(/\.$/, '')}. The one the model opens on is shown.`,
+    dimension: (number) => `z${[...String(number)].map((digit) => '₀₁₂₃₄₅₆₇₈₉'[digit]).join('')}`,
+    through: ([a, b, c]) => [`from image ${a} towards ${b}`, `across it, towards ${c}`],
+  },
   gallery: (count) => `The data set is not on this machine: ${count.toLocaleString('en')} images kept with the model are shown.`,
   dismiss: 'Dismiss',
   broken: (why) => `The map could not start: ${why}`,
@@ -154,7 +173,7 @@ export const words = {
   handle: (u) => `Position on the map: ${u[0].toFixed(2)}, ${u[1].toFixed(2)}. Arrow keys move it, with Shift further.`,
   ellipses: 'Solid: one and two standard deviations of q, which hold 39 % and 86 % of it. Dashed: the encoder’s q.',
   scale: (axis, value) => `Scale of q along ${axis}: ${value.toPrecision(3)}. Arrow keys change it.`,
-  axes: { identity: ['z₁', 'z₂'], pca: ['first principal component', 'second principal component'] },
+  axes: { identity: ['z₁', 'z₂'], umap: ['UMAP 1', 'UMAP 2'], pca: ['first principal component', 'second principal component'] },
   map: 'Map of latent space',
   classes: 'Classes: press to hide or show',
 };

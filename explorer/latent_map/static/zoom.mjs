@@ -3,18 +3,19 @@
 import { mapCovariance } from './gaussian.mjs';
 
 const WIDE = 4.5; // scales of a q on either side
+const NEAR = 1.5; // on a map where no scale has a length
 const DEEP = 1e-4; // a bin with less than this of the highest's mass may lie outside
 
 /** [x0, x1, y0, y1] around the anchor's posterior, its encoder's q and the q on screen. */
 export function zoomRange(plane, anchor, state) {
   const boxes = [];
   const add = ([x, y], [xx, , yy]) => {
-    const [a, b] = [WIDE * Math.sqrt(xx), WIDE * Math.sqrt(yy || xx)];
+    const [a, b] = plane.exact ? [WIDE * Math.sqrt(xx), WIDE * Math.sqrt(yy || xx)] : [NEAR, NEAR];
     boxes.push([x - a, x + a, y - b, y + b]);
   };
   add(plane.project(anchor.loc), plane.covariance(anchor.scale));
   add(state.u, mapCovariance(plane, anchor.scale, state.sigma));
-  const grid = anchor.evidence?.grid ?? anchor.slice;
+  const grid = plane.exact ? anchor.evidence?.grid ?? anchor.slice : null;
   if (grid) boxes.push(held(grid, plane.dimensions === 1 ? boxes[0] : null));
   const [x0, x1, y0, y1] = [0, 1, 2, 3].map((i) => Math[i % 2 ? 'max' : 'min'](...boxes.map((box) => box[i])));
   const margin = 0.08 * Math.max(x1 - x0, y1 - y0);

@@ -167,7 +167,7 @@ export class Units {
   /** q(u) against p(u) on the map, with the prior's circles. */
   aggregate() {
     const { side, range: [x0, x1, y0, y1] } = this.facts;
-    const { manifest, plane } = this.scene;
+    const { plane } = this.scene;
     const { bins, holes } = againstPrior(this.facts, plane.dimensions);
     const canvas = h('canvas', { width: side, height: side });
     const picture = new ImageData(side, side);
@@ -186,7 +186,7 @@ export class Units {
     const said = words.density(holes, RARE, plane.dimensions > 2);
     this.density = h('p', { 'data-testid': 'units-density' }, said);
     const [rarer, alike, denser] = words.scale;
-    const [across, up] = map.axes[manifest.plane.kind];
+    const [across, up] = map.axes[plane.kind];
     return h('figure', { class: 'lx-aggregate', title: words.aggregateTip, 'data-testid': 'aggregate', 'data-holes': holes },
       h('figcaption', {}, words.aggregate),
       h('div', { class: 'lx-aggregate-picture', role: 'img', 'aria-label': `${words.aggregateTip} ${said}`,

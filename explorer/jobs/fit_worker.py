@@ -1,0 +1,93 @@
+"""The process that fits maps: one for each data folder, beside those that train.
+
+A server starts it when a map is asked for. umap-learn takes most of a minute to compile itself, so the process
+stays for a while when it has nothing to do: the next map is there much sooner.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ..maps import map_file
+from ..projection import ProjectionError, save_embedding
+from .database import Database
+from .fits import Fit, Fits
+from .job import JobError
+
+POLL_SECONDS, REPORT_SECONDS = 0.3, 0.3
+IDLE_SECONDS = 600.0
+NICENESS = 10
+
+
+class Stopped(Exception):
+    """Its person has asked for the end of a fit."""
+
+
+def fit_lock(data_dir: Path) -> Path:
+    """Held by the process while it lives."""
+    return data_dir / "worker-maps.lock"
+
+
+def fit_maps(data_dir: Path, *, while_served: bool) -> bool:
+    """Fits what is asked for until there has been nothing to do for long; False where another process does already.
+
+    Args:
+        while_served: end when there is nothing to do and the server that started it is gone.
+    """
+    database = Database(data_dir)
+    fits, parent = Fits(database), os.getppid()
+    try:
+        with FileLock(fit_lock(data_dir), timeout=0):
+            if hasattr(os, "nice"):
+                os.nice(NICENESS)
+            fits.orphans()
+            busy = time.monotonic()
+            while time.monotonic() - busy < IDLE_SECONDS:
+                with contextlib.suppress(JobError):  # the data folder is full, or away: it may come back
+                    fit = fits.claim()
+                    if fit is not None:
+                        carry_out(fits, fit, data_dir)
+                        busy = time.monotonic()
+                        continue
+                if while_served and os.getppid() != parent:
+                    return True
+                time.sleep(POLL_SECONDS)
+    except Timeout:
+        return False
+    return True
+
+
+def carry_out(fits: Fits, fit: Fit, data_dir: Path) -> None:
+    """Fits one map and keeps it."""
+    from ..projection.umap_fit import fit_umap
+
+    last = 0.0
+
+    def progress(share: float) -> None:
+        nonlocal last
+        if share < 1 and time.monotonic() - last < REPORT_SECONDS:
+            return
+        last = time.monotonic()
+        if not fits.report(fit.id, share):
+            raise Stopped
+
+    try:
+        codes, labels, rows = fits.read_input(fit.id)
+        embedding, notices = fit_umap(codes, labels, fit.settings, progress)
+        save_embedding(map_file(data_dir, fit.id), replace(embedding, rows=rows), fit.id)
+    except Stopped:
+        fits.end(fit.id, "stopped")
+    except (ProjectionError, JobError) as error:
+        fits.end(fit.id, "failed", str(error))
+    except Exception as error:  # umap-learn's own: said to the person, and kept in the log
+        logging.getLogger("explorer").exception("A map was not fitted.")
+        fits.end(fit.id, "failed", f"UMAP failed on these codes: {str(error)[:200] or type(error).__name__}")
+    else:
+        fits.end(fit.id, "done", " ".join(notices) or None)

@@ -1,0 +1,194 @@
+"""The table of maps that are being fitted, shared by servers and the worker that fits them.
+
+As with training jobs, every change is one short transaction. What a fit starts from lies beside the table, in
+`fits/<id>.safetensors`: the codes and labels. What it makes is kept by content, see `maps`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ..projection import UmapSettings
+from .database import Database
+from .job import JobError
+
+FOLDER = "fits"
+MOST_WAITING, MOST_OF_ONE = 20, 3
+# A fit in the midst of which its worker ended so often would end the next one too.
+MOST_DEATHS = 2
+KEPT_SECONDS = 7 * 86_400.0
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A row of the table.
+
+    Attributes:
+        id: of the map it makes; person: who asked for it; model: its name.
+        state: waiting, running, done, stopped or failed.
+        progress: 0 to 1; message: what was done about odd codes, or why it failed.
+        started: seconds since 1970, None while it waits.
+    """
+
+    id: str
+    person: str
+    model: str
+    settings: UmapSettings
+    state: str
+    progress: float
+    message: str | None
+    started: float | None
+
+    @classmethod
+    def read(cls, row: sqlite3.Row) -> Fit:
+        settings = UmapSettings.from_json(row["settings"])
+        names = ("state", "progress", "message", "started")
+        return cls(row["id"], row["person"], row["model"], settings, *(row[name] for name in names))
+
+
+class Fits:
+    """The fits in a data folder's database."""
+
+    def __init__(self, database: Database) -> None:
+        self._open = database.open
+        self.folder = database.data_dir / FOLDER
+
+    def submit(
+        self, key: str, codes: Tensor, labels: Tensor, rows: Tensor, settings: UmapSettings, *, person: str, model: str
+    ) -> Fit:
+        """Puts a fit at the end of the queue; one that waits or runs already is the same.
+
+        Args:
+            rows: of the images, see `maps.row_sums`.
+
+        Raises:
+            JobError: too many wait, of this person or of all; or the folder cannot be written.
+        """
+        there = self.get(key)
+        if there is not None and there.state in ("waiting", "running"):
+            return there
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            parts = {"codes": codes.float(), "labels": labels.long(), "rows": rows}
+            beside = self.folder / f"{key}-{secrets.token_hex(4)}.part"  # somebody else may ask for the same
+            save_file({name: part.clone() for name, part in parts.items()}, beside)
+            beside.replace(self._input(key))
+        except OSError as error:
+            raise JobError(f"The data folder cannot be written ({error}), so no map can be fitted.") from None
+        now = time.time()
+        with self._open(write=True) as table:
+            waiting = [row["person"] for row in table.execute("SELECT person FROM fits WHERE state = 'waiting'")]
+            full = waiting.count(person) >= MOST_OF_ONE or len(waiting) >= MOST_WAITING
+            ended = "state NOT IN ('waiting', 'running')"
+            if not full:
+                table.execute(f"DELETE FROM fits WHERE {ended} AND (created < ? OR id = ?)", (now - KEPT_SECONDS, key))
+                table.execute(
+                    "INSERT OR IGNORE INTO fits (id, person, model, settings, state, created) "
+                    "VALUES (?, ?, ?, ?, 'waiting', ?)",
+                    (key, person, model, settings.to_json(), now),
+                )
+        if full:
+            self._input(key).unlink(missing_ok=True)
+            raise JobError("Enough maps are waiting to be fitted: try again when one of them is done.")
+        found = self.get(key)
+        assert found is not None
+        return found
+
+    def get(self, key: str) -> Fit | None:
+        """One fit; None where there is none of this name."""
+        with self._open() as table:
+            row = table.execute("SELECT * FROM fits WHERE id = ?", (key,)).fetchone()
+        return None if row is None else Fit.read(row)
+
+    def all(self) -> list[Fit]:
+        """Every fit, in the order in which they were asked for."""
+        with self._open() as table:
+            return [Fit.read(row) for row in table.execute("SELECT * FROM fits ORDER BY created, rowid")]
+
+    def stop(self, key: str, *, person: str) -> Fit:
+        """Asks for the end of a fit; one that waits ends at once.
+
+        Raises:
+            JobError: there is none of this name, or it is somebody else's.
+        """
+        there = self.get(key)
+        if there is None:
+            raise JobError("There is no such fit any more.")
+        if there.person != person:
+            raise JobError("Somebody else asked for this map; only they can stop it.")
+        with self._open(write=True) as table:
+            ended = table.execute(
+                "UPDATE fits SET state = 'stopped' WHERE id = ? AND state = 'waiting'", (key,)
+            ).rowcount
+            table.execute("UPDATE fits SET stop = 1 WHERE id = ?", (key,))
+        if ended:
+            self._input(key).unlink(missing_ok=True)
+        return self.get(key) or there
+
+    def any_waiting(self) -> bool:
+        """Whether a worker is wanted."""
+        with self._open() as table:
+            return table.execute("SELECT 1 FROM fits WHERE state = 'waiting' LIMIT 1").fetchone() is not None
+
+    # What the worker does
+
+    def claim(self) -> Fit | None:
+        """The next that waits, now running; None where none does."""
+        with self._open(write=True) as table:
+            row = table.execute(
+                "SELECT id FROM fits WHERE state = 'waiting' ORDER BY created, rowid LIMIT 1"
+            ).fetchone()
+            if row is None:
+                return None
+            table.execute("UPDATE fits SET state = 'running', started = ? WHERE id = ?", (time.time(), row["id"]))
+        return self.get(row["id"])
+
+    def orphans(self) -> None:
+        """What a worker that is gone had under way waits again, or has failed where that happened too often."""
+        with self._open(write=True) as table:
+            table.execute("UPDATE fits SET deaths = deaths + 1 WHERE state = 'running'")
+            said = "The process that fitted this map ended in the midst of it, twice: memory may be short."
+            table.execute(
+                "UPDATE fits SET state = 'failed', message = ? WHERE state = 'running' AND deaths >= ?",
+                (said, MOST_DEATHS),
+            )
+            table.execute("UPDATE fits SET state = 'waiting', progress = 0 WHERE state = 'running'")
+
+    def read_input(self, key: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Codes (n, d), labels (n,) and the rows' checksums (n,).
+
+        Raises:
+            JobError: they are gone or spoilt.
+        """
+        try:
+            parts = load_file(self._input(key))
+            return parts["codes"], parts["labels"], parts["rows"]
+        except (OSError, KeyError, SafetensorError) as error:
+            raise JobError(f"The codes to be mapped cannot be read: {error}") from None
+
+    def report(self, key: str, progress: float) -> bool:
+        """Says how far a fit is; False where it is to stop."""
+        with self._open(write=True) as table:
+            table.execute("UPDATE fits SET progress = ? WHERE id = ?", (progress, key))
+            row = table.execute("SELECT stop FROM fits WHERE id = ?", (key,)).fetchone()
+        return row is not None and not row["stop"]
+
+    def end(self, key: str, state: str, message: str | None = None) -> None:
+        """A fit is done, stopped or failed; its input is not needed any more."""
+        with self._open(write=True) as table:
+            table.execute(
+                "UPDATE fits SET state = ?, message = ?, progress = max(progress, ?) WHERE id = ?",
+                (state, message, float(state == "done"), key),
+            )
+        self._input(key).unlink(missing_ok=True)
+
+    def _input(self, key: str) -> Path:
+        return self.folder / f"{key}.safetensors"

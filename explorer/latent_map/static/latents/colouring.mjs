@@ -1,0 +1,111 @@
+// What the points are coloured by: a choice beside the legend, and a scale where it is a column of numbers.
+
+import { classColour, isDark } from '../colours.mjs';
+import { h } from '../dom.mjs';
+import { words as all } from './words.mjs';
+
+const words = all.columns;
+// Viridis (van der Walt & Smith 2015): even steps of lightness, told apart by everybody.
+const RAMP = ['#440154', '#472d7b', '#3b528b', '#2c728e', '#21918c', '#28ae80', '#5ec962', '#addc30', '#fde725'];
+const UNKNOWN = '#9aa1ab';
+const BELOW = 0.02; // of the scale: room below its low end, for points of which nothing is known
+const OUTER = 0.01; // of the values, on each side, that lie beyond the scale's ends
+const KINDS = 40;
+
+/** [low, high] of a column's values, but for the outermost. */
+export function bounds(values) {
+  const sorted = Float32Array.from(values).filter(Number.isFinite).sort();
+  if (!sorted.length) return [0, 1];
+  const at = (share) => sorted[Math.round(share * (sorted.length - 1))];
+  const [low, high] = [at(OUTER), at(1 - OUTER)];
+  return high > low ? [low, high] : [low - 0.5, low + 0.5];
+}
+
+/** Plotly's scale for a column: grey below its low end, where unknown values are put. */
+export function scaleOf(low, high, colours, stepped) {
+  const cmin = low - (BELOW * (high - low)) / (1 - BELOW);
+  const at = (share) => BELOW + (1 - BELOW) * share;
+  const stops = stepped
+    ? colours.flatMap((colour, i) => [[at(i / colours.length), colour], [at((i + 1) / colours.length), colour]])
+    : colours.map((colour, i) => [at(i / (colours.length - 1)), colour]);
+  return { cmin, cmax: high, colorscale: [[0, UNKNOWN], [BELOW, UNKNOWN], ...stops] };
+}
+
+export class Colouring {
+  constructor(scene) {
+    this.scene = scene;
+    this.name = 'class';
+    this.select = h('select', { class: 'lx-select', 'aria-label': words.choose, 'data-testid': 'colour-by', onchange: () => this.choose(this.select.value) });
+    this.bar = h('i', { class: 'lx-ramp' });
+    this.ends = [h('span'), h('span')];
+    this.scale = h('span', { class: 'lx-colour-scale', hidden: true, 'data-testid': 'colour-scale' }, this.ends[0], this.bar, this.ends[1]);
+    this.kinds = h('span', { class: 'lx-kinds', hidden: true, 'data-testid': 'colour-kinds' });
+    this.said = h('span', { class: 'lx-quiet', role: 'status', 'data-testid': 'colour-note' });
+    this.element = h('div', { class: 'lx-colouring' }, h('label', {}, words.by, this.select), this.scale, this.kinds, this.said);
+    this.fill();
+    scene.columns.listen(() => this.fill());
+  }
+
+  fill() {
+    const groups = this.scene.columns.list().map(([label, entries]) =>
+      h('optgroup', { label }, ...entries.map(([value, text]) => h('option', { value }, text))));
+    this.select.replaceChildren(h('option', { value: 'class' }, words.class), ...groups);
+    const there = [...this.select.options].some(({ value }) => value === this.name);
+    this.select.value = there ? this.name : 'class';
+    if (!there && this.name !== 'class') this.choose('class');
+  }
+
+  /** Colours the points by a column, by its name. */
+  async choose(name) {
+    this.name = name;
+    const wanted = (this.wanted = {});
+    this.select.value = name;
+    if (name === 'class') return this.show(null);
+    this.said.textContent = words.waiting;
+    try {
+      const column = await this.scene.columns.find(name);
+      if (wanted === this.wanted && !this.scene.gone()) await this.show(column);
+    } catch (error) {
+      if (wanted !== this.wanted) return;
+      this.name = this.select.value = 'class';
+      await this.show(null);
+      this.said.textContent = words.failed(error.message);
+    }
+  }
+
+  async show(column) {
+    const { plot } = this.scene;
+    this.said.textContent = column?.note ?? '';
+    this.select.title = column?.tip ?? '';
+    this.scale.hidden = !column || Boolean(column.kinds);
+    this.kinds.hidden = !column?.kinds;
+    if (!column) return plot.setColumn(null);
+    const kinds = column.kinds?.slice(0, KINDS);
+    const [low, high] = kinds ? [-0.5, kinds.length - 0.5] : bounds(column.values);
+    const colours = (dark) => (kinds ? kinds.map((_, i) => classColour(i, dark)) : RAMP);
+    const below = low - 0.015 * (high - low);
+    const values = Float32Array.from(column.values, (value) => (Number.isFinite(value) ? Math.max(value, low) : below));
+    if (kinds) {
+      this.kinds.replaceChildren(...kinds.map((kind, i) =>
+        h('span', {}, h('i', { style: `background: ${classColour(i, isDark(this.element))}` }), kind)));
+    } else {
+      this.bar.style.background = `linear-gradient(to right, ${RAMP.join(', ')})`;
+      this.ends[0].textContent = short(low);
+      this.ends[1].textContent = short(high);
+    }
+    return plot.setColumn({ values, scale: (dark) => scaleOf(low, high, colours(dark), Boolean(kinds)) });
+  }
+
+  changed(what) {
+    if (what !== 'map') return;
+    this.fill(); // a map has columns of its own
+    if (['trustworthiness', 'continuity'].includes(this.name)) this.choose(this.name);
+  }
+}
+
+/** A number in as few digits as tell it. */
+export function short(value) {
+  if (!Number.isFinite(value)) return '–';
+  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
+  return value.toFixed(digits).replace('-', '−');
+}

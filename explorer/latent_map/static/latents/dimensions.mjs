@@ -1,0 +1,181 @@
+// Traversals: a slider for every latent dimension, ordered by KL, and a grid of what each of them changes.
+
+import { h } from '../dom.mjs';
+import { paint } from '../layers.mjs';
+import { writeUrl } from '../url.mjs';
+import { decoded } from './thumbnails.mjs';
+import { words as all } from './words.mjs';
+
+const words = all.dimensions;
+const REACH = 4; // scales of the prior on either side
+const STEPS = [-3, -2.25, -1.5, -0.75, 0, 0.75, 1.5, 2.25, 3];
+const ACTIVE = 0.01; // nats: below, a dimension tells nothing
+const ROWS = 24; // of the grid at first
+
+export class Dimensions {
+  name = 'dimensions';
+
+  constructor(scene) {
+    this.scene = scene;
+    const { rates, latent } = scene.manifest;
+    this.order = Array.from({ length: latent }, (_, i) => i).sort((a, b) => rates[b] - rates[a]);
+    const most = Math.max(...rates, 1e-9);
+    this.rows = this.order.map((i) => this.row(i, rates[i], most));
+    this.sliders = h('div', { class: 'lx-sliders', 'data-testid': 'sliders' }, ...this.rows.map(({ element }) => element));
+    this.grid = h('canvas', { class: 'lx-traversals', 'data-testid': 'traversals', role: 'img', 'aria-label': words.grid, onclick: (event) => this.pick(event) });
+    this.gridBox = h('div', { class: 'lx-traversal-box', hidden: true });
+    const views = ['sliders', 'grid'].map((view) => h('button', { type: 'button', class: 'lx-button', title: words.views[view][1],
+      'aria-pressed': view === 'sliders', 'data-testid': `dimensions-${view}`, onclick: () => this.choose(view) }, words.views[view][0]));
+    this.views = views;
+    const options = () => this.order.map((i) => h('option', { value: i + 1 }, words.name(i + 1)));
+    this.pair = [0, 1].map((at) => h('select', { class: 'lx-select', 'aria-label': words.axis[at], 'data-testid': `plane-${at}` }, ...options()));
+    if (latent > 1) this.pair[1].value = this.order[1] + 1;
+    const plane = latent > 2
+      ? h('span', { class: 'lx-pair' }, ...this.pair, h('button', { type: 'button', class: 'lx-button', title: words.manifoldTip,
+          'data-testid': 'plane-show', onclick: () => this.map() }, words.manifold))
+      : null;
+    this.gridBox.append(this.grid);
+    this.element = h('div', { class: 'lx-dimensions', 'data-testid': 'dimensions' },
+      h('div', { class: 'lx-row' }, h('div', { class: 'lx-segments', role: 'group', 'aria-label': words.view }, ...views), plane), this.sliders, this.gridBox,
+      h('p', { class: 'lx-quiet' }, words.explain));
+    this.view = 'sliders';
+  }
+
+  row(i, rate, most) {
+    const value = h('output', { class: 'lx-slider-value' });
+    const input = h('input', { type: 'range', min: -REACH, max: REACH, step: 0.01, 'aria-label': words.slider(i + 1), 'data-testid': `slider-${i + 1}`,
+      oninput: (event) => this.slide(i, Number(input.value), false, event), onchange: () => this.slide(i, Number(input.value), true) });
+    const idle = rate < ACTIVE;
+    return {
+      i, input, value,
+      element: h('div', { class: idle ? 'lx-slider lx-idle' : 'lx-slider', title: words.rowTip(i + 1, rate, idle) },
+        h('span', { class: 'lx-slider-name' }, words.name(i + 1)),
+        h('span', { class: 'lx-slider-rate' }, h('i', { style: `width: ${(100 * rate) / most}%` })), input, value),
+    };
+  }
+
+  show() {
+    this.visible = true;
+    this.refresh();
+  }
+
+  hide() {
+    this.visible = false;
+  }
+
+  changed(what) {
+    if (!this.visible) return;
+    if (what === 'moved' || what === 'anchor') this.soon();
+    if (what === 'rest' || what === 'map') this.refresh();
+  }
+
+  destroy() {
+    this.gone = true;
+    cancelAnimationFrame(this.frame);
+  }
+
+  soon() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = undefined;
+      if (!this.gone) this.place();
+    });
+  }
+
+  refresh() {
+    this.place();
+    if (this.view === 'grid') this.draw().catch((error) => this.scene.trouble(error));
+  }
+
+  place() {
+    if (!this.scene.anchor) return;
+    const z = this.scene.z();
+    for (const { i, input, value } of this.rows) {
+      if (document.activeElement !== input || !this.sliding) input.value = z[i];
+      value.textContent = z[i].toFixed(2).replace('-', '−');
+    }
+  }
+
+  slide(i, value, rest, event) {
+    this.sliding = !rest;
+    const z = this.scene.z();
+    z[i] = value;
+    this.scene.goTo(z, { rest, event });
+  }
+
+  choose(view) {
+    this.view = view;
+    this.views.forEach((button, at) => button.setAttribute('aria-pressed', (at === 0) === (view === 'sliders')));
+    this.sliders.hidden = view !== 'sliders';
+    this.gridBox.hidden = view === 'sliders';
+    this.refresh();
+  }
+
+  /** The plane of two dimensions through what is on screen, decoded all over. */
+  async map() {
+    const [first, second] = this.pair.map((select) => Number(select.value));
+    const { state } = this.scene;
+    try {
+      state.layers.add('manifold');
+      await this.scene.setMap(`axes-${first}-${second}`);
+      this.scene.layersChanged();
+      writeUrl(this.scene.manifest, state);
+    } catch (error) {
+      this.scene.say(words.failed(error.message));
+    }
+  }
+
+  /** Rows of decoded images, each along one dimension through what is on screen. */
+  async draw() {
+    const drawing = (this.drawing = {});
+    const { manifest } = this.scene;
+    const [channels, height, width] = manifest.imageShape;
+    const d = manifest.latent;
+    const rows = this.order.slice(0, ROWS);
+    const here = this.scene.z();
+    const z = new Float32Array(rows.length * STEPS.length * d);
+    rows.forEach((i, row) => STEPS.forEach((value, column) => {
+      const at = (row * STEPS.length + column) * d;
+      z.set(here, at);
+      z[at + i] = value;
+    }));
+    await this.scene.idle();
+    const images = await decoded(this.scene, z, d);
+    if (this.gone || drawing !== this.drawing) return;
+    const left = Math.ceil(width * 0.75);
+    this.grid.width = left + STEPS.length * width;
+    this.grid.height = rows.length * height;
+    this.grid.style.aspectRatio = `${this.grid.width} / ${this.grid.height}`;
+    this.left = left;
+    const context = this.grid.getContext('2d');
+    context.fillStyle = '#000';
+    context.fillRect(0, 0, this.grid.width, this.grid.height);
+    const tile = new ImageData(width, height);
+    const pixels = channels * height * width;
+    context.fillStyle = '#d8dde4';
+    context.font = `${Math.max(7, Math.round(height / 3.2))}px sans-serif`;
+    context.textBaseline = 'middle';
+    rows.forEach((i, row) => {
+      context.fillText(words.name(i + 1), 2, (row + 0.5) * height);
+      STEPS.forEach((_, column) => {
+        const at = row * STEPS.length + column;
+        paint(tile.data, images.subarray(at * pixels, (at + 1) * pixels), channels);
+        context.putImageData(tile, left + column * width, row * height);
+      });
+    });
+    this.grid.dataset.rows = rows.length;
+  }
+
+  /** A tile that is pressed: z goes there. */
+  pick(event) {
+    const box = this.grid.getBoundingClientRect();
+    const [, height, width] = this.scene.manifest.imageShape;
+    const x = ((event.clientX - box.left) / box.width) * this.grid.width - this.left;
+    const y = ((event.clientY - box.top) / box.height) * this.grid.height;
+    const i = this.order[Math.floor(y / height)];
+    const value = STEPS[Math.floor(x / width)];
+    if (x < 0 || i === undefined || value === undefined) return;
+    const z = this.scene.z();
+    z[i] = value;
+    this.scene.goTo(z);
+  }
+}

@@ -1,0 +1,153 @@
+// Fitted maps: which there are, the form that asks for another, and how far it is.
+
+import { h } from '../dom.mjs';
+import { ask } from '../evidence.mjs';
+import { words as all } from './words.mjs';
+
+const words = all.map;
+const POLL_MS = 700;
+const METRICS = ['euclidean', 'cosine', 'manhattan', 'correlation'];
+
+export class Fits {
+  /** @param events { show(name): a map is wanted on screen } */
+  constructor(scene, events) {
+    this.scene = scene;
+    this.events = events;
+    this.maps = [];
+    this.select = h('select', { class: 'lx-select lx-grow', 'aria-label': words.maps, 'data-testid': 'umap-choice', onchange: () => events.show(`umap-${this.select.value}`) });
+    this.another = h('button', { type: 'button', class: 'lx-button', title: words.another[1], 'aria-expanded': 'false', 'data-testid': 'umap-another',
+      onclick: () => this.open(this.form.hidden) }, words.another[0]);
+    this.form = this.makeForm();
+    this.said = h('p', { class: 'lx-quiet', role: 'status', 'data-testid': 'umap-status' });
+    this.progress = h('progress', { max: 1, value: 0, hidden: true, 'data-testid': 'umap-progress', 'aria-label': words.kinds.umap[0] });
+    this.stop = h('button', { type: 'button', class: 'lx-button', title: words.stop[1], hidden: true, 'data-testid': 'umap-stop', onclick: () => this.end() }, words.stop[0]);
+    this.element = h('div', { class: 'lx-fits' }, h('div', { class: 'lx-row' }, this.select, this.another), this.form,
+      h('div', { class: 'lx-row' }, this.progress, this.said, this.stop));
+  }
+
+  makeForm() {
+    const field = (key, input) => h('label', { class: 'lx-field', title: words.settings[key][1] }, words.settings[key][0], input);
+    const number = (key, value, more) => h('input', { type: 'number', class: 'lx-number', value, 'data-testid': `umap-${key}`, ...more });
+    this.inputs = {
+      neighbours: number('neighbours', 15, { min: 2, max: 200, step: 1 }),
+      min_distance: number('min_distance', 0.1, { min: 0, max: 0.99, step: 0.05 }),
+      metric: h('select', { class: 'lx-select', 'data-testid': 'umap-metric' }, ...METRICS.map((name) => h('option', { value: name }, name))),
+      seed: number('seed', 0, { min: 0, max: 4294967295, step: 1 }),
+      supervised: h('input', { type: 'checkbox', 'data-testid': 'umap-supervised' }),
+    };
+    return h('form', { class: 'lx-fit-form', hidden: true, novalidate: true, onsubmit: (event) => { event.preventDefault(); this.submit(); } },
+      ...Object.entries(this.inputs).map(([key, input]) => field(key, input)),
+      h('button', { type: 'submit', class: 'lx-button', 'data-testid': 'umap-fit' }, words.fit));
+  }
+
+  open(wanted) {
+    this.form.hidden = !wanted;
+    this.another.setAttribute('aria-expanded', wanted);
+  }
+
+  /** Looks what there is; the map to show first, or null. */
+  async load() {
+    const response = await fetch(this.scene.manifest.maps);
+    if (!response.ok) throw new Error(await response.text());
+    const { maps, fits } = await response.json();
+    if (this.gone) return null;
+    this.maps = maps.sort((a, b) => a.settings.supervised - b.settings.supervised);
+    this.fill();
+    const active = fits.find(({ state, own }) => own && (state === 'waiting' || state === 'running'));
+    if (active && !this.watched) this.watch(active.id);
+    const failed = fits.findLast(({ state, own }) => own && state === 'failed');
+    if (failed && !active) this.tell(failed);
+    else if (!maps.length && !active) {
+      this.said.textContent = words.none;
+      this.open(true);
+    }
+    return maps[0] ? `umap-${maps[0].id}` : null;
+  }
+
+  fill() {
+    this.select.hidden = !this.maps.length;
+    this.select.replaceChildren(...this.maps.map((map) => h('option', { value: map.id }, words.fitted(map))));
+    const shown = this.scene.state.map;
+    if (shown?.startsWith('umap-')) this.select.value = shown.slice(5);
+  }
+
+  async submit() {
+    const { neighbours, min_distance: distance, metric, seed, supervised } = this.inputs;
+    const settings = { neighbours: Number(neighbours.value), min_distance: Number(distance.value), metric: metric.value, seed: Number(seed.value), supervised: supervised.checked };
+    try {
+      const found = await ask(this.scene.manifest.maps, { action: 'fit', settings });
+      if (found.state === 'done') return await this.arrived(found.id);
+      this.watch(found.id);
+    } catch (error) {
+      this.said.textContent = words.failed(error.message);
+    }
+  }
+
+  /** Follows a fit until it ends; what is shown meanwhile can be used as before. */
+  watch(id) {
+    this.watched = id;
+    clearTimeout(this.timer);
+    const look = async () => {
+      try {
+        const response = await fetch(this.scene.manifest.maps);
+        if (response.status === 404) {
+          this.said.textContent = words.failed(await response.text()); // the server holds another model under this name
+          return;
+        }
+        const { maps, fits } = await response.json();
+        if (this.gone || this.watched !== id) return;
+        if (maps.some((map) => map.id === id)) return await this.arrived(id);
+        const fit = fits.find((one) => one.id === id);
+        this.tell(fit);
+        if (fit && (fit.state === 'waiting' || fit.state === 'running')) this.timer = setTimeout(look, POLL_MS);
+        else this.watched = undefined;
+      } catch {
+        this.timer = setTimeout(look, 4 * POLL_MS); // the server may be back soon
+      }
+    };
+    look();
+  }
+
+  tell(fit) {
+    const active = fit?.state === 'waiting' || fit?.state === 'running';
+    this.progress.hidden = this.stop.hidden = !active;
+    if (!fit) {
+      this.said.textContent = '';
+      return;
+    }
+    this.progress.value = fit.progress;
+    // From when this page first saw it run: the server's clock may be another.
+    if (fit.state === 'running') this.began ??= { at: performance.now(), progress: fit.progress };
+    else this.began = undefined;
+    const spent = this.began ? (performance.now() - this.began.at) / 1000 : 0;
+    const done = fit.progress - (this.began?.progress ?? 0);
+    const left = done > 0.1 && spent > 3 ? Math.max(1, Math.round((spent * (1 - fit.progress)) / done)) : null;
+    const said = words.states[fit.state];
+    this.said.textContent = fit.state === 'running' ? said(fit.progress, left) : typeof said === 'function' ? said(fit.message) : said;
+  }
+
+  async arrived(id) {
+    this.watched = undefined;
+    this.tell({ state: 'done', progress: 1 });
+    this.open(false);
+    await this.load();
+    this.select.value = id;
+    await this.events.show(`umap-${id}`);
+    this.said.textContent = words.states.done(this.maps.find((map) => map.id === id)?.message);
+  }
+
+  async end() {
+    try {
+      const fit = await ask(this.scene.manifest.maps, { action: 'stop', id: this.watched });
+      if (fit.state === 'running') this.said.textContent = words.states.stopping;
+      else this.tell(fit);
+    } catch (error) {
+      this.said.textContent = words.failed(error.message);
+    }
+  }
+
+  destroy() {
+    this.gone = true;
+    clearTimeout(this.timer);
+  }
+}

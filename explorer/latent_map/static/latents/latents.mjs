@@ -1,0 +1,32 @@
+// The tabs of the page of the latents: the map itself, dimensions, paths, neighbours, selections.
+
+import { style } from '../dom.mjs';
+import { sceneOf } from '../scene.mjs';
+import { Tabs } from '../tabs.mjs';
+import { Colouring } from './colouring.mjs';
+import { Columns } from './columns.mjs';
+import { Dimensions } from './dimensions.mjs';
+import { MapTab } from './map_tab.mjs';
+import { NeighboursTab } from './neighbours_tab.mjs';
+import { Paths } from './paths.mjs';
+import { Selection } from './selection.mjs';
+import { words } from './words.mjs';
+
+const TABS = [MapTab, Dimensions, Paths, NeighboursTab, Selection];
+
+/** @param explore the map, see ../explore.mjs */
+export function makeTabs(explore) {
+  style(new URL('./latents.css', import.meta.url).href);
+  const scene = sceneOf(explore);
+  scene.columns = new Columns(scene);
+  scene.colouring = new Colouring(scene);
+  explore.view.addLegend(scene.colouring.element);
+  explore.view.panel.element.classList.add('lx-without-bar');
+  const tabs = new Tabs(scene, TABS.map((Tab) => new Tab(scene)), words);
+  const { changed } = tabs;
+  tabs.changed = (what) => {
+    scene.colouring.changed(what);
+    changed.call(tabs, what);
+  };
+  return tabs;
+}

@@ -1,0 +1,242 @@
+// Which projection is shown, how far to trust it, and what shades it.
+
+import { h } from '../dom.mjs';
+import { Fits } from './fits.mjs';
+import { doubtImage, magnificationImage } from './shading.mjs';
+import { doubts, emptiness, roundTrip, Trust } from './trust.mjs';
+import { short } from './colouring.mjs';
+import { words as all } from './words.mjs';
+
+const words = all.map;
+
+export class MapTab {
+  name = 'map';
+
+  constructor(scene) {
+    this.scene = scene;
+    const { latent, plane } = scene.manifest;
+    this.first = plane.kind;
+    const kinds = latent > 2 ? ['pca', 'axes', 'images', 'umap'] : ['identity', 'umap'];
+    this.kinds = Object.fromEntries(kinds.map((kind) => [kind, h('button', { type: 'button', class: 'lx-button', title: words.kinds[kind][1], 'aria-pressed': 'false',
+      'data-testid': `projection-${kind}`, onclick: () => this.choose(kind) }, words.kinds[kind][0])]));
+    this.fits = new Fits(scene, { show: (name) => this.use(name) });
+    this.forms = { axes: this.axesForm(), images: this.imagesForm(), umap: this.fits.element };
+    this.message = h('p', { class: 'lx-caution', role: 'alert', hidden: true, 'data-testid': 'map-fault' });
+    this.facts = h('p', { class: 'lx-quiet', 'data-testid': 'map-facts' });
+    this.live = Object.fromEntries(['back', 'kept', 'nearest', 'trip'].map((name) => [name, h('output', { 'data-testid': `live-${name}` }, '–')]));
+    this.labels = Object.fromEntries(Object.keys(this.live).map((name) => [name, h('span', { title: words.live[name][1] }, words.live[name][0])]));
+    this.warning = h('p', { class: 'lx-doubt', 'data-testid': 'live-doubt' });
+    this.shades = Object.fromEntries(['doubt', 'magnification'].map((name) => [name, h('button', { type: 'button', class: 'lx-button', title: words.shades[name][1],
+      'aria-pressed': 'false', 'data-testid': `shade-${name}`, onclick: () => this.shade(name) }, words.shades[name][0])]));
+    this.shadeNote = h('span', { class: 'lx-quiet', role: 'status', 'data-testid': 'shade-note' });
+    this.element = h('div', { class: 'lx-map-tab', 'data-testid': 'map-tab' },
+      h('div', { class: 'lx-segments', role: 'group', 'aria-label': words.choose }, ...Object.values(this.kinds)),
+      ...Object.values(this.forms), this.message, this.facts,
+      h('div', { class: 'lx-live' }, ...Object.keys(this.live).flatMap((name) => [this.labels[name], this.live[name]])), this.warning,
+      h('div', { class: 'lx-row' }, h('span', {}, words.shade), h('div', { class: 'lx-group', role: 'group', 'aria-label': words.shade }, ...Object.values(this.shades)), this.shadeNote));
+    this.pressed = this.kind();
+    this.marks = [0, 1, 2].map((at) => h('svg:text', { class: 'lx-through', 'data-testid': `mark-${at}` }, 'ABC'[at]));
+    this.group = h('svg:g', {}, ...this.marks);
+  }
+
+  /** A, B and C where the three images lie that a plane goes through. */
+  mark() {
+    const { overlay, plane, plot, manifest } = this.scene;
+    const through = plane.inner.through;
+    if (this.group.parentNode !== overlay.svg) overlay.svg.prepend(this.group);
+    this.group.style.display = through ? '' : 'none';
+    if (!through) return;
+    this.scene.mapping.codes().then((codes) => this.marks.forEach((text, at) => {
+      const d = manifest.latent;
+      const [x, y] = plot.toPixels(plane.project(codes.subarray(through[at] * d, (through[at] + 1) * d)));
+      text.setAttribute('x', x);
+      text.setAttribute('y', y);
+    }), () => {});
+  }
+
+  axesForm() {
+    const { rates } = this.scene.manifest;
+    const order = rates.map((_, i) => i).sort((a, b) => rates[b] - rates[a]);
+    this.axes = [0, 1].map((at) => h('select', { class: 'lx-select lx-grow', 'aria-label': words.axis[at], 'data-testid': `axis-${at}`, onchange: () => this.useAxes() },
+      ...order.map((i) => h('option', { value: i + 1 }, words.dimension(i + 1, rates[i])))));
+    if (order.length > 1) this.axes[1].value = order[1] + 1;
+    return h('div', { class: 'lx-row', hidden: true }, ...this.axes);
+  }
+
+  imagesForm() {
+    const { count } = this.scene.manifest;
+    this.three = [0, 1, 2].map((at) => h('input', { type: 'number', min: 0, max: count - 1, step: 1, class: 'lx-number', 'aria-label': words.image(at), 'data-testid': `through-${at}`,
+      value: at < count ? at : 0, onchange: () => this.useImages() }));
+    this.next = 0;
+    return h('div', { class: 'lx-row', hidden: true }, h('span', {}, words.images), ...this.three,
+      h('button', { type: 'button', class: 'lx-button', title: words.take[1], 'data-testid': 'through-chosen', onclick: () => this.takeChosen() }, words.take[0]));
+  }
+
+  /** Which kind the map on screen is. */
+  kind() {
+    return (this.scene.state.map ?? this.first).split('-')[0];
+  }
+
+  show() {
+    this.visible = true;
+    this.refresh();
+    if (!this.opened && !this.scene.plane.exact) this.shade('doubt', { asked: false });
+    this.opened = true;
+    this.scene.mapping.codes().then((codes) => {
+      this.trust ??= new Trust(codes, this.scene.manifest.latent);
+      this.measure();
+    }, (error) => this.fail(error));
+  }
+
+  hide() {
+    this.visible = false;
+  }
+
+  changed(what) {
+    if (what === 'placed') this.mark();
+    if (what === 'map') {
+      this.pressed = this.kind();
+      // A curved map says from the start where it is not to be believed.
+      if (!this.scene.plane.exact && !this.asked) this.shade('doubt', { asked: false });
+      if (this.scene.plane.exact && this.shaded === 'doubt' && !this.asked) this.shade('doubt', { asked: false });
+      if (this.visible) this.refresh();
+    }
+    if (!this.visible) return;
+    if (what === 'moved' || what === 'anchor') this.soon();
+    if (what === 'rest') this.measure();
+    if (what === 'map' || what === 'anchor') this.soon();
+  }
+
+  destroy() {
+    this.gone = true;
+    this.fits.destroy();
+    cancelAnimationFrame(this.frame);
+  }
+
+  soon() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = undefined;
+      this.measure();
+    });
+  }
+
+  /** The chosen kind's own settings; the map changes as soon as they say which. */
+  async choose(kind) {
+    this.pressed = kind;
+    this.refresh();
+    if (kind === this.first) return this.use(null);
+    if (kind === 'axes') return this.useAxes();
+    if (kind === 'images') return this.useImages();
+    try {
+      const first = await this.fits.load();
+      if (first && this.pressed === 'umap' && this.kind() !== 'umap') await this.use(first);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  useAxes() {
+    const [first, second] = this.axes.map((select) => Number(select.value));
+    return this.use(`axes-${first}-${second}`);
+  }
+
+  useImages() {
+    const last = this.scene.manifest.count - 1;
+    const numbers = this.three.map((input) => Math.min(Math.max(Math.round(Number(input.value) || 0), 0), last));
+    this.three.forEach((input, at) => { input.value = numbers[at]; });
+    return this.use(`images-${numbers.join('-')}`);
+  }
+
+  takeChosen() {
+    const { image } = this.scene.state;
+    if (image === null) return;
+    this.three[this.next].value = image;
+    this.next = (this.next + 1) % 3;
+    this.useImages();
+  }
+
+  async use(name) {
+    const using = (this.using = {});
+    this.message.hidden = true;
+    try {
+      await this.scene.setMap(name);
+    } catch (error) {
+      if (using === this.using) this.fail(error);
+    }
+  }
+
+  fail(error) {
+    if (this.gone) return;
+    this.message.textContent = words.failed(error.message);
+    this.message.hidden = false;
+  }
+
+  refresh() {
+    const { state, manifest } = this.scene;
+    for (const [kind, button] of Object.entries(this.kinds)) button.setAttribute('aria-pressed', kind === this.pressed);
+    for (const [kind, form] of Object.entries(this.forms)) form.hidden = kind !== this.pressed;
+    const [kind, ...rest] = (state.map ?? '').split('-');
+    if (kind === 'axes') this.axes.forEach((select, at) => { select.value = rest[at]; });
+    if (kind === 'images') this.three.forEach((input, at) => { input.value = rest[at]; });
+    if (this.pressed === 'umap' && !this.fits.maps.length) this.fits.load().catch((error) => this.fail(error));
+    if (kind === 'umap') this.fits.fill();
+    const facts = this.scene.facts();
+    this.facts.textContent = facts ? words.facts(facts) : '';
+    const exact = this.scene.plane.exact;
+    [this.labels.kept.textContent, this.labels.kept.title] = exact ? words.live.kept : words.live.spread;
+    this.labels.kept.hidden = this.live.kept.hidden = exact && manifest.latent <= 2;
+    this.measure();
+  }
+
+  /** What is to be said of the place of the handle. */
+  measure() {
+    const { scene } = this;
+    if (this.gone || !this.visible || !scene.anchor || !scene.state.u) return;
+    const { plane, state } = scene;
+    const z = scene.z();
+    const said = words.live;
+    write(this.live.back, plane.exact ? said.exact : said.approximate(plane.inner.local.neighbours));
+    if (plane.exact) write(this.live.kept, said.keptValue(offPlane(plane, z), Math.hypot(...z)));
+    else write(this.live.kept, plane.inner.local.lift(state.u).spread.toFixed(2));
+    const trip = roundTrip(plane, state.u, z);
+    write(this.live.trip, plane.exact ? said.noTrip : said.tripValue(trip));
+    this.live.trip.dataset.value = trip;
+    if (!this.trust) return;
+    const { distance, times } = this.trust.nearest(z);
+    write(this.live.nearest, said.nearestValue(distance, times));
+    this.live.nearest.dataset.value = distance;
+    const { far, elsewhere } = doubts(times, trip, emptiness(plane, state.u));
+    write(this.warning, far > 0.5 ? said.far : elsewhere > 0.5 ? said.elsewhere : '');
+  }
+
+  /** One layer over the whole map, or none. */
+  async shade(name, { asked = true } = {}) {
+    this.asked ||= asked;
+    const on = this.shaded !== name;
+    this.shaded = on ? name : null;
+    for (const [other, button] of Object.entries(this.shades)) button.setAttribute('aria-pressed', other === this.shaded);
+    this.shadeNote.textContent = '';
+    await this.scene.shade(on ? (view, stale) => this.layer(name, view, stale) : null);
+  }
+
+  async layer(name, view, stale) {
+    if (name === 'magnification') {
+      const found = await magnificationImage(this.scene, view, stale);
+      if (found) this.shadeNote.textContent = words.magnified(short(found.low), short(found.high));
+      return found?.image ?? null;
+    }
+    const codes = await this.scene.mapping.codes();
+    this.trust ??= new Trust(codes, this.scene.manifest.latent);
+    return doubtImage(this.scene, this.trust, view, stale);
+  }
+}
+
+/** The norm of z's part that is perpendicular to a plane. */
+function offPlane(plane, z) {
+  const u = plane.project(z);
+  return Math.hypot(...z.map((value, i) => value - u[0] * plane.basis[i][0] - u[1] * plane.basis[i][1]));
+}
+
+function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}

@@ -1,0 +1,114 @@
+// Layers over the whole map: where it should not be believed, and how fast the image changes along it.
+
+import { isDark } from '../colours.mjs';
+import { decoded } from './thumbnails.mjs';
+import { doubt, emptiness, roundTrip } from './trust.mjs';
+
+const SIDE = 44; // cells along the longer side
+const STEP = 1e-2; // map units, of the finite differences
+const HATCH = 8; // pixels of a cell's pattern
+
+const breath = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+/** The cells of a view: { columns, rows, step, at(column, row) }. */
+function cells([x0, x1, y0, y1]) {
+  const step = Math.max(x1 - x0, y1 - y0) / SIDE;
+  const at = (column, row) => [x0 + (column + 0.5) * step, y1 - (row + 0.5) * step];
+  return { columns: Math.ceil((x1 - x0) / step), rows: Math.ceil((y1 - y0) / step), step, at, corner: [x0, y1] };
+}
+
+function picture(canvas, { columns, rows, step, corner: [x, y] }) {
+  return { source: canvas.toDataURL(), xref: 'x', yref: 'y', layer: 'above', sizing: 'stretch', x, y, sizex: columns * step, sizey: rows * step };
+}
+
+/** Hatching where a place is not to be believed: a plotly image. Null once stale. */
+export async function doubtImage(scene, trust, view, stale) {
+  const { plane } = scene;
+  const grid = cells(view);
+  const canvas = document.createElement('canvas');
+  canvas.width = grid.columns * HATCH;
+  canvas.height = grid.rows * HATCH;
+  const context = canvas.getContext('2d');
+  const [r, g, b] = isDark(scene.plot.element) ? [225, 228, 233] : [60, 66, 76];
+  const from = scene.from();
+  for (let row = 0; row < grid.rows; row++) {
+    await breath();
+    if (stale()) return null;
+    for (let column = 0; column < grid.columns; column++) {
+      const u = grid.at(column, row);
+      const z = plane.lift(u, from);
+      const value = doubt(trust.nearest(z).times, roundTrip(plane, u, z), emptiness(plane, u));
+      if (value <= 0.02) continue;
+      context.strokeStyle = `rgba(${r}, ${g}, ${b}, ${0.55 * value})`;
+      context.fillStyle = `rgba(${r}, ${g}, ${b}, ${0.13 * value})`;
+      const [x, y] = [column * HATCH, row * HATCH];
+      context.fillRect(x, y, HATCH, HATCH);
+      context.beginPath();
+      context.moveTo(x, y + HATCH);
+      context.lineTo(x + HATCH, y);
+      context.stroke();
+    }
+  }
+  return picture(canvas, grid);
+}
+
+/**
+ * The magnification factor sqrt(det G) of the pull-back metric within the map (Bishop, Svensen & Williams 1997), by
+ * differences of decoded images: { values float64 (rows columns), ...cells }. Null once stale.
+ */
+export async function magnifications(scene, view, stale) {
+  const { plane } = scene;
+  const grid = cells(view);
+  const d = plane.dimensions;
+  const from = scene.from();
+  const values = new Float64Array(grid.columns * grid.rows);
+  for (let row = 0; row < grid.rows; row++) {
+    await scene.idle();
+    if (stale()) return null;
+    const z = new Float32Array(4 * grid.columns * d);
+    for (let column = 0; column < grid.columns; column++) {
+      const [x, y] = grid.at(column, row);
+      [[x + STEP, y], [x - STEP, y], [x, y + STEP], [x, y - STEP]].forEach((u, k) => z.set(plane.lift(u, from), (4 * column + k) * d));
+    }
+    const images = await decoded(scene, z, d);
+    const pixels = images.length / (4 * grid.columns);
+    for (let column = 0; column < grid.columns; column++) {
+      values[row * grid.columns + column] = volume(images.subarray(4 * column * pixels, 4 * (column + 1) * pixels), pixels, d === 1);
+    }
+  }
+  return { ...grid, values };
+}
+
+/** The area that a small square of the map takes among images, a squared map unit: images float32 (4, D). */
+function volume(images, pixels, flat) {
+  let xx = 0, xy = 0, yy = 0;
+  for (let i = 0; i < pixels; i++) {
+    const along = (images[i] - images[pixels + i]) / (2 * STEP);
+    const up = (images[2 * pixels + i] - images[3 * pixels + i]) / (2 * STEP);
+    xx += along * along;
+    xy += along * up;
+    yy += up * up;
+  }
+  return Math.sqrt(Math.max(flat ? xx : xx * yy - xy * xy, 0)); // on a line, a length in the place of an area
+}
+
+/** The magnification as a plotly image on a log scale, with the ends of the scale. Null once stale. */
+export async function magnificationImage(scene, view, stale) {
+  const found = await magnifications(scene, view, stale);
+  if (!found) return null;
+  const { values, columns, rows } = found;
+  const sorted = Float64Array.from(values).sort();
+  const low = Math.max(sorted[Math.floor(0.05 * sorted.length)], 1e-6);
+  const high = Math.max(sorted[Math.floor(0.98 * (sorted.length - 1))], low * 1.0001);
+  const canvas = document.createElement('canvas');
+  canvas.width = columns;
+  canvas.height = rows;
+  const context = canvas.getContext('2d');
+  const tile = context.createImageData(columns, rows);
+  values.forEach((value, at) => {
+    const share = Math.min(Math.max(Math.log(Math.max(value, 1e-9) / low) / Math.log(high / low), 0), 1);
+    tile.data.set([255 * share, 190 * share * share, 70 + 60 * (1 - share), 30 + 170 * share], 4 * at);
+  });
+  context.putImageData(tile, 0, 0);
+  return { image: { ...picture(canvas, found), layer: 'below' }, low, high };
+}

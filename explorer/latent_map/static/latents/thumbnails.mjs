@@ -1,0 +1,59 @@
+// Rows of small pictures: images of the data set by their numbers, or what a place decodes to.
+
+import { h } from '../dom.mjs';
+import { paint } from '../layers.mjs';
+
+/** Puts grey or colour values in [0, 1], float32 (D), on a canvas of the images' size. */
+export function show(canvas, values, channels) {
+  const context = canvas.getContext('2d');
+  const tile = context.createImageData(canvas.width, canvas.height);
+  paint(tile.data, values, channels);
+  context.putImageData(tile, 0, 0);
+}
+
+/** A row of at most `count` images of the data set, each with a line below: click one to choose it. */
+export class Thumbnails {
+  constructor(scene, count, prefix) {
+    this.scene = scene;
+    const [, height, width] = scene.manifest.imageShape;
+    this.cells = Array.from({ length: count }, (_, k) => {
+      const canvas = h('canvas', { width, height });
+      const text = h('span');
+      const button = h('button', { type: 'button', class: 'lx-neighbour', 'data-testid': `${prefix}-${k}`, hidden: true,
+        onclick: () => scene.choose(Number(button.dataset.index)) }, canvas, text);
+      return { button, canvas, text };
+    });
+    this.element = h('div', { class: 'lx-thumbnails', 'data-testid': prefix }, ...this.cells.map(({ button }) => button));
+  }
+
+  /** @param entries [{ index, text, title }], in their order */
+  async show(entries) {
+    const showing = (this.showing = {});
+    const { sheets, manifest } = this.scene;
+    const shown = entries.slice(0, this.cells.length);
+    const images = await Promise.all(shown.map(({ index }) => sheets.image(index)));
+    if (showing !== this.showing) return;
+    this.cells.forEach(({ button, canvas, text }, k) => {
+      button.hidden = k >= shown.length;
+      if (button.hidden) return;
+      const { index } = shown[k];
+      if (button.dataset.index !== String(index)) show(canvas, Float32Array.from(images[k].grey, (value) => value / 255), manifest.imageShape[0]);
+      button.dataset.index = index;
+      text.textContent = shown[k].text;
+      button.title = shown[k].title;
+    });
+  }
+}
+
+/** Decodes latents z float32 (k, d) a few hundred at a time: images float32 (k, D). */
+export async function decoded({ engine, anchor }, z, d) {
+  const count = z.length / d;
+  let images;
+  for (let first = 0; first < count; first += 64) {
+    const k = Math.min(64, count - first);
+    const { mean } = await engine.evaluate({ z: z.slice(first * d, (first + k) * d), k, x: anchor.x, images: k });
+    images ??= new Float32Array((mean.length / k) * count);
+    images.set(mean, (mean.length / k) * first);
+  }
+  return images;
+}

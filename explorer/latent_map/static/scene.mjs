@@ -1,0 +1,63 @@
+// What the tabs of a page may see of the map and do to it.
+
+import { switchTo } from './switching.mjs';
+import { evaluate, evaluateAtRest } from './terms.mjs';
+import { writeUrl } from './url.mjs';
+
+/** The scene of an Explore, see explore.mjs. */
+export function sceneOf(explore) {
+  return {
+    manifest: explore.manifest,
+    plane: explore.plane,
+    sheets: explore.sheets,
+    get engine() { return explore.engine; },
+    get rules() { return explore.rules; },
+    get anchor() { return explore.anchor; },
+    get state() { return explore.state; },
+    get overlay() { return explore.overlay; },
+    get plot() { return explore.plot; },
+    gone: () => explore.gone,
+    idle: () => explore.measuring.idle(),
+    request: () => explore.measuring.request('rest'),
+    encoderAt: () => explore.encoderAt(),
+    /** The last evaluation: { request, terms, values (log p(x|z) at the rule's nodes), rule }. */
+    last: () => explore.measuring.last,
+    terms: () => explore.view.panel.terms ?? null,
+    /** The standard error of the gap on screen, as digits. */
+    gapError: () => explore.view.panel.gapError(),
+    settled: () => explore.view.panel.rule === 'rest',
+    encoder: () => explore.view.panel.encoder?.rest ?? null,
+    evaluate: (state, rule, stale) => evaluate(explore.engine, explore.plane, explore.anchor, state, explore.rules[rule], stale),
+    evaluateAtRest: (state, stale) => evaluateAtRest(explore.engine, explore.plane, explore.anchor, state, explore.rules, stale),
+    labelOf: (index) => explore.labelOf(index),
+    choose: (index) => explore.choose(index),
+    setMode: (mode) => explore.controls.setMode(mode),
+    /** q moves there as if it were dragged; with `rest` it is let go there. */
+    moveTo: ({ u, sigma }, { rest = true } = {}) => {
+      explore.move({ u, sigma });
+      if (rest) explore.rest();
+    },
+    rest: () => explore.rest(),
+    mapping: explore.mapping,
+    /** What is known of the map that is shown: of a fitted one how far each point is to be believed. */
+    facts: () => explore.facts ?? null,
+    setMap: (name) => switchTo(explore, name),
+    /** What happens on the plot, see map.mjs: a tab may listen. */
+    plotEvents: explore.plot.events,
+    /** A layer over the map, (view, stale) -> a plotly image or null, drawn anew as the view changes; null for none. */
+    shade: (layer) => explore.background.setShade(layer),
+    layersChanged: () => {
+      explore.view.showLayers();
+      return explore.background.draw();
+    },
+    from: () => explore.from(),
+    z: () => explore.z(),
+    goTo: (z, options) => explore.goTo(z, options),
+    say: (text) => explore.view.say(text),
+    setTab: (name) => {
+      explore.state.tab = name;
+      writeUrl(explore.manifest, explore.state);
+    },
+    trouble: (error) => explore.trouble(error),
+  };
+}

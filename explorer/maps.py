@@ -1,0 +1,102 @@
+"""Fitted maps of a model's codes, kept beside its checkpoint or in the data folder, and found again by content.
+
+A map's name is made of the weights, of the first images and labels, and of its settings: what has this name need
+not be fitted again. Not of the codes themselves, whose last digits differ from machine to machine. Row i is image i
+of the test set; a gallery, which holds the first of them, takes the first rows. A map of other images behind the same
+first ones is known by a checksum that is kept of every row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .gap_table import fingerprint
+from .latents import Latents
+from .models import VAE
+from .projection import Embedding, ProjectionError, UmapSettings, load_embedding, read_settings
+
+FOLDER = "projections"
+PROBE = 64  # images and labels that are compared
+# Points a map is fitted to, the first of the test set; the quality of each takes all distances. Others are placed.
+MOST_FITTED = 20_000
+MOST_FILES = 500  # of a folder that are looked through
+_VERSION = b"1"
+
+
+def fitted_count(count: int) -> int:
+    """How many of the first `count` images of a test set a map is fitted to."""
+    return min(count, MOST_FITTED)
+
+
+def map_key(model: VAE, latents: Latents, settings: UmapSettings) -> str:
+    """Names a fit by what it depends on: 16 hexadecimal digits."""
+    return _key(_subject(model, latents), settings)
+
+
+def _subject(model: VAE, latents: Latents) -> bytes:
+    x, labels = latents.x[:PROBE].contiguous(), latents.labels[:PROBE].contiguous()
+    parts = _VERSION, fingerprint(model).encode(), repr(tuple(x.shape)).encode(), x.numpy().tobytes()
+    return b"\0".join((*parts, labels.long().numpy().tobytes()))
+
+
+def _key(subject: bytes, settings: UmapSettings) -> str:
+    return hashlib.sha256(subject + settings.to_json().encode()).hexdigest()[:16]
+
+
+def map_file(folder: Path, key: str) -> Path:
+    """Where a map of this name lies below a checkpoint's folder or the data folder."""
+    return folder / FOLDER / f"{key}.safetensors"
+
+
+def row_sums(latents: Latents, count: int) -> Tensor:
+    """A checksum of each of the first `count` images and its label, int64 (count,)."""
+    images, labels = latents.images[:count].contiguous().numpy(), latents.labels[:count].tolist()
+    sums = [zlib.crc32(image.tobytes(), label & 0xFFFFFFFF) for image, label in zip(images, labels, strict=True)]
+    return torch.tensor(sums, dtype=torch.int64)
+
+
+def find_map(folders: tuple[Path, ...], key: str, latents: Latents, count: int) -> Embedding | None:
+    """A map by its name, from the first folder that has it; None where none has one of these images.
+
+    Args:
+        count: images a map of all would be fitted to, so that one of a gallery does not stand for it; a map of more
+            is used as far as there are images.
+    """
+    for folder in folders:
+        path = map_file(folder, key)
+        if not path.is_file():
+            continue
+        try:
+            found = load_embedding(path, key)
+        except ProjectionError as error:
+            logging.getLogger("explorer").warning("%s was passed over: %s", path, error)
+            continue
+        rows = row_sums(latents, min(len(found), count))
+        if len(found) >= fitted_count(count) and found.rows is not None and torch.equal(found.rows[: len(rows)], rows):
+            return found
+    return None
+
+
+def list_maps(folders: tuple[Path, ...], model: VAE, latents: Latents, count: int) -> Iterator[tuple[str, Embedding]]:
+    """Every map that is kept of a model and these images, by name, each once."""
+    subject, seen = _subject(model, latents), set()
+    for folder in folders:
+        for path in sorted((folder / FOLDER).glob("*.safetensors"))[:MOST_FILES]:
+            try:
+                settings = read_settings(path)
+            except ProjectionError:
+                continue  # find_map says why, if it is one of this model's
+            key = _key(subject, settings)
+            if key != path.stem or key in seen:
+                continue
+            found = find_map((folder,), key, latents, count)
+            if found is not None:
+                seen.add(key)
+                yield key, found

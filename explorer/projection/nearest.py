@@ -1,0 +1,45 @@
+"""The nearest of many points: exactly, and above a stated number approximately."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+# Up to here every distance is computed. Above, a graph of neighbours is searched (pynndescent, which comes with UMAP;
+# Dong, Charikar & Li 2011), which takes minutes to make and finds most of the nearest, not always all.
+EXACT_UP_TO = 200_000
+CHUNK_VALUES = 1 << 23
+
+
+class Nearest:
+    """Looks among points (n, D), whose values are divided by `white`: uint8 images are kept as they are."""
+
+    def __init__(self, points: Tensor, white: float = 1.0, *, exact_up_to: int = EXACT_UP_TO) -> None:
+        self.points, self.white = points.flatten(1), white
+        self.exact = len(points) <= exact_up_to
+        self._index: Any = None if self.exact else self._graph()
+
+    def _graph(self) -> Any:
+        from pynndescent import NNDescent
+
+        points = (self.points.float() / self.white).numpy()
+        index = NNDescent(points, metric="euclidean", random_state=0)
+        index.prepare()
+        return index
+
+    def near(self, at: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """Rows of the `count` nearest to `at` (D,), nearest first, and their distances (count,)."""
+        count = min(count, len(self.points))
+        if self._index is not None:
+            found, distances = self._index.query(at.float()[None].numpy(), k=count, epsilon=0.2)
+            return torch.from_numpy(found[0]).long(), torch.from_numpy(distances[0]).double()
+        step = max(1, CHUNK_VALUES // self.points.shape[1])
+        # Differences, not the expanded square: among near ones that would lose its digits.
+        squares = [
+            (part.float().div_(self.white) - at.float()).square_().sum(1, dtype=torch.float64)
+            for part in self.points.split(step)
+        ]
+        found = torch.cat(squares).topk(count, largest=False)
+        return found.indices, found.values.sqrt()

@@ -1,0 +1,63 @@
+"""How far a map can be believed, point by point: trustworthiness and continuity (Venna & Kaski 2001).
+
+    trustworthiness_i = 1 - 2 / (k (2n - 3k - 1)) * sum over j of max(rank(i, j) - k, 0),
+
+j the k nearest of i on the map, rank(i, j) the place of j among the neighbours of i in latent space,
+from 1. Low where the map shows as near what is not. Continuity is the same with map and latent
+space exchanged: low where what is near was torn apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+NEIGHBOURS = 30
+CHUNK = 256
+
+
+def trustworthiness(
+    codes: Tensor,
+    places: Tensor,
+    neighbours: int = NEIGHBOURS,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> Tensor:
+    """Of each point (n,), 0 to 1, float64; the mean is scikit-learn's `trustworthiness`.
+
+    Args:
+        codes: (n, d); places: (n, 2).
+        neighbours: k; fewer where there are not twice as many points.
+
+    Raises:
+        ValueError: fewer than 5 points.
+    """
+    n = len(codes)
+    k = min(neighbours, (n - 1) // 2)
+    if n < 5:
+        raise ValueError(f"neighbourhoods want at least 5 points, not {n}.")
+    codes, places = codes.double(), places.double()
+    lost = torch.empty(n, dtype=torch.float64)
+    for first in range(0, n, CHUNK):
+        rows = torch.arange(first, min(first + CHUNK, n))
+        own = torch.arange(len(rows))
+        far, near = torch.cdist(codes[rows], codes), torch.cdist(places[rows], places)
+        far[own, rows] = near[own, rows] = -1.0  # itself before all others, also of its duplicates
+        nearest = near.topk(k + 1, largest=False).indices[:, 1:]
+        # How many are strictly nearer in latent space: itself is one of them, so that ranks count from 1.
+        ordered = far.sort(1).values
+        rank = torch.searchsorted(ordered, far.gather(1, nearest))
+        lost[rows] = (rank - k).clamp_min(0).sum(1).double()
+        progress(min(first + CHUNK, n) / n)
+    return 1 - lost * (2 / (k * (2 * n - 3 * k - 1)))
+
+
+def continuity(
+    codes: Tensor,
+    places: Tensor,
+    neighbours: int = NEIGHBOURS,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> Tensor:
+    """Of each point (n,), 0 to 1: see `trustworthiness`."""
+    return trustworthiness(places, codes, neighbours, progress)

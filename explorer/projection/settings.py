@@ -1,0 +1,68 @@
+"""What a UMAP is asked for, checked."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+
+from .plane import ProjectionError
+
+METRICS = ("euclidean", "cosine", "manhattan", "correlation")
+MOST_NEIGHBOURS = 200
+LEAST_POINTS = 10  # of a map
+
+
+@dataclass(frozen=True)
+class UmapSettings:
+    """Of McInnes, Healy & Melville (2018), by umap-learn's names for them.
+
+    Attributes:
+        neighbours: how many nearest points make the neighbourhood that is kept; few keep the fine structure.
+        min_distance: how near points may lie on the map, 0 to 0.99.
+        metric: of latent space, one of METRICS.
+        seed: of the layout: the same seed gives the same map on the same machine.
+        supervised: whether labels pull points of one class together.
+    """
+
+    neighbours: int = 15
+    min_distance: float = 0.1
+    metric: str = "euclidean"
+    seed: int = 0
+    supervised: bool = False
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("neighbours", 2, MOST_NEIGHBOURS), ("seed", 0, 2**32 - 1)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+                raise ProjectionError(f"{name} must be a whole number from {low} to {high:,}, not {value!r:.40}.")
+        distance = self.min_distance
+        if isinstance(distance, bool) or not isinstance(distance, (int, float)) or not 0 <= distance <= 0.99:
+            raise ProjectionError(f"min_distance must lie between 0 and 0.99, not {distance!r:.40}.")
+        object.__setattr__(self, "min_distance", float(distance))  # 0 and 0.0 are one map
+        if self.metric not in METRICS:
+            raise ProjectionError(f"metric is {', '.join(METRICS[:-1])} or {METRICS[-1]}, not {self.metric!r:.40}.")
+        if not isinstance(self.supervised, bool):
+            raise ProjectionError("supervised is true or false.")
+
+    def to_json(self) -> str:
+        """One line, the same for the same settings."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> UmapSettings:
+        """From `to_json`, or from a form: unknown names are refused.
+
+        Raises:
+            ProjectionError: it is not settings.
+        """
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError):
+            raise ProjectionError("The settings of the map are not JSON.") from None
+        names = {field.name for field in fields(cls)}
+        if not isinstance(values, dict) or not set(values) <= names:
+            raise ProjectionError(f"The settings of a map are {', '.join(sorted(names))}.")
+        if isinstance(values.get("min_distance"), float) and not math.isfinite(values["min_distance"]):
+            raise ProjectionError("min_distance must be a finite number.")
+        return cls(**values)

@@ -1,0 +1,130 @@
+"""Fitted maps of a space: which there are, fits that are under way, and their points."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ..datasets import default_data_dir
+from ..jobs import JobError
+from ..jobs.fits import Fit, Fits
+from ..maps import find_map, fitted_count, list_maps, map_key, row_sums
+from ..projection import LEAST_POINTS, Embedding, Local, ProjectionError, UmapSettings
+from .anatomy import packed
+from .jobs import open_database
+from .kept import Kept
+from .space import Space
+from .state import BadState
+
+_LISTED: Kept[dict[str, Any]] = Kept(256)  # facts of a map by name: a file of this name does not change
+
+
+def open_fits() -> Fits:
+    """The fits in this server's data folder.
+
+    Raises:
+        JobError: the folder cannot be written.
+    """
+    return Fits(open_database(default_data_dir()))
+
+
+def describe_maps(space: Space, person: str) -> dict[str, Any]:
+    """The maps that are there, and the fits that are under way or went wrong."""
+    folders = _folders(space)
+    count = space.test_count
+    ready = [
+        _LISTED.get((key, len(found)), lambda key=key, found=found: _facts(key, found))
+        for key, found in list_maps(folders, space.checkpoint.model, space.latents, count)
+    ]
+    there = {entry["id"] for entry in ready if entry}
+    try:
+        fits = [fit for fit in open_fits().all() if _is_of(space, fit)]
+    except JobError:  # what is kept can be looked at all the same
+        fits = []
+    # What was done about codes that are not as they should be is said where the map is shown.
+    said = {fit.id: fit.message for fit in fits if fit.state == "done"}
+    maps = [{**entry, "message": said.get(entry["id"])} for entry in ready if entry]
+    return {"maps": maps, "fits": [_fit(fit, person) for fit in fits if fit.id not in there]}
+
+
+def _facts(key: str, found: Embedding) -> dict[str, Any]:
+    return {
+        "id": key,
+        **_settings(found.settings),
+        "made": found.made,
+        "trustworthiness": round(found.trustworthiness.mean().item(), 6),
+        "continuity": round(found.continuity.mean().item(), 6),
+    }
+
+
+def _settings(settings: UmapSettings) -> dict[str, Any]:
+    names = ("neighbours", "min_distance", "metric", "seed", "supervised")
+    return {"settings": {name: getattr(settings, name) for name in names}}
+
+
+def _is_of(space: Space, fit: Fit) -> bool:
+    return fit.id == map_key(space.checkpoint.model, space.latents, fit.settings)
+
+
+def _fit(fit: Fit, person: str) -> dict[str, Any]:
+    facts = {"id": fit.id, **_settings(fit.settings), "state": fit.state, "progress": fit.progress}
+    return {**facts, "message": fit.message, "started": fit.started, "own": fit.person == person}
+
+
+def order_map(space: Space, state: Any, person: str) -> dict[str, Any]:
+    """A fit that is asked for, {"action": "fit", "settings": {...}}, or stopped, {"action": "stop", "id": ...}.
+
+    Raises:
+        BadState: the order is not usable, or cannot be carried out; the message says why.
+    """
+    if not isinstance(state, dict) or state.get("action") not in ("fit", "stop"):
+        raise BadState("An order is to fit a map or to stop it.")
+    try:
+        if state["action"] == "stop":
+            return _fit(open_fits().stop(str(state.get("id"))[:40], person=person), person)
+        values = state.get("settings")
+        if not isinstance(values, dict) or not set(values) <= set(_settings(UmapSettings())["settings"]):
+            raise BadState("The settings of a map are its neighbours, min_distance, metric, seed and supervised.")
+        settings = UmapSettings(**values)
+        key, n = map_key(space.checkpoint.model, space.latents, settings), fitted_count(space.test_count)
+        there = find_map(_folders(space), key, space.latents, space.test_count)
+        if there is not None:
+            return {**_facts(key, there), "state": "done", "progress": 1.0}
+        codes, labels = space.latents.loc[:n], space.latents.labels[:n]
+        if n < LEAST_POINTS:
+            raise BadState(f"UMAP wants at least {LEAST_POINTS} points; there are {n}.")
+        if not (codes != codes[:1]).any():
+            raise BadState("All codes are the same: every dimension has collapsed, so there is nothing to map.")
+        return _fit(
+            open_fits().submit(
+                key, codes, labels, row_sums(space.latents, n), settings, person=person, model=space.name
+            ),
+            person,
+        )
+    except (ProjectionError, JobError) as error:
+        raise BadState(str(error)) from None
+
+
+def pack_map(space: Space, key: str) -> bytes | None:
+    """A map's points: facts; u float32 (n, 2) of all of a space's images; trustworthiness and continuity float32 of
+    those it was fitted to, the first. None where there is no map of this name.
+
+    Images beyond those are placed among them, and move none.
+    """
+    found = find_map(_folders(space), key, space.latents, space.test_count)
+    if found is None or key != map_key(space.checkpoint.model, space.latents, found.settings):
+        return None
+    n = len(space.latents)
+    fitted = min(len(found), space.test_count)
+    places = found.places[:fitted]
+    if n > fitted:
+        local = Local(space.latents.loc[:fitted], places)
+        places = torch.cat([places, local.place(space.latents.loc[fitted:]).float()])
+    facts = {**_facts(key, found), "count": n, "fitted": fitted}
+    parts = (places, found.trustworthiness[:fitted], found.continuity[:fitted])
+    return packed(facts, b"".join(part.contiguous().numpy().astype("<f4", copy=False).tobytes() for part in parts))
+
+
+def _folders(space: Space) -> tuple[Any, ...]:
+    return (space.checkpoint.folder, default_data_dir())

@@ -1,0 +1,166 @@
+"""Columns that a person has computed elsewhere, brought as CSV: read, kept in the data folder, given back.
+
+One table a person and data set: a new one replaces it. A column that names images ("index", or "image") says which
+row is which; without one there must be a row for every image on the map.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from ..datasets import default_data_dir
+from ..datasets.pictures.table import Table, TableError, is_missing, read_table
+from .space import Space
+from .state import BadState
+
+FOLDER = "tables"
+MAX_BYTES = 24 << 20
+MAX_COLUMNS = 30
+MOST_KINDS = 40  # different words of a column that is no number
+INDEX_NAMES = ("index", "image", "no", "number")
+# What our own export holds: brought back with a column more, that one is what is meant.
+_OURS = re.compile(r"label|class|kl|reconstruction|elbo|log_evidence|gap|map_[12]|(z|scale)_[0-9]+")
+MOST_TABLES = 200  # of all people together; the oldest goes first
+
+
+def bring_table(space: Space, state: Any, person: str) -> dict[str, Any]:
+    """Reads {"csv": text}, keeps it and gives its columns, as `kept_table`; {"csv": null} forgets what was kept.
+
+    Raises:
+        BadState: it cannot be read, or does not fit the images; the message says what to do.
+    """
+    if not isinstance(state, dict) or not isinstance(state.get("csv", 0), (str, type(None))):
+        raise BadState("A table is brought as text.")
+    path = _path(space, person)
+    if state["csv"] is None:
+        with contextlib.suppress(OSError):  # what cannot be written cannot be kept either
+            path.unlink(missing_ok=True)
+        return {"columns": [], "remarks": []}
+    try:
+        table = read_table("table.csv", state["csv"].encode("utf-8", "replace"))
+    except TableError as error:
+        raise BadState(f"The table cannot be used. {error}") from None
+    found = columns_in(table, len(space.latents))
+    with contextlib.suppress(OSError):  # a full disk: the columns are there for this visit all the same
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found, allow_nan=False))
+        _trim(path.parent)
+    return found
+
+
+def kept_table(space: Space, person: str) -> dict[str, Any]:
+    """The columns kept for a person: {"columns": [{"name", "values"} or with "kinds"], "remarks": [...]}.
+
+    Values are numbers, or positions among "kinds"; null where nothing is known.
+    """
+    try:
+        found = json.loads(_path(space, person).read_text())
+        if isinstance(found, dict) and all(len(column["values"]) == len(space.latents) for column in found["columns"]):
+            return found
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return {"columns": [], "remarks": []}
+
+
+def _path(space: Space, person: str) -> Path:
+    name = re.sub("[^0-9a-f]", "", person)[:32] or "visitor"
+    return default_data_dir() / FOLDER / f"{name}-{space.data_key}-{len(space.latents)}.json"
+
+
+def _trim(folder: Path) -> None:
+    kept = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+    for path in kept[:-MOST_TABLES]:
+        path.unlink(missing_ok=True)
+
+
+def columns_in(table: Table, count: int) -> dict[str, Any]:
+    """The columns of a table, in the order of `count` images.
+
+    Raises:
+        BadState: its rows are not those of the images, or it has no column to colour by.
+    """
+    header, *rows = table.rows
+    remarks = list(table.remarks)
+    if all(table.number(cell) is not None and not is_missing(cell) for cell in header):
+        raise BadState("The first row of the table must name its columns; it holds numbers.")
+    names = [name.strip() or f"column {at + 1}" for at, name in enumerate(header)]
+    # Two of one name could not be told apart where points are coloured by them.
+    names = [name if name not in names[:at] else f"{name} ({at + 1})" for at, name in enumerate(names)]
+    lowered = [name.lower() for name in names]
+    index_at = next((lowered.index(name) for name in INDEX_NAMES if name in lowered), None)
+    order = _order(table, rows, index_at, count, remarks)
+    columns: list[dict[str, Any]] = []
+    ours = [name for name in names if _OURS.fullmatch(name)]
+    # A lone "label" may be anybody's; a whole export of ours is known by its latents.
+    exported = "z_1" in ours and "scale_1" in ours
+    for at, name in enumerate(names):
+        if at == index_at or (exported and name in ours):
+            continue
+        if len(columns) == MAX_COLUMNS:
+            remarks.append(f"Only the first {MAX_COLUMNS} columns are kept.")
+            break
+        found = _column(table, name[:60], [row[at] for row in rows], order, count, remarks)
+        if found is not None:
+            columns.append(found)
+    if exported and not columns:
+        raise BadState("The table holds what was exported here and nothing more: add a column of your own to it.")
+    if not columns:
+        raise BadState(" ".join(["The table has no column to colour by.", *remarks]))
+    return {"columns": columns, "remarks": remarks}
+
+
+def _order(table: Table, rows: list[list[str]], index_at: int | None, count: int, remarks: list[str]) -> list[int]:
+    """The image of each row."""
+    if index_at is None:
+        if len(rows) != count:
+            raise BadState(
+                f"The table has {len(rows):,} rows, and the map {count:,} images. Give a row for every image in their "
+                'order, or a column "index" with the numbers of the images.'
+            )
+        return list(range(count))
+    order = []
+    for at, row in enumerate(rows):
+        number = table.number(row[index_at])
+        if number is None or math.isnan(number) or number != int(number) or not 0 <= number < count:
+            raise BadState(
+                f"Row {at + 2:,} of the table names image {row[index_at][:20]!r}: numbers go from 0 to {count - 1:,}."
+            )
+        order.append(int(number))
+    if len(set(order)) < len(order):
+        raise BadState("Two rows of the table name the same image: each may stand there once.")
+    if len(order) < count:
+        remarks.append(f"The table has {len(order):,} of the {count:,} images; the others have no value.")
+    return order
+
+
+def _column(
+    table: Table, name: str, cells: list[str], order: list[int], count: int, remarks: list[str]
+) -> dict[str, Any] | None:
+    """One column in the order of the images; None, with a remark, where it cannot be shown."""
+    values: list[float | None] = [None] * count
+    numbers = [table.number(cell) for cell in cells]
+    if all(number is not None for number in numbers):
+        known = 0
+        for image, number in zip(order, numbers, strict=True):
+            if number is not None and not math.isnan(number) and abs(number) < 3e38:
+                values[image] = number
+                known += 1
+        if not known:
+            remarks.append(f"{name} is left out: it has no number in any row.")
+            return None
+        if known < len(cells):
+            remarks.append(f"{name} has no number in {len(cells) - known:,} of its rows; those points stay grey.")
+        return {"name": name, "values": values}
+    kinds = sorted({cell.strip()[:60] for cell in cells if not is_missing(cell)})
+    if len(kinds) > MOST_KINDS:
+        remarks.append(f"{name} is left out: it holds {len(kinds):,} different words, and no numbers.")
+        return None
+    place = {kind: at for at, kind in enumerate(kinds)}
+    for image, cell in zip(order, cells, strict=True):
+        values[image] = None if is_missing(cell) else place[cell.strip()[:60]]
+    return {"name": name, "values": values, "kinds": kinds}

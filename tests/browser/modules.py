@@ -1,0 +1,36 @@
+"""A bare page that imports the map's modules as they lie on the disk, for what needs neither server nor model."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, Page, Route
+
+from explorer.latent_map.files import STATIC, media_type
+
+HOST = "http://localhost"
+
+
+@contextlib.contextmanager
+def module_page(browser: Browser) -> Iterator[Page]:
+    """A page on which import('/static/...') works."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.route(f"{HOST}/**", answer)
+    page.goto(f"{HOST}/")
+    try:
+        yield page
+    finally:
+        context.close()
+
+
+def answer(route: Route) -> None:
+    """A file of the front end, or an empty page."""
+    name = urlsplit(route.request.url).path
+    if name.startswith("/static/"):
+        path = STATIC / name.removeprefix("/static/")
+        route.fulfill(body=path.read_bytes(), content_type=media_type(path.name))
+    else:
+        route.fulfill(body="<!doctype html>", content_type="text/html")

@@ -1,0 +1,186 @@
+"""The latents' modules against their twins in Python and against closed forms; no server, no model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from playwright.sync_api import Page
+
+from explorer.projection import Local, ProjectionError, axes_plane, explained_by, images_plane
+from tests.browser.modules import module_page
+
+GENERATOR = torch.Generator().manual_seed(0)
+CODES = torch.randn(400, 5, generator=GENERATOR)
+PLACES = CODES[:, :2] + 0.3 * CODES[:, 2:4].square()
+# On a place, between places, far outside, and where many points lie in one place.
+AT = torch.tensor([[0.0, 0.0], [0.7, -1.2], [9.0, 9.0], *PLACES[:2].tolist()])
+
+
+@pytest.fixture(scope="module")
+def page(browser) -> Iterator[Page]:
+    with module_page(browser) as page:
+        yield page
+
+
+def test_lifting_is_the_same_in_browser_and_python(page: Page) -> None:
+    anchor = CODES[7]
+    found = page.evaluate(
+        """async ({ codes, places, at, anchor, home }) => {
+          const { Local } = await import('/static/projections/local.mjs');
+          const local = new Local(Float32Array.from(codes), Float32Array.from(places));
+          return {
+            lifted: at.map((u) => local.lift(u)).map((found) => ({ ...found, z: [...found.z] })),
+            placed: at.map((u) => local.place([...local.lift(u).z])),
+            from: at.map((u) => [...local.liftFrom(u, anchor, home)]),
+            home: [...local.liftFrom(home, anchor, home)],
+          };
+        }""",
+        {
+            "codes": CODES.flatten().tolist(),
+            "places": PLACES.flatten().tolist(),
+            "at": AT.tolist(),
+            "anchor": anchor.tolist(),
+            "home": PLACES[7].tolist(),
+        },
+    )
+    local = Local(CODES, PLACES)
+    lifted = local.lift(AT)
+    for k, one in enumerate(found["lifted"]):
+        np.testing.assert_allclose(one["z"], lifted.z[k], rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(one["slopes"], lifted.slopes[k], rtol=1e-8, atol=1e-9)
+        assert one["spread"] == pytest.approx(lifted.spread[k].item(), rel=1e-9)
+    np.testing.assert_allclose(found["placed"], local.place(lifted.z), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found["from"], local.lift_from(AT, anchor, PLACES[7]), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found["home"], anchor, rtol=1e-12)  # the image itself, where it lies
+
+
+def test_planes_are_the_same_in_browser_and_python(page: Page) -> None:
+    found = page.evaluate(
+        """async ({ codes, three }) => {
+          const { axesPlane, imagesPlane, explainedBy } = await import('/static/projections/linear.mjs');
+          const all = Float32Array.from(codes);
+          const planes = [axesPlane(5, 3, 1), imagesPlane(three)];
+          return planes.map((plane) => ({ basis: plane.basis, explained: explainedBy(plane, all) }));
+        }""",
+        {"codes": CODES.flatten().tolist(), "three": CODES[:3].tolist()},
+    )
+    for one, plane in zip(found, (axes_plane(CODES, 3, 1), images_plane(CODES, CODES[:3])), strict=True):
+        np.testing.assert_allclose(one["basis"], plane.basis, atol=1e-12)
+        assert one["explained"] == pytest.approx(explained_by(plane.basis, CODES), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "three", [[[0, 0, 0], [1, 1, 0], [2, 2, 0]], [[1, 0, 0]] * 3, [[0, 0, 0], [0, 0, 0], [1, 0, 0]]]
+)
+def test_three_codes_on_a_line_give_no_plane(page: Page, three: list[list[float]]) -> None:
+    none = page.evaluate(
+        "async (three) => (await import('/static/projections/linear.mjs')).imagesPlane(three) === null", three
+    )
+    assert none
+    with pytest.raises(ProjectionError):
+        images_plane(CODES[:, :3], torch.tensor(three, dtype=torch.float32))
+
+
+def test_the_magnification_of_a_known_decoder(page: Page) -> None:
+    # x = (z1, z2, z1^2 / 2 + z2, sin z2) within a plane of a space of three dimensions: det G in closed form.
+    found = page.evaluate(
+        """async () => {
+          const { magnifications } = await import('/static/latents/shading.mjs');
+          const { axesPlane } = await import('/static/projections/linear.mjs');
+          const engine = { evaluate: async ({ z, k }) => {
+            const mean = new Float32Array(4 * k);
+            for (let i = 0; i < k; i++) {
+              const [a, b] = [z[3 * i], z[3 * i + 1]];
+              mean.set([a, b, a * a / 2 + b, Math.sin(b)], 4 * i);
+            }
+            return { mean };
+          } };
+          const plane = axesPlane(3, 0, 1);
+          const scene = { engine, plane, anchor: { x: null }, from: () => [0, 0, 0.5], idle: async () => {} };
+          const { values, columns, rows, step, corner } = await magnifications(scene, [-1, 1, -1, 1], () => false);
+          return { values: [...values], columns, rows, step, corner };
+        }"""
+    )
+    for row in (0, 10, found["rows"] - 1):
+        for column in (0, 20, found["columns"] - 1):
+            a = found["corner"][0] + (column + 0.5) * found["step"]
+            b = found["corner"][1] - (row + 0.5) * found["step"]
+            jacobian = np.array([[1, 0], [0, 1], [a, 1], [0, np.cos(b)]])
+            expected = np.sqrt(np.linalg.det(jacobian.T @ jacobian))
+            assert found["values"][row * found["columns"] + column] == pytest.approx(expected, rel=1e-3)
+
+
+def test_trust_is_the_distance_to_the_data_and_the_round_trip(page: Page) -> None:
+    found = page.evaluate(
+        """async ({ codes, places, at }) => {
+          const { Trust, doubt, emptiness, roundTrip } = await import('/static/latents/trust.mjs');
+          const { Curved } = await import('/static/projections/curved.mjs');
+          const { Plane } = await import('/static/gaussian.mjs');
+          const all = Float32Array.from(codes);
+          const inner = new Curved('umap', all, Float32Array.from(places));
+          const curved = { inner, exact: false, project: (z) => inner.project(z) };
+          const flat = new Plane([[1, 0], [0, 1]]);
+          const trust = new Trust(all, 5);
+          const z = [...inner.local.lift(at).z];
+          return {
+            z, typical: trust.typical, nearest: trust.nearest(z),
+            trip: roundTrip(curved, at, z), flat: roundTrip(flat, at, z),
+            doubts: [0, 1, 2, 2.5, 4].map((times) => doubt(times, 0, 0)),
+            trips: [0, 1, 5].map((trip) => doubt(0, trip, 0)),
+            empty: [[...places.slice(0, 2)], [60, 60]].map((u) => doubt(0, 0, emptiness(curved, u))),
+            same: new Trust(new Float32Array(50), 5).nearest([0, 0, 0, 0, 0]),
+          };
+        }""",
+        {"codes": CODES.flatten().tolist(), "places": PLACES.flatten().tolist(), "at": [0.7, -1.2]},
+    )
+    distances = torch.cdist(CODES.double(), CODES.double())
+    usual = distances.fill_diagonal_(torch.inf).min(1).values[::2].sort().values[100].item()
+    assert found["typical"] == pytest.approx(usual, rel=1e-6)
+    z = torch.tensor(found["z"], dtype=torch.float64)
+    nearest = (CODES.double() - z).norm(dim=1).min().item()
+    assert found["nearest"] == {"distance": pytest.approx(nearest), "times": pytest.approx(nearest / usual)}
+    back = Local(CODES, PLACES).place(z)[0]
+    assert found["trip"] == pytest.approx((back - torch.tensor([0.7, -1.2])).norm().item(), rel=1e-6)
+    assert found["empty"] == [0, 1] and found["flat"] == 0 and found["same"] == {"distance": 0, "times": 0}
+    assert found["doubts"] == sorted(found["doubts"]) and found["doubts"][0] == 0 and found["doubts"][-1] == 1
+    assert found["trips"] == sorted(found["trips"]) and found["trips"][-1] == 1
+
+
+def test_statistics_are_means_and_differences_in_deviations(page: Page) -> None:
+    generator = np.random.default_rng(0)
+    values, mask = generator.normal(size=200), generator.random(200) < 0.3
+    values[:3] = np.nan
+    found = page.evaluate(
+        """async ({ values, mask }) => {
+          const { compare, packBits } = await import('/static/latents/statistics.mjs');
+          return [compare(values.map((value) => value ?? NaN), mask), packBits(Uint8Array.from(mask))];
+        }""",
+        {"values": [None if np.isnan(value) else value for value in values], "mask": mask.astype(int).tolist()},
+    )
+    known = ~np.isnan(values)
+    own, rest = values[known & mask], values[known & ~mask]
+    assert found[0]["own"] == {"count": len(own), "mean": pytest.approx(own.mean())}
+    assert found[0]["rest"]["mean"] == pytest.approx(rest.mean())
+    assert found[0]["difference"] == pytest.approx((own.mean() - rest.mean()) / np.nanstd(values))
+    import base64
+
+    assert np.array_equal(np.unpackbits(np.frombuffer(base64.b64decode(found[1]), np.uint8))[:200], mask)
+
+
+def test_a_colour_scale_has_room_for_what_is_not_known(page: Page) -> None:
+    low, high, scale = page.evaluate(
+        """async () => {
+          const { bounds, scaleOf } = await import('/static/latents/colouring.mjs');
+          const [low, high] = bounds(Float32Array.from([NaN, 1, 2, 3, 1e9, ...Array(500).fill(2)]));
+          return [low, high, scaleOf(low, high, ['#000', '#fff'], false)];
+        }"""
+    )
+    assert 1 <= low < high <= 3  # one wild value does not flatten the rest
+    assert scale["cmin"] < low and scale["cmax"] == high
+    shares = [share for share, _ in scale["colorscale"]]
+    assert shares == sorted(shares) and shares[0] == 0 and shares[-1] == pytest.approx(1)
+    grey = scale["colorscale"][1][0]
+    assert scale["cmin"] + grey * (scale["cmax"] - scale["cmin"]) == pytest.approx(low)

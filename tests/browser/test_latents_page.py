@@ -1,0 +1,276 @@
+"""The page of the latents with the real mouse: every way of dragging, and what its tabs do."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pandas
+import pytest
+import torch
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from explorer.projection import UmapSettings, images_plane, read_settings
+from explorer.registry import model_folder
+from explorer.serving.space import SPACES
+from tests.browser.harness import READY, centre, settle, term
+
+UMAP = next(
+    path.stem
+    for path in sorted((model_folder("mnist-16d") / "projections").glob("*.safetensors"))
+    if read_settings(path) == UmapSettings()
+)
+TERMS = ("reconstruction", "kl", "elbo")
+
+
+@pytest.fixture
+def open_latents(visit, address):
+    def open_(query: str = "", **options) -> Page:
+        page = visit(f"{address}/latents?model=mnist-16d&image=3&{query}", **options)
+        page.wait_for_selector(READY, timeout=30_000)
+        return page
+
+    return open_
+
+
+def drag(page: Page, dx: float, dy: float) -> None:
+    x, y = centre(page)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + dx, y + dy, steps=8)
+    page.mouse.up()
+
+
+def agreeing(page: Page) -> dict[str, float]:
+    """Torch's terms, which are those on screen."""
+    terms = settle(page)
+    assert page.get_by_test_id("torch-check").get_attribute("data-kind") == "agrees"
+    assert all(abs(term(page, name) - terms[name]) < 1e-3 for name in TERMS)
+    return terms
+
+
+def asked(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+@pytest.mark.parametrize("shown", ["", "axes-3-7", "images-12-55-803", f"umap-{UMAP}"])
+def test_every_map_can_be_dragged_and_its_address_reproduces_it(open_latents, shown):
+    page = open_latents(f"map={shown}" if shown else "")
+    before = agreeing(page)
+    drag(page, 50, -40)
+    after = agreeing(page)
+    assert abs(after["elbo"] - before["elbo"]) > 0.5
+    assert asked(page).get("map", [""]) == [shown]
+    exact = not shown.startswith("umap")
+    expect(page.get_by_test_id("live-back")).to_have_text("exact" if exact else "≈ 30 neighbours")
+    assert (float(page.get_by_test_id("live-trip").get_attribute("data-value")) == 0) == exact
+    assert page.get_by_test_id("layer-prior").is_enabled() == exact
+    assert page.get_by_test_id("latent-scale-0").is_visible() == exact
+    if shown.startswith(("umap", "axes")):  # another page takes seconds
+        again = open_latents(urlsplit(page.url).query.replace("model=mnist-16d&image=3&", ""))
+        assert agreeing(again) == pytest.approx(after, abs=1e-6)
+
+
+def test_another_map_keeps_what_is_on_screen(open_latents):
+    page = open_latents()
+    drag(page, 60, 30)
+    first = agreeing(page)
+    for kind in ("axes", "umap", "pca"):
+        page.get_by_test_id(f"projection-{kind}").click()
+        page.wait_for_function(
+            "(kind) => (new URL(location.href).searchParams.get('map') ?? 'pca').startsWith(kind)", arg=kind
+        )
+        page.wait_for_function("() => new URL(location.href).searchParams.has('z')")
+        terms = agreeing(page)
+        # z is the same one; q's own stretching belongs to the map on which it was stretched, and was not.
+        assert terms["elbo"] == pytest.approx(first["elbo"], abs=1e-3), kind
+    assert len(asked(page)["z"][0].split(",")) == 16
+
+
+def test_a_plane_through_three_images_holds_all_three(open_latents):
+    page = open_latents()
+    page.get_by_test_id("projection-images").click()
+    page.wait_for_function("() => new URL(location.href).searchParams.has('z')")
+    codes = SPACES.get("mnist-16d").latents.loc.double()
+    for image, mark in enumerate(("mark-0", "mark-1", "mark-2")):
+        x, y = centre(page, mark)
+        at = centre(page)
+        drag(page, x - at[0], y - at[1])
+        settle(page)
+        page.wait_for_timeout(100)
+        shown = torch.tensor([float(number) for number in asked(page)["z"][0].split(",")], dtype=torch.float64)
+        u = torch.tensor([float(number) for number in asked(page)["at"][0].split(",")], dtype=torch.float64)
+        plane = images_plane(codes.float(), codes[:3].float())
+        # Within half a pixel of the map.
+        assert (plane.lift(u, shown) - codes[image]).norm() < 0.03, mark
+
+
+def test_a_map_that_is_not_there_is_a_sentence(open_latents):
+    page = open_latents("map=umap-0123456789abcdef", refused=True)
+    expect(page.get_by_test_id("notice")).to_contain_text("The map in the address cannot be shown")
+    agreeing(page)
+    page = open_latents("map=images-1-1-1")
+    expect(page.get_by_test_id("notice")).to_contain_text("lie on one line")
+
+
+def test_a_slider_moves_its_own_dimension_alone(open_latents):
+    page = open_latents("tab=dimensions")
+    values = {f"slider-{i}": float(page.get_by_test_id(f"slider-{i}").input_value()) for i in range(1, 17)}
+    slider = page.get_by_test_id("slider-7")
+    slider.focus()
+    for _ in range(20):
+        slider.press("ArrowRight")
+    terms = agreeing(page)
+    moved = {name: float(page.get_by_test_id(name).input_value()) for name in values}
+    assert moved["slider-7"] == pytest.approx(values["slider-7"] + 0.2, abs=0.02)
+    assert all(moved[name] == pytest.approx(values[name], abs=0.011) for name in values if name != "slider-7")
+    again = open_latents(urlsplit(page.url).query.replace("model=mnist-16d&image=3&", ""))
+    assert agreeing(again)["elbo"] == pytest.approx(terms["elbo"], abs=1e-3)
+    page.get_by_test_id("return-to-encoder").click()
+    assert "z" not in asked(page)
+    page.get_by_test_id("dimensions-grid").click()
+    expect(page.get_by_test_id("traversals")).to_have_attribute("data-rows", "16")
+    page.get_by_test_id("traversals").click(position={"x": 200, "y": 20})
+    page.wait_for_function("() => new URL(location.href).searchParams.has('z')")
+    agreeing(page)
+    page.get_by_test_id("plane-show").click()
+    page.wait_for_function("() => new URL(location.href).searchParams.get('map')?.startsWith('axes-')")
+    expect(page.get_by_test_id("layer-manifold")).to_have_attribute("aria-pressed", "true")
+
+
+def test_paths_have_their_lengths_and_are_taken_away(open_latents):
+    page = open_latents("tab=paths")
+    expect(page.get_by_test_id("path-note")).to_contain_text("two places")
+    page.get_by_test_id("path-add").click()
+    drag(page, 70, -50)
+    page.get_by_test_id("path-add").click()
+    page.get_by_test_id("image-geodesic").wait_for(timeout=20_000)
+    length = {
+        (space, way): float(page.get_by_test_id(f"{space}-{way}").get_attribute("data-value"))
+        for space in ("latent", "image")
+        for way in ("straight", "spherical", "geodesic")
+    }
+    assert length["image", "geodesic"] <= length["image", "straight"]
+    assert length["latent", "straight"] <= min(length["latent", "spherical"], length["latent", "geodesic"])
+    assert page.get_by_test_id("way-geodesic").is_visible()
+    page.get_by_test_id("choose-straight").click()
+    page.get_by_test_id("path-scrub").fill("63")
+    page.get_by_test_id("path-go").click()
+    agreeing(page)
+    with page.expect_download() as download:
+        page.get_by_test_id("path-webp").click()
+    with Image.open(download.value.path()) as animation:
+        assert (animation.format, animation.n_frames) == ("WEBP", 126)
+    # Along a drawn line, with the real mouse.
+    page.get_by_test_id("path-draw").click()
+    box = page.get_by_test_id("line-sheet").bounding_box()
+    x, y = box["x"] + 0.4 * box["width"], box["y"] + 0.4 * box["height"]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for k in range(1, 30):
+        page.mouse.move(x + 5 * k, y + 60 * np.sin(k / 5))
+    page.mouse.up()
+    page.get_by_test_id("latent-drawn").wait_for()
+    assert float(page.get_by_test_id("latent-drawn").get_attribute("data-value")) > 1
+    assert not page.get_by_test_id("line-sheet").is_visible()
+
+
+def test_the_nearest_image_to_an_images_own_place_is_itself(open_latents):
+    page = open_latents("tab=neighbours")
+    first = page.get_by_test_id("near-latent-0")
+    expect(first).to_have_attribute("data-index", "3")
+    assert "0.000 away" in first.get_attribute("title")
+    page.get_by_test_id("near-image").click()
+    expect(page.get_by_test_id("near-pixels-0")).to_have_attribute("data-index", "3")
+    expect(page.get_by_test_id("near-pixels-note")).to_contain_text("exact")
+    page.get_by_test_id("near-place").click()
+    drag(page, 80, -60)
+    expect(first).not_to_have_attribute("title", re.compile(r" 0\.000 away"))
+
+
+def test_points_are_selected_compared_taken_away_and_coloured(open_latents, tmp_path):
+    page = open_latents("tab=selection", refused=True)
+    count = page.get_by_test_id("select-count")
+    page.get_by_test_id("take-csv").click()
+    expect(page.get_by_test_id("select-note")).to_contain_text("Nothing is selected")
+    page.get_by_test_id("tool-lasso").click()
+    box = page.locator(".lx-plot").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 60, y - 60)
+    page.mouse.down()
+    for dx, dy in ((60, -60), (60, 60), (-60, 60), (-60, -60)):
+        page.mouse.move(x + dx, y + dy, steps=6)
+    page.mouse.up()
+    page.wait_for_function("() => Number(document.querySelector('[data-testid=select-count]').dataset.value) > 100")
+    lassoed = int(count.get_attribute("data-value"))
+    expect(page.get_by_test_id("statistics")).to_contain_text("σ")
+    with page.expect_download() as download:
+        page.get_by_test_id("take-csv").click()
+    table = pandas.read_csv(download.value.path())
+    assert len(table) == lassoed and {"z_16", "scale_16", "map_1", "kl"} <= set(table)
+    page.get_by_test_id("select-class").select_option("7")
+    page.wait_for_function(
+        "(n) => Number(document.querySelector('[data-testid=select-count]').dataset.value) !== n", arg=lassoed
+    )
+    assert count.inner_text() == "1,028 of 10,000 selected"  # sevens of MNIST's test set
+    page.get_by_test_id("select-all").click()
+    expect(page.get_by_test_id("statistics")).to_contain_text("Everything is selected")
+    page.get_by_test_id("select-none").click()
+    expect(count).to_contain_text("Nothing is selected")
+    # A column computed elsewhere comes back, is coloured by and selected by.
+    own = table[["index"]].assign(score=np.arange(lassoed) / lassoed)
+    file = {"name": "own.csv", "mimeType": "text/csv", "buffer": own.to_csv(index=False).encode()}
+    page.get_by_test_id("csv-file").set_input_files(file)
+    expect(page.get_by_test_id("select-note")).to_contain_text("score")
+    expect(page.get_by_test_id("colour-by")).to_have_value("own score")
+    assert page.get_by_test_id("colour-scale").is_visible()
+    page.get_by_test_id("select-column").select_option("own score")
+    page.get_by_test_id("select-from").fill("0.5")
+    page.get_by_test_id("select-to").fill("2")
+    page.get_by_test_id("select-apply").click()
+    expect(count).to_have_attribute("data-value", str((own.score >= 0.5).sum()))
+    bad = {**file, "buffer": b"score\n1\n2\n"}
+    page.get_by_test_id("csv-file").set_input_files(bad)
+    expect(page.get_by_test_id("select-note")).to_contain_text("2 rows, and the map 10,000 images")
+    expect(page.get_by_test_id("colour-by")).to_have_value("own score")  # nothing is lost
+
+
+def test_colours_by_terms_and_by_trust(open_latents):
+    page = open_latents(f"map=umap-{UMAP}")
+    for name in ("trustworthiness", "kl", "log_evidence", "z_7", "class"):
+        page.get_by_test_id("colour-by").select_option(name)
+        visible = name != "class"
+        expect(page.get_by_test_id("colour-scale")).to_be_visible(visible=visible, timeout=20_000)
+    page.get_by_test_id("colour-by").select_option("log_evidence")
+    expect(page.get_by_test_id("colour-note")).to_contain_text("known for")
+    page.get_by_test_id("shade-magnification").click()
+    expect(page.get_by_test_id("shade-note")).to_contain_text("magnification", timeout=20_000)
+
+
+@pytest.mark.slow  # umap-learn compiles itself for most of a minute
+def test_a_map_is_fitted_in_the_background_while_another_is_dragged(open_latents):
+    page = open_latents()
+    page.get_by_test_id("projection-umap").click()
+    page.get_by_test_id("umap-another").click()
+    page.get_by_test_id("umap-neighbours").fill("8")
+    page.get_by_test_id("umap-fit").click()
+    expect(page.get_by_test_id("umap-progress")).to_be_visible(timeout=10_000)
+    drag(page, 40, 30)
+    page.wait_for_function("() => document.querySelector('[data-testid=umap-progress]').value > 0.1", timeout=120_000)
+    page.wait_for_function(
+        "(old) => ![null, old].includes(new URL(location.href).searchParams.get('map'))",
+        arg=f"umap-{UMAP}",
+        timeout=240_000,
+    )
+    agreeing(page)
+    assert "8 neighbours" in page.get_by_test_id("umap-choice").evaluate("s => s.selectedOptions[0].textContent")
+
+
+def test_a_phone_has_room_for_it(open_latents):
+    page = open_latents(f"map=umap-{UMAP}", viewport={"width": 390, "height": 844})
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+    for name in ("map", "dimensions", "paths", "neighbours", "selection"):
+        page.get_by_test_id(f"tab-{name}").click()
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 390, name

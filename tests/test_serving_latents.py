@@ -1,0 +1,383 @@
+"""The routes of the page of the latents: their numbers against other ways to them, and a sentence for bad requests."""
+
+from __future__ import annotations
+
+import base64
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+import pytest
+import torch
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+from torch.distributions import kl_divergence
+
+from explorer.geometry import length, mean_decoder, straight
+from explorer.inference import elbo
+from explorer.jobs import Database
+from explorer.jobs.fits import Fits
+from explorer.maps import map_file, map_key, row_sums
+from explorer.projection import Embedding, Local, UmapSettings, save_embedding
+from explorer.serving import jobs as job_routes
+from explorer.serving import routes as served
+from explorer.serving.manifest import describe
+from explorer.serving.space import SPACES, Space
+
+from .spaces import save_digits
+
+ORIGIN = {"Origin": "http://testserver"}
+LATENT = 3
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_digits(tmp_path_factory.mktemp("latents") / "three", latent=LATENT)
+
+
+@pytest.fixture(scope="module")
+def space(folder: Path) -> Space:
+    return SPACES.get(str(folder))
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    with TestClient(Starlette(routes=served.routes())) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("EXPLORER_DATA", str(tmp_path))
+    job_routes.open_database.cache_clear()
+    return tmp_path
+
+
+def post(client: TestClient, space: Space, name: str, state: Any, expect: int = 200) -> Any:
+    answer = client.post(describe(space)[name], json=state, headers=ORIGIN)
+    assert answer.status_code == expect, answer.text[:300]
+    if expect != 200:
+        return answer.json()["error"]
+    return answer.json() if answer.headers["content-type"].startswith("application/json") else answer.content
+
+
+def packed(content: bytes) -> tuple[dict[str, Any], np.ndarray]:
+    import json
+
+    length = int.from_bytes(content[:4], "little")
+    return json.loads(content[4 : 4 + length]), np.frombuffer(content, "<f4", offset=4 + length)
+
+
+# Maps
+
+
+def keep_map(space: Space, folder: Path, settings: UmapSettings, count: int | None = None) -> tuple[str, Embedding]:
+    count = space.test_count if count is None else count
+    places = space.latents.loc[:count, :2].clone()
+    rows = row_sums(space.latents, count)
+    made = Embedding(places, torch.rand(count), torch.rand(count), settings, "by hand", rows)
+    key = map_key(space.checkpoint.model, space.latents, settings)
+    save_embedding(map_file(folder, key), made, key)
+    return key, made
+
+
+def test_maps_are_listed_and_their_points_served(client: TestClient, space: Space, data: Path) -> None:
+    manifest = describe(space)
+    assert client.get(manifest["maps"]).json() == {"maps": [], "fits": []}
+    key, made = keep_map(space, data, UmapSettings(seed=11))
+    (listed,) = client.get(manifest["maps"]).json()["maps"]
+    assert listed["id"] == key and listed["settings"]["seed"] == 11
+    assert listed["trustworthiness"] == pytest.approx(made.trustworthiness.mean().item(), abs=1e-6)
+    answer = client.get(f"{manifest['map']}{key}.bin")
+    assert "immutable" in answer.headers["Cache-Control"]
+    facts, values = packed(answer.content)
+    n = len(space.latents)
+    assert facts["count"] == facts["fitted"] == n and len(values) == 4 * n
+    assert np.array_equal(values[: 2 * n].reshape(n, 2), made.places.numpy())
+    for name in ("0" * 16, "../config", "nothing"):
+        assert client.get(f"{manifest['map']}{name}.bin").status_code == 404
+
+
+def test_points_that_are_added_are_placed_and_move_none(folder: Path, client: TestClient, data: Path) -> None:
+    few, all_points = SPACES.get(str(folder)), SPACES.get(str(folder), "all")
+    key, made = keep_map(few, data, UmapSettings(seed=12))
+    facts, values = packed(client.get(f"{describe(all_points)['map']}{key}.bin").content)
+    n, fitted = len(all_points.latents), len(few.latents)
+    u = values[: 2 * n].reshape(n, 2)
+    assert facts["fitted"] == fitted < n and np.array_equal(u[:fitted], made.places.numpy())
+    placed = Local(few.latents.loc, made.places).place(all_points.latents.loc[fitted:]).float()
+    assert np.array_equal(u[fitted:], placed.numpy())
+
+
+def test_a_fit_is_asked_for_once_and_can_be_stopped(client: TestClient, space: Space, data: Path) -> None:
+    asked = post(client, space, "maps", {"action": "fit", "settings": {"neighbours": 7}})
+    assert asked["state"] == "waiting" and asked["settings"]["neighbours"] == 7
+    assert post(client, space, "maps", {"action": "fit", "settings": {"neighbours": 7}})["id"] == asked["id"]
+    (under_way,) = client.get(describe(space)["maps"]).json()["fits"]
+    assert under_way["id"] == asked["id"] and under_way["own"]
+    codes, labels, _ = Fits(Database(data)).read_input(asked["id"])
+    assert torch.equal(codes, space.latents.loc) and torch.equal(labels, space.latents.labels)
+    assert post(client, space, "maps", {"action": "stop", "id": asked["id"]})["state"] == "stopped"
+    key, _ = keep_map(space, data, UmapSettings(seed=13))
+    assert post(client, space, "maps", {"action": "fit", "settings": {"seed": 13}})["state"] == "done"  # never refitted
+    assert key
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        ([], "fit a map or to stop it"),
+        ({"action": "go"}, "fit a map or to stop it"),
+        ({"action": "fit", "settings": {"neighbours": 1}}, "neighbours must be a whole number"),
+        ({"action": "fit", "settings": {"min_distance": 2}}, "min_distance must lie"),
+        ({"action": "fit", "settings": {"metric": "taxi"}}, "metric is"),
+        ({"action": "fit", "settings": {"speed": 1}}, "settings of a map"),
+        ({"action": "fit", "settings": None}, "settings of a map"),
+        ({"action": "stop", "id": "nothing"}, "no such fit"),
+    ],
+)
+def test_bad_orders_are_sentences(client: TestClient, space: Space, order: Any, said: str) -> None:
+    assert said in post(client, space, "maps", order, 400)
+
+
+# Paths
+
+
+def test_ways_go_from_end_to_end_and_have_their_lengths(client: TestClient, space: Space) -> None:
+    a, b = space.latents.loc[3].double(), space.latents.loc[8].double()
+    found = post(client, space, "ways", {"places": [a.tolist(), b.tolist()], "steps": 20})
+    decode = mean_decoder(space.checkpoint.model)
+    for way in found.values():
+        z = torch.tensor(way["z"], dtype=torch.float64)
+        assert torch.equal(z[0], a) and torch.equal(z[-1], b) and len(z) == 20
+        assert way["latent"] == pytest.approx(length(z)) and way["image"] == pytest.approx(length(z, decode))
+    assert found["straight"]["latent"] == pytest.approx((b - a).norm().item())
+    assert found["geodesic"]["image"] <= length(straight(a, b, 20), decode) + 1e-9
+    assert found["straight"]["latent"] <= found["spherical"]["latent"] + 1e-9
+
+
+def test_a_drawn_line_is_followed_evenly(client: TestClient, space: Space) -> None:
+    line = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 3.0, 0.0]]
+    way = post(client, space, "ways", {"line": line, "steps": 9})["drawn"]
+    steps = torch.tensor(way["z"]).diff(dim=0).norm(dim=1)
+    assert way["latent"] == pytest.approx(4, rel=1e-6) and torch.allclose(steps, torch.full((8,), 0.5), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"places": [[0, 0, 0]]}, "2 to 8 places"),
+        ({"places": [[0, 0, 0]] * 9}, "2 to 8 places"),
+        ({"places": [[0, 0, 0], [0, 0]]}, "each place must be 3 numbers"),
+        ({"places": [[0, 0, 0], [0, 0, float("nan")]]}, "each place must lie"),
+        ({"places": [[1, 1, 1], [1, 1, 1]]}, "the same one"),
+        ({"places": [[0, 0, 0], [1, 0, 0]], "steps": 1}, "steps"),
+        ({"places": [[0, 0, 0], [1, 0, 0]], "ways": ["up"]}, "ways must be"),
+        ({"line": [[0, 0, 0], [0, 0, 0]]}, "stays in one place"),
+    ],
+)
+def test_bad_paths_are_sentences(client: TestClient, space: Space, state: Any, said: str) -> None:
+    import json
+
+    answer = client.post(describe(space)["ways"], content=json.dumps(state), headers=ORIGIN)
+    assert answer.status_code == 400 and said in answer.json()["error"]
+
+
+@pytest.mark.parametrize(("format", "frames"), [("gif", 8), ("webp", 8), ("png", 1)])
+def test_strips_are_files_of_the_decoded_images(client: TestClient, space: Space, format: str, frames: int) -> None:
+    z = straight(space.latents.loc[0].double(), space.latents.loc[1].double(), 5)
+    picture = Image.open(io.BytesIO(post(client, space, "strip", {"z": z.tolist(), "format": format})))
+    assert picture.format == format.upper() and getattr(picture, "n_frames", 1) == frames
+    side = 8 * (112 // 8)
+    assert picture.size == ((5 * side, side) if format == "png" else (side, side))
+    expected = mean_decoder(space.checkpoint.model)(z[:1])[0].reshape(8, 8)
+    shown = np.asarray(picture.convert("L"), float)[:side:14, :side:14] / 255
+    assert np.abs(shown - expected.detach().numpy()).max() < 1 / 255
+    assert "format must be" in post(client, space, "strip", {"z": z.tolist(), "format": "mp4"}, 400)
+
+
+# Neighbours
+
+
+def test_neighbours_in_latent_space_and_in_pixels(client: TestClient, space: Space) -> None:
+    z = [0.3, -0.2, 0.5]
+    state = {"image": 5, "mode": "point", "z": z, "space": "latent", "of": "place", "count": 6}
+    found = post(client, space, "near", state)
+    distances = (space.latents.loc.double() - torch.tensor(z)).norm(dim=1)
+    assert found["index"] == distances.argsort()[:6].tolist() and found["exact"]
+    assert post(client, space, "near", {**state, "of": "image"})["index"][0] == 5
+    grey = space.latents.images.flatten(1).double() / 255
+    own = post(client, space, "near", {**state, "of": "image", "space": "pixels"})
+    assert own["index"][0] == 5 and own["distance"][0] == 0
+    decoded = mean_decoder(space.checkpoint.model)(torch.tensor([z], dtype=torch.float64))
+    far = (grey - decoded).norm(dim=1)
+    pixels = post(client, space, "near", {**state, "space": "pixels"})
+    assert pixels["index"] == far.argsort()[:6].tolist()
+    assert pixels["distance"] == pytest.approx(far.sort().values[:6].tolist(), abs=1e-5)
+    for bad in ({"space": "sound"}, {"of": "all"}, {"count": 0}, {"z": [1, 2]}):
+        assert post(client, space, "near", {**state, **bad}, 400)
+
+
+# Columns
+
+
+def test_columns_are_the_terms_of_every_image(client: TestClient, space: Space) -> None:
+    columns = {}
+    for name in ("kl", "reconstruction", "elbo"):
+        answer = client.get(f"{describe(space)['column']}{name}.bin")
+        facts, columns[name] = packed(answer.content)
+        assert facts["name"] == name and len(columns[name]) == len(space.latents)
+    model = space.checkpoint.model
+    x = space.latents.observed(slice(0, 40))
+    expected = kl_divergence(model.posterior(x).base_dist, model.prior().base_dist).sum(1)
+    np.testing.assert_allclose(columns["kl"][:40], expected.detach().numpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(columns["elbo"], columns["reconstruction"] - columns["kl"], atol=2e-4)
+    with torch.inference_mode():
+        draws = torch.stack([elbo(model, x).log_likelihood for _ in range(400)]).double()
+    # The column is a mean of 8 draws: within five of its standard errors.
+    error = draws.std(0) * (1 / 8 + 1 / 400) ** 0.5
+    assert (np.abs(columns["reconstruction"][:40] - draws.mean(0).numpy()) < 5 * error.numpy()).all()
+    facts, values = packed(client.get(f"{describe(space)['column']}gap.bin").content)
+    assert facts["known"] == 0 and np.isnan(values).all()
+    assert client.get(f"{describe(space)['column']}secret.bin").status_code == 404
+
+
+# Selections
+
+
+def bits(rows: list[int], count: int) -> str:
+    mask = np.zeros(count, np.uint8)
+    mask[rows] = 1
+    return base64.b64encode(np.packbits(mask).tobytes()).decode()
+
+
+def test_a_selection_is_taken_away_in_every_format(client: TestClient, space: Space) -> None:
+    n, rows = len(space.latents), [2, 3, 299]
+    u = np.arange(2 * n, dtype="<f4")
+    brought = [
+        {"name": "z", "values": list(range(n))},
+        {"name": "file", "values": [i % 2 for i in range(n)], "kinds": ["a", "b"]},
+    ]
+    places = base64.b64encode(u.tobytes()).decode()
+    state = {"rows": bits(rows, n), "map": places, "measured": True, "columns": brought}
+    csv = pandas.read_csv(io.BytesIO(post(client, space, "export", {**state, "format": "csv"})))
+    parquet = pandas.read_parquet(io.BytesIO(post(client, space, "export", {**state, "format": "parquet"})))
+    assert csv["index"].tolist() == parquet["index"].tolist() == rows
+    np.testing.assert_allclose(csv[["z_1", "z_2", "z_3"]], space.latents.loc.numpy()[rows], rtol=1e-6)
+    np.testing.assert_allclose(parquet[["map_1", "map_2"]], u.reshape(n, 2)[rows])
+    assert csv["z"].tolist() == rows and csv["file"].tolist() == ["a" if row % 2 == 0 else "b" for row in rows]
+    assert {"kl", "elbo", "reconstruction"} <= set(csv) and "gap" not in csv
+    arrays = np.load(io.BytesIO(post(client, space, "export", {**state, "format": "npz"})))
+    assert np.array_equal(arrays["images"], space.latents.images.numpy()[rows])
+    assert np.array_equal(arrays["loc"], space.latents.loc.numpy()[rows]) and arrays["file"].dtype.kind == "U"
+    assert np.array_equal(arrays["labels"], space.latents.labels.numpy()[rows])
+    with zipfile.ZipFile(io.BytesIO(post(client, space, "export", {**state, "format": "zip"}))) as folder:
+        names = folder.namelist()
+        assert names[-1] == "labels.csv" and len(names) == 4
+        first = np.asarray(Image.open(io.BytesIO(folder.read(names[0]))))
+    assert np.array_equal(first, space.latents.images[2, 0].numpy())
+    everything = pandas.read_csv(io.BytesIO(post(client, space, "export", {"format": "csv", "rows": None})))
+    assert len(everything) == n
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"format": "xls"}, "format must be"),
+        ({"rows": "AAAA"}, "one bit for each"),
+        ({"rows": "%"}, "not base64"),
+        ({"rows": None, "map": "AAAA"}, "not those of these images"),
+        ({"rows": None, "columns": [{"name": "a", "values": [1]}]}, "as many values"),
+        ({"rows": None, "columns": [3]}, "a name and values"),
+        ({"rows": None, "columns": 5}, "a list of up to"),
+        ({"format": []}, "format must be"),
+    ],
+)
+def test_bad_exports_are_sentences(client: TestClient, space: Space, state: Any, said: str) -> None:
+    assert said in post(client, space, "export", {"format": "csv", **state}, 400)
+
+
+def test_own_columns_take_no_name_of_ours(client: TestClient, space: Space) -> None:
+    n = len(space.latents)
+    names = ("z_1", "images", "labels", "z_99", "a b", "a/b", "=1+1")
+    own = [{"name": name, "values": [at] * (n - 1) + [10**400]} for at, name in enumerate(names)]
+    csv = pandas.read_csv(io.BytesIO(post(client, space, "export", {"format": "csv", "rows": None, "columns": own})))
+    np.testing.assert_allclose(csv["z_1"], space.latents.loc.numpy()[:, 0], rtol=1e-6)
+    assert (csv["z_1_"][:-1] == 0).all() and np.isnan(csv["z_1_"].iloc[-1])
+    arrays = np.load(io.BytesIO(post(client, space, "export", {"format": "npz", "rows": None, "columns": own})))
+    assert np.array_equal(arrays["images"], space.latents.images.numpy())
+    assert np.array_equal(arrays["labels"], space.latents.labels.numpy())
+    assert [arrays[name][0] for name in ("z_1_", "images_", "labels_", "z_99", "a_b", "a_b_")] == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_selection_of_nothing_is_a_sentence(client: TestClient, space: Space) -> None:
+    empty = {"format": "csv", "rows": bits([], len(space.latents))}
+    assert "Nothing is selected" in post(client, space, "export", empty, 400)
+
+
+# Tables
+
+
+def test_columns_come_back_by_row_or_by_index_and_stay(client: TestClient, space: Space) -> None:
+    n = len(space.latents)
+    client.cookies.set("explorer_person", "ab" * 16)
+    by_row = "score;kind\n" + "\n".join(f"{i},5;{'even' if i % 2 == 0 else 'odd'}" for i in range(n))
+    found = post(client, space, "table", {"csv": by_row})
+    score, kind = found["columns"]
+    assert score["values"][:2] == [0.5, 1.5] and kind["kinds"] == ["even", "odd"] and kind["values"][:2] == [0, 1]
+    assert client.get(describe(space)["table"]).json() == found
+    by_index = post(client, space, "table", {"csv": "index,score\n7,1\n2,\n"})
+    (score,) = by_index["columns"]
+    assert score["values"][7] == 1 and score["values"].count(None) == n - 1
+    assert any("the others have no value" in remark for remark in by_index["remarks"])
+    client.cookies.set("explorer_person", "cd" * 16)
+    assert client.get(describe(space)["table"]).json()["columns"] == []  # somebody else's table
+    client.cookies.set("explorer_person", "ab" * 16)
+    assert post(client, space, "table", {"csv": None})["columns"] == []
+    assert client.get(describe(space)["table"]).json()["columns"] == []
+
+
+def test_columns_of_one_name_are_told_apart(client: TestClient, space: Space) -> None:
+    found = post(client, space, "table", {"csv": "index,a,a\n0,1,2\n1,3,4\n"})
+    assert [(column["name"], column["values"][1]) for column in found["columns"]] == [("a", 3), ("a (3)", 4)]
+    assert "brought as text" in post(client, space, "table", {}, 400)
+
+
+def test_an_export_with_a_column_more_brings_that_column_alone(client: TestClient, space: Space) -> None:
+    text = post(client, space, "export", {"format": "csv", "rows": None}).decode()
+    assert "nothing more" in post(client, space, "table", {"csv": text}, 400)
+    header, *lines = text.splitlines()
+    text = "\n".join([f"{header},mine", *(f"{line},{at}" for at, line in enumerate(lines))])
+    (column,) = post(client, space, "table", {"csv": text})["columns"]
+    assert column["name"] == "mine" and column["values"] == list(range(len(space.latents)))
+
+
+@pytest.mark.parametrize(
+    ("csv", "said"),
+    [
+        ("", "empty"),
+        ("score\n1\n2\n", "2 rows, and the map"),
+        ("index,score\n0,1\n0,2\n", "the same image"),
+        ("index,score\n0,1\n99999,2\n", "Row 3"),
+        ("index,score\n0.5,1\n", "Row 2"),
+        ("index,score\n0,nan\n1,\n", "no number in any row"),
+        ("index\n0\n", "no column to colour by"),
+        ("1,2\n3,4\n", "must name its columns"),
+        ("index,word\n" + "\n".join(f"{i},w{i}" for i in range(60)), "60 different words"),
+        ("a\0b\n1\n", "not text"),
+        ('index,score\n0,"1\n1,2\n2,3\n', "quotes do not end"),
+    ],
+)
+def test_bad_tables_are_sentences(client: TestClient, space: Space, csv: str, said: str) -> None:
+    assert said in post(client, space, "table", {"csv": csv}, 400)
+
+
+def test_what_comes_from_another_site_is_refused(client: TestClient, space: Space) -> None:
+    for name in ("maps", "ways", "strip", "near", "table", "export"):
+        answer = client.post(describe(space)[name], json={}, headers={"Origin": "http://elsewhere.example"})
+        assert answer.status_code == 403
