@@ -39,7 +39,8 @@ class _Epochs:
     def write(self, text: str) -> None:
         if found := _EPOCHS.search(text):
             done, of = map(int, found.groups())
-            self.progress(STARTED + (LAID_OUT - STARTED) * done / max(of, 1))
+            share = STARTED + (LAID_OUT - STARTED) * done / max(of, 1)
+            self.progress(min(share, LAID_OUT))  # rounding may step over it
 
     def flush(self) -> None:
         pass
