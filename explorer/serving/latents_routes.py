@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -10,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from .asking import GONE, answers
+from .asking import GONE, Handler, answers
 from .blobs import Blob, make_blob
 from .columns import NAMES, pack_column
 from .exports import export_of
@@ -74,22 +75,17 @@ async def column(request: Request) -> Response:
     return found
 
 
-async def maps(request: Request) -> Response:
-    """The maps there are and the fits under way."""
-    space = _space(request)
-    if space is None:
-        return PlainTextResponse(GONE, 404)
-    found = await run_in_threadpool(describe_maps, space, person_of(request.cookies))
-    return JSONResponse(found, headers={"Cache-Control": "no-store"})
+def _now(function: Callable[[Space, str], dict[str, Any]]) -> Handler:
+    """A route for what there is of a space at the moment, and for whom."""
 
+    async def handler(request: Request) -> Response:
+        space = _space(request)
+        if space is None:
+            return PlainTextResponse(GONE, 404)
+        found = await run_in_threadpool(function, space, person_of(request.cookies))
+        return JSONResponse(found, headers={"Cache-Control": "no-store"})
 
-async def table(request: Request) -> Response:
-    """The columns that a person has brought."""
-    space = _space(request)
-    if space is None:
-        return PlainTextResponse(GONE, 404)
-    found = await run_in_threadpool(kept_table, space, person_of(request.cookies))
-    return JSONResponse(found, headers={"Cache-Control": "no-store"})
+    return handler
 
 
 def latents_routes() -> list[BaseRoute]:
@@ -103,8 +99,8 @@ def latents_routes() -> list[BaseRoute]:
         "export": answers(export_of, heavy=True, most_bytes=MAX_EXPORT_BYTES),
     }
     return [
-        Route(f"{PREFIX}/maps/{{key}}", maps, methods=["GET"]),
-        Route(f"{PREFIX}/table/{{key}}", table, methods=["GET"]),
+        Route(f"{PREFIX}/maps/{{key}}", _now(describe_maps), methods=["GET"]),
+        Route(f"{PREFIX}/table/{{key}}", _now(kept_table), methods=["GET"]),
         Route(f"{PREFIX}/map/{{key}}/{{name}}.bin", one_map),
         Route(f"{PREFIX}/column/{{key}}/{{name}}.bin", column),
         *(Route(f"{PREFIX}/{name}/{{key}}", handler, methods=["POST"]) for name, handler in posted.items()),

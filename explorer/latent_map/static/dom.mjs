@@ -66,3 +66,10 @@ export function style(url) {
   }
   return styles.get(url);
 }
+
+/** Gives a person a file. */
+export function download(blob, name) {
+  const link = h('a', { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

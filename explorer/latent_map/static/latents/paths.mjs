@@ -1,6 +1,6 @@
 // Ways through latent space: straight, spherical, geodesic, or along a drawn line; as a strip, and played.
 
-import { h } from '../dom.mjs';
+import { download, h } from '../dom.mjs';
 import { ask, sentence } from '../evidence.mjs';
 import { LineTool } from './line_tool.mjs';
 import { decoded, show } from './thumbnails.mjs';
@@ -293,11 +293,4 @@ export class Paths {
       this.say(words.failed(error.message));
     }
   }
-}
-
-/** Gives a person a file. */
-export function download(blob, name) {
-  const link = h('a', { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

@@ -1,9 +1,8 @@
 // Selections: by lasso or box, by class or by a column; their images, how they differ, and taking them away.
 
-import { h } from '../dom.mjs';
+import { download, h } from '../dom.mjs';
 import { sentence } from '../evidence.mjs';
 import { short } from './colouring.mjs';
-import { download } from './paths.mjs';
 import { base64, compare, compareShare, packBits } from './statistics.mjs';
 import { Thumbnails } from './thumbnails.mjs';
 import { words as all } from './words.mjs';
