@@ -8,6 +8,7 @@ first ones is known by a checksum that is kept of every row.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import zlib
@@ -84,19 +85,31 @@ def find_map(folders: tuple[Path, ...], key: str, latents: Latents, count: int) 
     return None
 
 
+def map_stamps(folders: tuple[Path, ...]) -> Iterator[tuple[str, int, int]]:
+    """Name, time of change and size of every file that may be a map: while they stay, `list_maps` finds the same."""
+    for path in _files(folders):
+        with contextlib.suppress(OSError):  # gone since it was listed
+            stat = path.stat()
+            yield str(path), stat.st_mtime_ns, stat.st_size
+
+
+def _files(folders: tuple[Path, ...]) -> Iterator[Path]:
+    for folder in folders:
+        yield from sorted((folder / FOLDER).glob("*.safetensors"))[:MOST_FILES]
+
+
 def list_maps(folders: tuple[Path, ...], model: VAE, latents: Latents, count: int) -> Iterator[tuple[str, Embedding]]:
     """Every map that is kept of a model and these images, by name, each once."""
     subject, seen = _subject(model, latents), set()
-    for folder in folders:
-        for path in sorted((folder / FOLDER).glob("*.safetensors"))[:MOST_FILES]:
-            try:
-                settings = read_settings(path)
-            except ProjectionError:
-                continue  # find_map says why, if it is one of this model's
-            key = _key(subject, settings)
-            if key != path.stem or key in seen:
-                continue
-            found = find_map((folder,), key, latents, count)
-            if found is not None:
-                seen.add(key)
-                yield key, found
+    for path in _files(folders):
+        try:
+            settings = read_settings(path)
+        except ProjectionError:
+            continue  # find_map says why, if it is one of this model's
+        key = _key(subject, settings)
+        if key != path.stem or key in seen:
+            continue
+        found = find_map((path.parent.parent,), key, latents, count)
+        if found is not None:
+            seen.add(key)
+            yield key, found

@@ -79,6 +79,8 @@ class Local:
     def lift_from(self, u: Tensor, anchor: Tensor, home: Tensor) -> Tensor:
         """As `lift`, but exactly the anchor (d,) at its home (2,): what the map does not know of it fades from there.
 
+        The page does this in the browser; here it is for notebooks, and the oracle of what is done there.
+
         Returns:
             (m, d).
         """

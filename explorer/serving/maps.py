@@ -9,7 +9,7 @@ import torch
 from ..datasets import default_data_dir
 from ..jobs import JobError
 from ..jobs.fits import Fit, Fits
-from ..maps import find_map, fitted_count, list_maps, map_key, row_sums
+from ..maps import find_map, fitted_count, list_maps, map_key, map_stamps, row_sums
 from ..projection import LEAST_POINTS, Embedding, Local, ProjectionError, UmapSettings
 from .anatomy import packed
 from .jobs import open_database
@@ -17,7 +17,7 @@ from .kept import Kept
 from .space import Space
 from .state import BadState
 
-_LISTED: Kept[dict[str, Any]] = Kept(256)  # facts of a map by name: a file of this name does not change
+_READY: Kept[list[dict[str, Any]]] = Kept(64)  # facts of a space's maps, as long as no file is new or changed
 
 
 def open_fits() -> Fits:
@@ -31,21 +31,28 @@ def open_fits() -> Fits:
 
 def describe_maps(space: Space, person: str) -> dict[str, Any]:
     """The maps that are there, and the fits that are under way or went wrong."""
-    folders = _folders(space)
-    count = space.test_count
-    ready = [
-        _LISTED.get((key, len(found)), lambda key=key, found=found: _facts(key, found))
-        for key, found in list_maps(folders, space.checkpoint.model, space.latents, count)
-    ]
-    there = {entry["id"] for entry in ready if entry}
+    ready = _ready(space)
+    there = {entry["id"] for entry in ready}
     try:
         fits = [fit for fit in open_fits().all() if _is_of(space, fit)]
     except JobError:  # what is kept can be looked at all the same
         fits = []
     # What was done about codes that are not as they should be is said where the map is shown.
     said = {fit.id: fit.message for fit in fits if fit.state == "done"}
-    maps = [{**entry, "message": said.get(entry["id"])} for entry in ready if entry]
+    maps = [{**entry, "message": said.get(entry["id"])} for entry in ready]
     return {"maps": maps, "fits": [_fit(fit, person) for fit in fits if fit.id not in there]}
+
+
+def _ready(space: Space) -> list[dict[str, Any]]:
+    """Facts of the maps that are there. A page asks every second while one is fitted: only what changed is read."""
+    folders = _folders(space)
+    stamps = tuple(map_stamps(folders))
+
+    def read() -> list[dict[str, Any]]:
+        found = list_maps(folders, space.checkpoint.model, space.latents, space.test_count)
+        return [_facts(key, embedding) for key, embedding in found]
+
+    return _READY.get((space.key, space.name, stamps), read) or []
 
 
 def _facts(key: str, found: Embedding) -> dict[str, Any]:

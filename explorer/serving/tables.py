@@ -38,14 +38,18 @@ def bring_table(space: Space, state: Any, person: str) -> dict[str, Any]:
         raise BadState("A table is brought as text.")
     path = _path(space, person)
     if state["csv"] is None:
-        with contextlib.suppress(OSError):  # what cannot be written cannot be kept either
-            path.unlink(missing_ok=True)
+        if path is not None:
+            with contextlib.suppress(OSError):  # what cannot be written cannot be kept either
+                path.unlink(missing_ok=True)
         return {"columns": [], "remarks": []}
     try:
         table = read_table("table.csv", state["csv"].encode("utf-8", "replace"))
     except TableError as error:
         raise BadState(f"The table cannot be used. {error}") from None
     found = columns_in(table, len(space.latents))
+    if path is None:
+        found["remarks"].append("This browser keeps no cookies, so the columns are gone when the page is loaded again.")
+        return found
     with contextlib.suppress(OSError):  # a full disk: the columns are there for this visit all the same
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(found, allow_nan=False))
@@ -58,8 +62,11 @@ def kept_table(space: Space, person: str) -> dict[str, Any]:
 
     Values are numbers, or positions among "kinds"; null where nothing is known.
     """
+    path = _path(space, person)
+    if path is None:
+        return {"columns": [], "remarks": []}
     try:
-        found = json.loads(_path(space, person).read_text())
+        found = json.loads(path.read_text())
         if isinstance(found, dict) and all(len(column["values"]) == len(space.latents) for column in found["columns"]):
             return found
     except (OSError, ValueError, KeyError, TypeError):
@@ -67,8 +74,11 @@ def kept_table(space: Space, person: str) -> dict[str, Any]:
     return {"columns": [], "remarks": []}
 
 
-def _path(space: Space, person: str) -> Path:
-    name = re.sub("[^0-9a-f]", "", person)[:32] or "visitor"
+def _path(space: Space, person: str) -> Path | None:
+    """None for whoever cannot be told apart from others, whose table would be everybody's."""
+    name = re.sub("[^0-9a-f]", "", person)[:32]
+    if not name:
+        return None
     return default_data_dir() / FOLDER / f"{name}-{space.data_key}-{len(space.latents)}.json"
 
 

@@ -4,8 +4,11 @@ import { h, style } from './dom.mjs';
 import { fromAddress, pixelsOf, toAddress } from './drawn.mjs';
 import { Latest } from './latest.mjs';
 import { Movable } from './movable.mjs';
-import { Neighbours } from './neighbours.mjs';
+import { nearestRows } from './projections/local.mjs';
+import { Thumbnails } from './thumbnails.mjs';
 import { words } from './words.mjs';
+
+const NEIGHBOURS = 6;
 
 export class Sketching {
   /** @param scene see sceneOf */
@@ -14,7 +17,9 @@ export class Sketching {
     this.binary = scene.manifest.observed === 'binary';
     this.latest = new Latest((drawing) => this.encode(drawing));
     this.element = h('div', { class: 'lx-sketch', hidden: true, 'data-testid': 'sketch' });
-    this.neighbours = new Neighbours(scene);
+    this.neighbours = new Thumbnails(scene, NEIGHBOURS, 'neighbour', {
+      class: 'lx-neighbours', role: 'group', 'aria-label': words.sketch.neighbours, title: words.sketch.neighbours,
+    });
     this.place = new Movable(this.element);
   }
 
@@ -77,10 +82,21 @@ export class Sketching {
       if (!this.drawing) this.before = this.scene.chosen();
       this.scene.take(anchor, still);
       // Not waited for: the next stroke need not wait for pictures to be fetched.
-      if (still || !this.latest.pending) this.neighbours.show(anchor).catch(() => this.neighbours.clear());
+      if (still || !this.latest.pending) this.compare(anchor).catch(() => this.neighbours.clear());
     } catch (error) {
       if (!stale()) this.scene.said(words.sketch.fault(error.message));
     }
+  }
+
+  /** Shows the images of the data set whose codes lie nearest to the drawn one's. */
+  async compare({ loc }) {
+    const { turn } = this;
+    const codes = await this.scene.latents();
+    if (turn !== this.turn) return;
+    const { index, square } = nearestRows(codes, loc.length, loc, NEIGHBOURS);
+    const { labelOf } = this.scene;
+    await this.neighbours.show(Array.from(index, (one, k) => (
+      { index: one, text: labelOf(one), title: words.sketch.neighbour(labelOf(one), one, Math.sqrt(square[k])) })));
   }
 
   anchorOf(values, { loc, scale }) {

@@ -3,7 +3,7 @@
 import { h } from '../dom.mjs';
 import { ask, stateFor } from '../evidence.mjs';
 import { nearestRows } from '../projections/local.mjs';
-import { Thumbnails } from './thumbnails.mjs';
+import { Thumbnails } from '../thumbnails.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.neighbours;

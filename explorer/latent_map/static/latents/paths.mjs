@@ -3,7 +3,7 @@
 import { download, h } from '../dom.mjs';
 import { ask, sentence } from '../evidence.mjs';
 import { LineTool } from './line_tool.mjs';
-import { decoded, show } from './thumbnails.mjs';
+import { decoded, show } from '../thumbnails.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.paths;

@@ -4,7 +4,7 @@ import { download, h } from '../dom.mjs';
 import { sentence } from '../evidence.mjs';
 import { short } from './colouring.mjs';
 import { base64, compare, compareShare, packBits } from './statistics.mjs';
-import { Thumbnails } from './thumbnails.mjs';
+import { Thumbnails } from '../thumbnails.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.selection;

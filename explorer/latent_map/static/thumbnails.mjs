@@ -1,7 +1,7 @@
 // Rows of small pictures: images of the data set by their numbers, or what a place decodes to.
 
-import { h } from '../dom.mjs';
-import { paint } from '../layers.mjs';
+import { h } from './dom.mjs';
+import { paint } from './layers.mjs';
 
 /** Puts grey or colour values in [0, 1], float32 (D), on a canvas of the images' size. */
 export function show(canvas, values, channels) {
@@ -13,7 +13,8 @@ export function show(canvas, values, channels) {
 
 /** A row of at most `count` images of the data set, each with a line below: click one to choose it. */
 export class Thumbnails {
-  constructor(scene, count, prefix) {
+  /** @param scene { manifest, sheets, choose(index) }; attributes of the row */
+  constructor(scene, count, prefix, attributes = { class: 'lx-thumbnails' }) {
     this.scene = scene;
     const [, height, width] = scene.manifest.imageShape;
     this.cells = Array.from({ length: count }, (_, k) => {
@@ -23,7 +24,12 @@ export class Thumbnails {
         onclick: () => scene.choose(Number(button.dataset.index)) }, canvas, text);
       return { button, canvas, text };
     });
-    this.element = h('div', { class: 'lx-thumbnails', 'data-testid': prefix }, ...this.cells.map(({ button }) => button));
+    this.element = h('div', { ...attributes, 'data-testid': prefix }, ...this.cells.map(({ button }) => button));
+  }
+
+  clear() {
+    this.showing = null;
+    for (const { button } of this.cells) button.hidden = true;
   }
 
   /** @param entries [{ index, text, title }], in their order */

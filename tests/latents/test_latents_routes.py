@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import io
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas
 import pytest
 import torch
 from PIL import Image
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from torch.distributions import kl_divergence
 
@@ -23,55 +18,11 @@ from explorer.inference import elbo
 from explorer.jobs import Database
 from explorer.jobs.fits import Fits
 from explorer.maps import map_file, map_key, row_sums
-from explorer.projection import Embedding, Local, UmapSettings, save_embedding
-from explorer.serving import jobs as job_routes
-from explorer.serving import routes as served
+from explorer.projection import Embedding, Local, UmapSettings, load_embedding, save_embedding
 from explorer.serving.manifest import describe
 from explorer.serving.space import SPACES, Space
 
-from .spaces import save_digits
-
-ORIGIN = {"Origin": "http://testserver"}
-LATENT = 3
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_digits(tmp_path_factory.mktemp("latents") / "three", latent=LATENT)
-
-
-@pytest.fixture(scope="module")
-def space(folder: Path) -> Space:
-    return SPACES.get(str(folder))
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[TestClient]:
-    with TestClient(Starlette(routes=served.routes())) as client:
-        yield client
-
-
-@pytest.fixture(autouse=True)
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("EXPLORER_DATA", str(tmp_path))
-    job_routes.open_database.cache_clear()
-    return tmp_path
-
-
-def post(client: TestClient, space: Space, name: str, state: Any, expect: int = 200) -> Any:
-    answer = client.post(describe(space)[name], json=state, headers=ORIGIN)
-    assert answer.status_code == expect, answer.text[:300]
-    if expect != 200:
-        return answer.json()["error"]
-    return answer.json() if answer.headers["content-type"].startswith("application/json") else answer.content
-
-
-def packed(content: bytes) -> tuple[dict[str, Any], np.ndarray]:
-    import json
-
-    length = int.from_bytes(content[:4], "little")
-    return json.loads(content[4 : 4 + length]), np.frombuffer(content, "<f4", offset=4 + length)
-
+from .asking import ORIGIN, packed, post
 
 # Maps
 
@@ -101,6 +52,25 @@ def test_maps_are_listed_and_their_points_served(client: TestClient, space: Spac
     assert np.array_equal(values[: 2 * n].reshape(n, 2), made.places.numpy())
     for name in ("0" * 16, "../config", "nothing"):
         assert client.get(f"{manifest['map']}{name}.bin").status_code == 404
+
+
+def test_a_list_of_maps_is_read_again_only_when_a_file_changed(
+    client: TestClient, space: Space, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = []
+    monkeypatch.setattr("explorer.maps.load_embedding", lambda *args: reads.append(args) or load_embedding(*args))
+
+    def listed() -> set[str]:
+        return {entry["id"] for entry in client.get(describe(space)["maps"]).json()["maps"]}
+
+    first, _ = keep_map(space, data, UmapSettings(seed=21))
+    assert listed() == listed() == {first} and len(reads) == 1
+    second, _ = keep_map(space, data, UmapSettings(seed=22))
+    assert listed() == {first, second}
+    map_file(data, first).write_bytes(b"spoilt")
+    assert listed() == {second}
+    map_file(data, second).unlink()
+    assert listed() == set()
 
 
 def test_points_that_are_added_are_placed_and_move_none(folder: Path, client: TestClient, data: Path) -> None:
@@ -245,136 +215,6 @@ def test_columns_are_the_terms_of_every_image(client: TestClient, space: Space) 
     facts, values = packed(client.get(f"{describe(space)['column']}gap.bin").content)
     assert facts["known"] == 0 and np.isnan(values).all()
     assert client.get(f"{describe(space)['column']}secret.bin").status_code == 404
-
-
-# Selections
-
-
-def bits(rows: list[int], count: int) -> str:
-    mask = np.zeros(count, np.uint8)
-    mask[rows] = 1
-    return base64.b64encode(np.packbits(mask).tobytes()).decode()
-
-
-def test_a_selection_is_taken_away_in_every_format(client: TestClient, space: Space) -> None:
-    n, rows = len(space.latents), [2, 3, 299]
-    u = np.arange(2 * n, dtype="<f4")
-    brought = [
-        {"name": "z", "values": list(range(n))},
-        {"name": "file", "values": [i % 2 for i in range(n)], "kinds": ["a", "b"]},
-    ]
-    places = base64.b64encode(u.tobytes()).decode()
-    state = {"rows": bits(rows, n), "map": places, "measured": True, "columns": brought}
-    csv = pandas.read_csv(io.BytesIO(post(client, space, "export", {**state, "format": "csv"})))
-    parquet = pandas.read_parquet(io.BytesIO(post(client, space, "export", {**state, "format": "parquet"})))
-    assert csv["index"].tolist() == parquet["index"].tolist() == rows
-    np.testing.assert_allclose(csv[["z_1", "z_2", "z_3"]], space.latents.loc.numpy()[rows], rtol=1e-6)
-    np.testing.assert_allclose(parquet[["map_1", "map_2"]], u.reshape(n, 2)[rows])
-    assert csv["z"].tolist() == rows and csv["file"].tolist() == ["a" if row % 2 == 0 else "b" for row in rows]
-    assert {"kl", "elbo", "reconstruction"} <= set(csv) and "gap" not in csv
-    arrays = np.load(io.BytesIO(post(client, space, "export", {**state, "format": "npz"})))
-    assert np.array_equal(arrays["images"], space.latents.images.numpy()[rows])
-    assert np.array_equal(arrays["loc"], space.latents.loc.numpy()[rows]) and arrays["file"].dtype.kind == "U"
-    assert np.array_equal(arrays["labels"], space.latents.labels.numpy()[rows])
-    with zipfile.ZipFile(io.BytesIO(post(client, space, "export", {**state, "format": "zip"}))) as folder:
-        names = folder.namelist()
-        assert names[-1] == "labels.csv" and len(names) == 4
-        first = np.asarray(Image.open(io.BytesIO(folder.read(names[0]))))
-    assert np.array_equal(first, space.latents.images[2, 0].numpy())
-    everything = pandas.read_csv(io.BytesIO(post(client, space, "export", {"format": "csv", "rows": None})))
-    assert len(everything) == n
-
-
-@pytest.mark.parametrize(
-    ("state", "said"),
-    [
-        ({"format": "xls"}, "format must be"),
-        ({"rows": "AAAA"}, "one bit for each"),
-        ({"rows": "%"}, "not base64"),
-        ({"rows": None, "map": "AAAA"}, "not those of these images"),
-        ({"rows": None, "columns": [{"name": "a", "values": [1]}]}, "as many values"),
-        ({"rows": None, "columns": [3]}, "a name and values"),
-        ({"rows": None, "columns": 5}, "a list of up to"),
-        ({"format": []}, "format must be"),
-    ],
-)
-def test_bad_exports_are_sentences(client: TestClient, space: Space, state: Any, said: str) -> None:
-    assert said in post(client, space, "export", {"format": "csv", **state}, 400)
-
-
-def test_own_columns_take_no_name_of_ours(client: TestClient, space: Space) -> None:
-    n = len(space.latents)
-    names = ("z_1", "images", "labels", "z_99", "a b", "a/b", "=1+1")
-    own = [{"name": name, "values": [at] * (n - 1) + [10**400]} for at, name in enumerate(names)]
-    csv = pandas.read_csv(io.BytesIO(post(client, space, "export", {"format": "csv", "rows": None, "columns": own})))
-    np.testing.assert_allclose(csv["z_1"], space.latents.loc.numpy()[:, 0], rtol=1e-6)
-    assert (csv["z_1_"][:-1] == 0).all() and np.isnan(csv["z_1_"].iloc[-1])
-    arrays = np.load(io.BytesIO(post(client, space, "export", {"format": "npz", "rows": None, "columns": own})))
-    assert np.array_equal(arrays["images"], space.latents.images.numpy())
-    assert np.array_equal(arrays["labels"], space.latents.labels.numpy())
-    assert [arrays[name][0] for name in ("z_1_", "images_", "labels_", "z_99", "a_b", "a_b_")] == [0, 1, 2, 3, 4, 5]
-
-
-def test_a_selection_of_nothing_is_a_sentence(client: TestClient, space: Space) -> None:
-    empty = {"format": "csv", "rows": bits([], len(space.latents))}
-    assert "Nothing is selected" in post(client, space, "export", empty, 400)
-
-
-# Tables
-
-
-def test_columns_come_back_by_row_or_by_index_and_stay(client: TestClient, space: Space) -> None:
-    n = len(space.latents)
-    client.cookies.set("explorer_person", "ab" * 16)
-    by_row = "score;kind\n" + "\n".join(f"{i},5;{'even' if i % 2 == 0 else 'odd'}" for i in range(n))
-    found = post(client, space, "table", {"csv": by_row})
-    score, kind = found["columns"]
-    assert score["values"][:2] == [0.5, 1.5] and kind["kinds"] == ["even", "odd"] and kind["values"][:2] == [0, 1]
-    assert client.get(describe(space)["table"]).json() == found
-    by_index = post(client, space, "table", {"csv": "index,score\n7,1\n2,\n"})
-    (score,) = by_index["columns"]
-    assert score["values"][7] == 1 and score["values"].count(None) == n - 1
-    assert any("the others have no value" in remark for remark in by_index["remarks"])
-    client.cookies.set("explorer_person", "cd" * 16)
-    assert client.get(describe(space)["table"]).json()["columns"] == []  # somebody else's table
-    client.cookies.set("explorer_person", "ab" * 16)
-    assert post(client, space, "table", {"csv": None})["columns"] == []
-    assert client.get(describe(space)["table"]).json()["columns"] == []
-
-
-def test_columns_of_one_name_are_told_apart(client: TestClient, space: Space) -> None:
-    found = post(client, space, "table", {"csv": "index,a,a\n0,1,2\n1,3,4\n"})
-    assert [(column["name"], column["values"][1]) for column in found["columns"]] == [("a", 3), ("a (3)", 4)]
-    assert "brought as text" in post(client, space, "table", {}, 400)
-
-
-def test_an_export_with_a_column_more_brings_that_column_alone(client: TestClient, space: Space) -> None:
-    text = post(client, space, "export", {"format": "csv", "rows": None}).decode()
-    assert "nothing more" in post(client, space, "table", {"csv": text}, 400)
-    header, *lines = text.splitlines()
-    text = "\n".join([f"{header},mine", *(f"{line},{at}" for at, line in enumerate(lines))])
-    (column,) = post(client, space, "table", {"csv": text})["columns"]
-    assert column["name"] == "mine" and column["values"] == list(range(len(space.latents)))
-
-
-@pytest.mark.parametrize(
-    ("csv", "said"),
-    [
-        ("", "empty"),
-        ("score\n1\n2\n", "2 rows, and the map"),
-        ("index,score\n0,1\n0,2\n", "the same image"),
-        ("index,score\n0,1\n99999,2\n", "Row 3"),
-        ("index,score\n0.5,1\n", "Row 2"),
-        ("index,score\n0,nan\n1,\n", "no number in any row"),
-        ("index\n0\n", "no column to colour by"),
-        ("1,2\n3,4\n", "must name its columns"),
-        ("index,word\n" + "\n".join(f"{i},w{i}" for i in range(60)), "60 different words"),
-        ("a\0b\n1\n", "not text"),
-        ('index,score\n0,"1\n1,2\n2,3\n', "quotes do not end"),
-    ],
-)
-def test_bad_tables_are_sentences(client: TestClient, space: Space, csv: str, said: str) -> None:
-    assert said in post(client, space, "table", {"csv": csv}, 400)
 
 
 def test_what_comes_from_another_site_is_refused(client: TestClient, space: Space) -> None:
