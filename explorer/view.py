@@ -17,7 +17,7 @@ TABS = {
     "latents": ("map", "dimensions", "paths", "neighbours", "selection"),
 }
 _MAP = re.compile(r"axes(-[0-9]{1,6}){2}|images(-[0-9]{1,9}){3}|umap-[0-9a-f]{16}")
-# What a place may be on a map of which the server knows no more.
+# The range of a map of which the server knows no more; a place may lie FAR times outside, as of any.
 WIDEST = 100.0
 FARTHEST = 1_000.0  # of a latent coordinate
 _DRAWN = re.compile(r"[A-Za-z0-9_-]{1,2000}")
@@ -92,6 +92,7 @@ def read_view(
     if shown and not _MAP.fullmatch(shown):
         notices.append(f"There is no map “{shown[:40]}”, so the one the model opens on is shown.")
         shown = None
+        query = {key: value for key, value in query.items() if key not in ("at", "scale")}  # in another map's units
     z = _vector(query.get("z"), latent, notices) if tabs == "latents" else None
     u = _pair(query.get("at"))
     bounds = (-WIDEST, WIDEST, -WIDEST, WIDEST) if shown else map_range

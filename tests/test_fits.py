@@ -11,10 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from explorer.fitted_maps import map_file
 from explorer.jobs import Database, JobError
 from explorer.jobs import fit_worker as worker
 from explorer.jobs.fits import MOST_DEATHS, MOST_OF_ONE, Fits
-from explorer.maps import map_file
+from explorer.jobs.supervisor import Supervisor
 from explorer.projection import Embedding, ProjectionError, UmapSettings, load_embedding, umap_fit
 
 CODES, LABELS = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 4
@@ -44,10 +45,11 @@ def test_the_same_map_is_asked_for_once(fits: Fits) -> None:
     assert first.state == "waiting" and submit(fits, person="bob") == first and len(fits.all()) == 1
     codes, labels, rows = fits.read_input(KEY)
     assert torch.equal(codes, CODES) and torch.equal(labels, LABELS) and torch.equal(rows, ROWS)
-    assert fits.any_waiting() and fits.claim().state == "running" and not fits.any_waiting()  # type: ignore[union-attr]
-    assert fits.claim() is None
+    assert fits.open_states() == {"waiting"} and fits.claim().state == "running"  # type: ignore[union-attr]
+    assert fits.claim() is None and fits.open_states() == {"running"}
     assert submit(fits).state == "running"  # not once more while it runs
     fits.end(KEY, "failed", "memory")
+    assert fits.open_states() == set()
     assert submit(fits).state == "waiting"  # but again after it failed
 
 
@@ -57,6 +59,30 @@ def test_one_person_does_not_fill_the_queue(fits: Fits) -> None:
     with pytest.raises(JobError, match="Enough maps are waiting"):
         submit(fits, "f" * 16, seed=99)
     assert submit(fits, "e" * 16, person="bob", seed=98).state == "waiting"
+
+
+def test_nobody_takes_away_what_somebody_elses_fit_starts_from(fits: Fits, monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed in range(MOST_OF_ONE):
+        submit(fits, f"{seed:016x}", seed=seed)
+    real = fits.get
+
+    def meanwhile(key: str):
+        monkeypatch.setattr(fits, "get", real)
+        found = real(key)  # none yet; and now somebody else asks for the same
+        submit(fits, key, person="bob", seed=99)
+        return found
+
+    monkeypatch.setattr(fits, "get", meanwhile)
+    assert submit(fits, "f" * 16, seed=99).person == "bob"  # though ann's queue is full
+    assert torch.equal(fits.read_input("f" * 16)[0], CODES)
+    assert len([*fits.folder.iterdir()]) == MOST_OF_ONE + 1
+
+
+def test_a_fit_that_was_to_stop_and_is_wanted_again_goes_on(fits: Fits) -> None:
+    submit(fits)
+    fits.claim()
+    fits.stop(KEY, person="ann")
+    assert submit(fits, person="bob").state == "running" and fits.report(KEY, 0.5)
 
 
 def test_only_who_asked_stops_a_fit(fits: Fits) -> None:
@@ -120,6 +146,45 @@ def test_what_a_dead_process_left_is_taken_up_again_but_not_for_ever(fits: Fits)
     fits.orphans()
     ended = fits.get(KEY)
     assert ended is not None and ended.state == "failed" and "memory" in (ended.message or "")
+
+
+def test_a_fit_whose_end_could_not_be_written_is_taken_up_again(fits: Fits, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(umap_fit, "fit_umap", laid_out)
+    monkeypatch.setattr(worker, "IDLE_SECONDS", 0.5)
+    monkeypatch.setattr(worker, "NICENESS", 0)
+    real, refused = Fits.end, []
+
+    def end(self: Fits, *args: Any) -> None:
+        if not refused:
+            refused.append(args)
+            raise JobError("The database is locked.")
+        real(self, *args)
+
+    monkeypatch.setattr(Fits, "end", end)
+    submit(fits)
+    assert worker.fit_maps(tmp_path, while_served=False)
+    assert refused and fits.get(KEY).state == "done"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("dead", [False, True])
+def test_a_server_has_waiting_maps_fitted_and_those_whose_process_died(
+    fits: Fits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dead: bool
+) -> None:
+    supervisor, spawned = Supervisor(tmp_path), []
+
+    class Child:
+        def poll(self) -> int:
+            return 0  # it has ended
+
+    monkeypatch.setattr(supervisor, "_spawn", lambda *args: spawned.append(args) or Child())
+    supervisor._fit_maps(fits)
+    assert spawned == []
+    submit(fits)
+    if dead:
+        fits.claim()
+    supervisor._fit_maps(fits)
+    supervisor._fit_maps(fits)  # and not at once again
+    assert spawned == [("--maps",)]
 
 
 def test_there_is_one_process_a_folder_and_it_ends_when_idle(fits: Fits, tmp_path: Path, monkeypatch) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 import explorer
 from explorer.geometry import geodesic, length, magnification, mean_decoder, pullback, spherical, straight, through
+from explorer.geometry.around import around
 from explorer.models import VAE
 
 
@@ -92,6 +93,12 @@ def test_a_decoder_that_answers_everything_alike_has_ways_too() -> None:
         a, b = torch.randn(2, d, dtype=torch.float64, generator=torch.Generator().manual_seed(d))
         path = geodesic(lambda z: 0 * z.sum(1, keepdim=True) + 1, a, b, 10)
         assert path.image == 0 and path.z.isfinite().all() and torch.equal(path.z[-1], b)
+
+
+def test_a_decoder_that_knows_no_numbers_has_the_straight_way() -> None:
+    a, b = torch.zeros(2, dtype=torch.float64), torch.ones(2, dtype=torch.float64)
+    way = around(lambda z: torch.full((len(z), 3), torch.nan, dtype=z.dtype), a, b)
+    assert torch.equal(way, torch.stack([a, b]))
 
 
 def test_the_magnification_of_a_curve_is_its_speed() -> None:

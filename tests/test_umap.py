@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 from sklearn.manifold import trustworthiness as theirs
 
 from explorer.projection import Embedding, ProjectionError, UmapSettings, load_embedding, save_embedding
-from explorer.projection.umap_fit import fit_umap
+from explorer.projection.umap_fit import _start, fit_umap
 
 LABELS = torch.arange(50) % 10
 
@@ -24,7 +24,7 @@ def made_up(n: int = 50) -> Embedding:
         torch.rand(n, generator=generator),
         torch.rand(n, generator=generator),
     )
-    return Embedding(*parts, settings=UmapSettings(seed=3), made="by hand")
+    return Embedding(*parts, settings=UmapSettings(seed=3), made="by hand", rows=torch.arange(n))
 
 
 @pytest.mark.parametrize(("name", "value"), [
@@ -109,6 +109,8 @@ def test_a_map_of_the_digits_is_a_good_one_and_the_same_again() -> None:
     assert found.trustworthiness.mean() > 0.9 and found.continuity.mean() > 0.9
     again, _ = fit_umap(codes, labels, UmapSettings(seed=4))
     assert torch.equal(found.places, again.places)
+    line, _ = fit_umap(codes[:40, 20:21], labels[:40], UmapSettings(neighbours=5))
+    assert line.places.isfinite().all()
     few, notices = fit_umap(codes[:20], labels[:20], UmapSettings(neighbours=50))
     assert few.places.isfinite().all() and any("19 neighbours instead of 50" in notice for notice in notices)
 
@@ -130,3 +132,10 @@ def test_a_metric_that_tells_nothing_apart_is_refused(metric: str, dimensions: i
 
 def test_whole_and_broken_numbers_make_the_same_settings() -> None:
     assert UmapSettings(min_distance=0).to_json() == UmapSettings(min_distance=0.0).to_json()
+
+
+@pytest.mark.parametrize(
+    ("n", "dimensions", "doubled", "start"), [(50, 2, 0, "spectral"), (49, 2, 0, "pca"), (60, 1, 40, "random")]
+)
+def test_few_or_doubled_points_begin_where_a_layout_can(n: int, dimensions: int, doubled: int, start: str) -> None:
+    assert _start(torch.zeros(n, dimensions), doubled) == start

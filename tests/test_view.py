@@ -67,6 +67,9 @@ def test_the_page_of_the_latents_reads_its_map_and_its_z() -> None:
     ):
         view = latents(**{name: value})
         assert view == View() and len(view.notices) == 1 and len(view.notices[0]) < 160
+    # Another map's units: neither place nor scales are taken from it.
+    view = latents(map="umap-xyz", at="1,1", scale="0.2,0.2")
+    assert view == View() and len(view.notices) == 1
     # A z whose place on the map is refused would not be the one that is shown.
     far = latents(z="1,2,3", at="1e6,0")
     assert far.u is None and far.z is None

@@ -10,8 +10,8 @@ import torch
 
 from ..datasets import load_dataset
 from ..device import choose_device
+from ..fitted_maps import fitted_count, map_file, map_key, row_sums
 from ..latents import encode
-from ..maps import fitted_count, map_file, map_key, row_sums
 from ..projection import METRICS, UmapSettings, save_embedding
 from ..registry import open_model
 from .console import ProgressLine, seed

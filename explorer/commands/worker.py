@@ -10,7 +10,7 @@ HELP = "train the runs that are asked for in the app (the app starts one by itse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
-    parser.add_argument("--maps", action="store_true", help="fit maps instead, and end when there is none to fit")
+    parser.add_argument("--maps", action="store_true", help="fit maps instead, and end after ten minutes without one")
     parser.add_argument("--while-served", action="store_true", help="end when idle and no server is left")
 
 

@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS servers (pid INTEGER PRIMARY KEY, beat REAL NOT NULL)
 CREATE TABLE IF NOT EXISTS fits (
     id TEXT PRIMARY KEY, person TEXT NOT NULL, model TEXT NOT NULL, settings TEXT NOT NULL, state TEXT NOT NULL,
     progress REAL NOT NULL DEFAULT 0, stop INTEGER NOT NULL DEFAULT 0, message TEXT, created REAL NOT NULL,
-    started REAL, deaths INTEGER NOT NULL DEFAULT 0
+    deaths INTEGER NOT NULL DEFAULT 0
 );
 """
 
@@ -67,8 +67,8 @@ class Database:
             yield
         except (OSError, sqlite3.Error) as error:
             raise DatabaseFault(
-                f"The data folder cannot be written ({error}), so nothing can be trained here: make room or give "
-                "another folder, by EXPLORER_DATA."
+                f"The data folder cannot be written ({error}), so nothing can be trained or fitted here: make room or "
+                "give another folder, by EXPLORER_DATA."
             ) from None
 
     @contextlib.contextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ..maps import map_file
+from ..fitted_maps import map_file, trim_maps
 from ..projection import ProjectionError, save_embedding
 from .database import Database
 from .fits import Fit, Fits
@@ -47,13 +47,18 @@ def fit_maps(data_dir: Path, *, while_served: bool) -> bool:
         with FileLock(fit_lock(data_dir), timeout=0):
             if hasattr(os, "nice"):
                 os.nice(NICENESS)
-            fits.orphans()
+            lost = True  # a fit may be under way of which nobody takes care: this is the only process that would
             busy = time.monotonic()
             while time.monotonic() - busy < IDLE_SECONDS:
                 with contextlib.suppress(JobError):  # the data folder is full, or away: it may come back
+                    if lost:
+                        fits.orphans()
                     fit = fits.claim()
+                    lost = fit is not None
                     if fit is not None:
+                        logging.getLogger("explorer").info("Fitting a map of %s: %s", fit.model, fit.settings)
                         carry_out(fits, fit, data_dir)
+                        lost = False
                         busy = time.monotonic()
                         continue
                 if while_served and os.getppid() != parent:
@@ -82,6 +87,7 @@ def carry_out(fits: Fits, fit: Fit, data_dir: Path) -> None:
         codes, labels, rows = fits.read_input(fit.id)
         embedding, notices = fit_umap(codes, labels, fit.settings, progress)
         save_embedding(map_file(data_dir, fit.id), replace(embedding, rows=rows), fit.id)
+        trim_maps(data_dir)
     except Stopped:
         fits.end(fit.id, "stopped")
     except (ProjectionError, JobError) as error:

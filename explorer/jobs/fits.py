@@ -1,11 +1,12 @@
 """The table of maps that are being fitted, shared by servers and the worker that fits them.
 
 As with training jobs, every change is one short transaction. What a fit starts from lies beside the table, in
-`fits/<id>.safetensors`: the codes and labels. What it makes is kept by content, see `maps`.
+`fits/<id>.safetensors`: the codes and labels. What it makes is kept by content, see `fitted_maps`.
 """
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sqlite3
 import time
@@ -21,6 +22,7 @@ from .database import Database
 from .job import JobError
 
 FOLDER = "fits"
+OPEN = ("waiting", "running")
 MOST_WAITING, MOST_OF_ONE = 20, 3
 # A fit in the midst of which its worker ended so often would end the next one too.
 MOST_DEATHS = 2
@@ -35,7 +37,6 @@ class Fit:
         id: of the map it makes; person: who asked for it; model: its name.
         state: waiting, running, done, stopped or failed.
         progress: 0 to 1; message: what was done about odd codes, or why it failed.
-        started: seconds since 1970, None while it waits.
     """
 
     id: str
@@ -45,12 +46,11 @@ class Fit:
     state: str
     progress: float
     message: str | None
-    started: float | None
 
     @classmethod
     def read(cls, row: sqlite3.Row) -> Fit:
         settings = UmapSettings.from_json(row["settings"])
-        names = ("state", "progress", "message", "started")
+        names = ("state", "progress", "message")
         return cls(row["id"], row["person"], row["model"], settings, *(row[name] for name in names))
 
 
@@ -67,40 +67,52 @@ class Fits:
         """Puts a fit at the end of the queue; one that waits or runs already is the same.
 
         Args:
-            rows: of the images, see `maps.row_sums`.
+            rows: of the images, see `fitted_maps.row_sums`.
 
         Raises:
             JobError: too many wait, of this person or of all; or the folder cannot be written.
         """
         there = self.get(key)
-        if there is not None and there.state in ("waiting", "running"):
+        if there is not None and there.state in OPEN:
+            self._go_on(key)
             return there
+        beside = self.folder / f"{key}-{secrets.token_hex(4)}.part"  # somebody else may ask for the same
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             parts = {"codes": codes.float(), "labels": labels.long(), "rows": rows}
-            beside = self.folder / f"{key}-{secrets.token_hex(4)}.part"  # somebody else may ask for the same
             save_file({name: part.clone() for name, part in parts.items()}, beside)
-            beside.replace(self._input(key))
+            self._enter(key, beside, settings, person, model)
         except OSError as error:
             raise JobError(f"The data folder cannot be written ({error}), so no map can be fitted.") from None
-        now = time.time()
-        with self._open(write=True) as table:
-            waiting = [row["person"] for row in table.execute("SELECT person FROM fits WHERE state = 'waiting'")]
-            full = waiting.count(person) >= MOST_OF_ONE or len(waiting) >= MOST_WAITING
-            ended = "state NOT IN ('waiting', 'running')"
-            if not full:
-                table.execute(f"DELETE FROM fits WHERE {ended} AND (created < ? OR id = ?)", (now - KEPT_SECONDS, key))
-                table.execute(
-                    "INSERT OR IGNORE INTO fits (id, person, model, settings, state, created) "
-                    "VALUES (?, ?, ?, ?, 'waiting', ?)",
-                    (key, person, model, settings.to_json(), now),
-                )
-        if full:
-            self._input(key).unlink(missing_ok=True)
-            raise JobError("Enough maps are waiting to be fitted: try again when one of them is done.")
+        finally:
+            beside.unlink(missing_ok=True)
         found = self.get(key)
         assert found is not None
         return found
+
+    def _go_on(self, key: str) -> None:
+        """Somebody wants what somebody, perhaps the same, has asked to stop."""
+        with self._open(write=True) as table:
+            table.execute("UPDATE fits SET stop = 0 WHERE id = ?", (key,))
+
+    def _enter(self, key: str, beside: Path, settings: UmapSettings, person: str, model: str) -> None:
+        now = time.time()
+        # Files change within transactions, so that nobody's row is left without its own.
+        with self._open(write=True) as table:
+            row = table.execute("SELECT state FROM fits WHERE id = ?", (key,)).fetchone()
+            if row is not None and row["state"] in OPEN:
+                return
+            waiting = [row["person"] for row in table.execute("SELECT person FROM fits WHERE state = 'waiting'")]
+            full = waiting.count(person) >= MOST_OF_ONE or len(waiting) >= MOST_WAITING
+            if full:
+                raise JobError("Enough maps are waiting to be fitted: try again when one of them is done.")
+            ended = "state NOT IN ('waiting', 'running')"
+            table.execute(f"DELETE FROM fits WHERE {ended} AND (created < ? OR id = ?)", (now - KEPT_SECONDS, key))
+            table.execute(
+                "INSERT INTO fits (id, person, model, settings, state, created) VALUES (?, ?, ?, ?, 'waiting', ?)",
+                (key, person, model, settings.to_json(), now),
+            )
+            beside.replace(self._input(key))
 
     def get(self, key: str) -> Fit | None:
         """One fit; None where there is none of this name."""
@@ -129,14 +141,15 @@ class Fits:
                 "UPDATE fits SET state = 'stopped' WHERE id = ? AND state = 'waiting'", (key,)
             ).rowcount
             table.execute("UPDATE fits SET stop = 1 WHERE id = ?", (key,))
-        if ended:
-            self._input(key).unlink(missing_ok=True)
+            if ended:
+                self._input(key).unlink(missing_ok=True)
         return self.get(key) or there
 
-    def any_waiting(self) -> bool:
-        """Whether a worker is wanted."""
+    def open_states(self) -> set[str]:
+        """Of "waiting" and "running", those that some fit is in: a worker is wanted, if only to look after its dead."""
         with self._open() as table:
-            return table.execute("SELECT 1 FROM fits WHERE state = 'waiting' LIMIT 1").fetchone() is not None
+            rows = table.execute("SELECT DISTINCT state FROM fits WHERE state IN ('waiting', 'running')")
+            return {row["state"] for row in rows}
 
     # What the worker does
 
@@ -148,7 +161,7 @@ class Fits:
             ).fetchone()
             if row is None:
                 return None
-            table.execute("UPDATE fits SET state = 'running', started = ? WHERE id = ?", (time.time(), row["id"]))
+            table.execute("UPDATE fits SET state = 'running' WHERE id = ?", (row["id"],))
         return self.get(row["id"])
 
     def orphans(self) -> None:
@@ -172,7 +185,8 @@ class Fits:
             parts = load_file(self._input(key))
             return parts["codes"], parts["labels"], parts["rows"]
         except (OSError, KeyError, SafetensorError) as error:
-            raise JobError(f"The codes to be mapped cannot be read: {error}") from None
+            logging.getLogger("explorer").warning("The codes to be mapped cannot be read: %s", error)
+            raise JobError("The codes to be mapped are gone from the data folder: ask for the map again.") from None
 
     def report(self, key: str, progress: float) -> bool:
         """Says how far a fit is; False where it is to stop."""
@@ -188,7 +202,7 @@ class Fits:
                 "UPDATE fits SET state = ?, message = ?, progress = max(progress, ?) WHERE id = ?",
                 (state, message, float(state == "done"), key),
             )
-        self._input(key).unlink(missing_ok=True)
+            self._input(key).unlink(missing_ok=True)
 
     def _input(self, key: str) -> Path:
         return self.folder / f"{key}.safetensors"

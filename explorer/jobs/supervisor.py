@@ -79,14 +79,19 @@ class Supervisor:
                     if silent >= SILENT_SECONDS or not _exists(pid):
                         self._children[device] = self._spawn("--device", device)
                         self._again[device] = time.monotonic() + AGAIN_SECONDS
-                if Fits(database).any_waiting() and time.monotonic() > self._again.get(MAPS, 0.0):
-                    child = self._children.get(MAPS)
-                    if child is None or child.poll() is not None:
-                        self._children[MAPS] = self._spawn("--maps")
-                        self._again[MAPS] = time.monotonic() + SOON_SECONDS
+                self._fit_maps(Fits(database))
             except (JobError, OSError, sqlite3.Error) as error:  # such as a full disk: it may pass
                 logging.getLogger("explorer").warning("No worker for training: %s", error)
                 wait = 30.0
+
+    def _fit_maps(self, fits: Fits) -> None:
+        """A worker where a map waits, and where one is being fitted: its own may have died in the midst of it."""
+        child, wanted = self._children.get(MAPS), fits.open_states()
+        busy = child is not None and child.poll() is None
+        if not wanted or busy or time.monotonic() < self._again.get(MAPS, 0.0):
+            return
+        self._children[MAPS] = self._spawn("--maps")
+        self._again[MAPS] = time.monotonic() + (SOON_SECONDS if "waiting" in wanted else AGAIN_SECONDS)
 
     def _spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
         path = self.data_dir / LOG_FILE

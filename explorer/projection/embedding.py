@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,8 @@ class Embedding:
         places: (n, 2), float32.
         trustworthiness, continuity: of each point (n,), 0 to 1, float32.
         settings: it was fitted with; made: by what, in words.
-        rows: a number for each image and its label (n,), int64, by which it is known again; None where unknown.
+        rows: a number for each image and its label (n,), int64, by which it is known again; None of a map that is
+            not kept yet.
     """
 
     places: Tensor
@@ -43,12 +45,13 @@ class Embedding:
 
 
 def save_embedding(path: Path, embedding: Embedding, key: str) -> None:
-    """Writes the file, whole or not at all."""
+    """Writes the file, whole or not at all. It must say of which rows it is."""
+    assert embedding.rows is not None
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {"version": VERSION, "key": key, "settings": embedding.settings.to_json(), "made": embedding.made}
     parts = {name: getattr(embedding, name).float().contiguous() for name in COLUMNS}
-    parts["rows"] = torch.zeros(len(embedding)).long() if embedding.rows is None else embedding.rows.contiguous()
-    beside = path.with_suffix(".part")
+    parts["rows"] = embedding.rows.contiguous()
+    beside = path.with_name(f"{path.stem}-{secrets.token_hex(4)}.part")  # two may write the same map
     save_file(parts, beside, metadata)
     beside.replace(path)
 

@@ -16,24 +16,35 @@ CHUNK_VALUES = 1 << 23
 class Nearest:
     """Looks among points (n, D), whose values are divided by `white`: uint8 images are kept as they are."""
 
-    def __init__(self, points: Tensor, white: float = 1.0, *, exact_up_to: int = EXACT_UP_TO) -> None:
+    def __init__(self, points: Tensor, white: float = 1.0) -> None:
         self.points, self.white = points.flatten(1), white
-        self.exact = len(points) <= exact_up_to
-        self._index: Any = None if self.exact else self._graph()
+        self._index: Any = None
 
-    def _graph(self) -> Any:
+    @property
+    def many(self) -> bool:
+        """Whether there are so many points that a graph of them is worth its making."""
+        return len(self.points) > EXACT_UP_TO
+
+    def prepare(self) -> None:
+        """Makes the graph. It takes minutes and may be done beside: until it is there, answers are exact."""
         from pynndescent import NNDescent
 
         points = (self.points.float() / self.white).numpy()
         index = NNDescent(points, metric="euclidean", random_state=0)
         index.prepare()
-        return index
+        self._index = index
+
+    @property
+    def exact(self) -> bool:
+        """Whether every distance is computed."""
+        return self._index is None
 
     def near(self, at: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """Rows of the `count` nearest to `at` (D,), nearest first, and their distances (count,)."""
         count = min(count, len(self.points))
-        if self._index is not None:
-            found, distances = self._index.query(at.float()[None].numpy(), k=count, epsilon=0.2)
+        index = self._index
+        if index is not None:
+            found, distances = index.query(at.float()[None].numpy(), k=count, epsilon=0.2)
             return torch.from_numpy(found[0]).long(), torch.from_numpy(distances[0]).double()
         step = max(1, CHUNK_VALUES // self.points.shape[1])
         # Differences, not the expanded square: among near ones that would lose its digits.

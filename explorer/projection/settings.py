@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass, fields
 
 from .plane import ProjectionError
@@ -51,7 +50,7 @@ class UmapSettings:
 
     @classmethod
     def from_json(cls, text: str) -> UmapSettings:
-        """From `to_json`, or from a form: unknown names are refused.
+        """From `to_json`; unknown names are refused.
 
         Raises:
             ProjectionError: it is not settings.
@@ -63,6 +62,4 @@ class UmapSettings:
         names = {field.name for field in fields(cls)}
         if not isinstance(values, dict) or not set(values) <= names:
             raise ProjectionError(f"The settings of a map are {', '.join(sorted(names))}.")
-        if isinstance(values.get("min_distance"), float) and not math.isfinite(values["min_distance"]):
-            raise ProjectionError("min_distance must be a finite number.")
         return cls(**values)

@@ -46,6 +46,13 @@ class _Epochs:
         pass
 
 
+def _start(codes: Tensor, duplicates: int) -> str:
+    """Where a layout begins: spectral ones fail on graphs in many parts, as few or doubled points make them."""
+    if duplicates <= len(codes) // 2 and len(codes) >= 50:
+        return "spectral"
+    return "pca" if codes.shape[1] >= 2 else "random"  # one coordinate has no two components
+
+
 def fit_umap(
     codes: Tensor,
     labels: Tensor,
@@ -94,8 +101,7 @@ def fit_umap(
             metric=settings.metric,
             random_state=settings.seed,
             n_jobs=1,
-            # Spectral layouts fail on graphs in many parts, as duplicated points make them.
-            init="pca" if duplicates > n // 2 or n < 50 else "spectral",
+            init=_start(codes, duplicates),
             verbose=True,
             tqdm_kwds={
                 "file": _Epochs(progress),

@@ -46,7 +46,7 @@ def answers(
         space = SPACES.by_key(request.path_params["key"], request.query_params.get("model"))
         if space is None:
             return JSONResponse({"error": GONE}, 404)
-        body = b""
+        body = bytearray()
         try:
             async for chunk in request.stream():
                 body += chunk
@@ -54,19 +54,20 @@ def answers(
                     return JSONResponse({"error": "The state is too large."}, 413)
         except ClientDisconnect:  # nobody is left to answer, and it is not a fault to log
             return Response(status_code=400)
-        try:
-            state = json.loads(body)
-        except (ValueError, RecursionError):
-            return JSONResponse({"error": "The state is not JSON."}, 400)
-        told = (space, state, person_of(request.cookies)) if personal else (space, state)
-        try:
-            if heavy:
-                found = await heavily(request, function, *told)
-            else:
-                found = await run_in_threadpool(function, *told)
+
+        def answer() -> Response:
+            # Read and written here too, and not where everybody's requests arrive: either may be of many megabytes.
+            try:
+                state = json.loads(body)
+            except (ValueError, RecursionError):
+                raise BadState("The state is not JSON.") from None
+            found = function(space, state, *([person_of(request.cookies)] if personal else []))
             if isinstance(found, bytes):
                 return Response(found, media_type="application/octet-stream")
             return JSONResponse(found)
+
+        try:
+            return await (heavily(request, answer) if heavy else run_in_threadpool(answer))
         except ValueError as error:  # BadState, or an answer that JSON has no number for
             sentence = str(error) if isinstance(error, BadState) else "There is no finite answer for this state."
             return JSONResponse({"error": sentence}, 400)

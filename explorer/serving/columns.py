@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..gap_table import load_gaps
 from ..inference import elbo
+from ..inference.units import kl_by_dimension
 from .anatomy import packed
 from .kept import Kept
 from .space import Space
@@ -34,8 +35,7 @@ def column_of(space: Space, name: str) -> tuple[Tensor, dict[str, object]]:
     KL(q || p(z|x)), of as many of the first images as have been measured.
     """
     if name == "kl":
-        loc, scale = space.latents.loc.double(), space.latents.scale.double()
-        return (0.5 * (loc.square() + scale.square() - 1) - scale.log()).sum(1), {"made": "closed form"}
+        return kl_by_dimension(space.latents.loc, space.latents.scale).sum(1), {"made": "closed form"}
     if name in ("reconstruction", "elbo"):
         kept = _MEASURED.get(space.key, lambda: _measured(space))
         assert kept is not None

@@ -34,8 +34,8 @@ def export_of(space: Space, state: Any) -> bytes:
 
     Args:
         state: {"format": one of FORMATS, "rows": base64 of one bit an image, from the highest; null for all,
-            "map": {"name", "u": base64 of float32 (n, 2)} or null, "measured": whether the ELBO is wanted,
-            "columns": [{"name", "values"}] that a person brought}.
+            "map": the places, base64 of float32 (n, 2), or null; "measured": whether the ELBO is wanted,
+            "columns": [{"name", "values"}], with "kinds" where values are positions among them, that a person brought}.
 
     Raises:
         BadState: a part of it is not usable, or nothing is selected.

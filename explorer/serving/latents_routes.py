@@ -15,9 +15,9 @@ from .asking import GONE, Handler, answers
 from .blobs import Blob, make_blob
 from .columns import NAMES, pack_column
 from .exports import export_of
+from .fitted_maps import describe_maps, map_stamp, order_map, pack_map
 from .kept import Kept
 from .manifest import PREFIX
-from .maps import describe_maps, order_map, pack_map
 from .near import near_of
 from .person import person_of
 from .pools import heavily
@@ -32,6 +32,7 @@ MAX_PLACES_BYTES = 8 << 20  # some hundred places in as many dimensions
 # Of every image: a bit, two places and thirty columns of a person's own.
 MAX_EXPORT_BYTES = 64 << 20
 # What is read from a table beside the model, which may have more images tomorrow.
+NONE = "There is no such map or column here any more: reload the page."
 CHANGING = ("log_evidence", "gap")
 
 
@@ -39,40 +40,55 @@ def _space(request: Request) -> Space | None:
     return SPACES.by_key(request.path_params["key"], request.query_params.get("model"))
 
 
-async def _blob(request: Request, kept: Kept[Blob], name: str, pack: Any) -> Response:
-    space = _space(request)
+async def _blob(
+    request: Request,
+    kept: Kept[Blob],
+    pack: Callable[[Space, str], bytes | None],
+    stamp: Callable[[Space, str], tuple[Any, ...] | None],
+) -> Response:
+    """What `pack` makes of the name in the path; kept while `stamp` gives the same, not at all where it is None."""
+    space, name = _space(request), request.path_params["name"]
     if space is None:
         return PlainTextResponse(GONE, 404)
 
-    def made() -> Blob | None:
-        content = pack(space, name)
-        return None if content is None else make_blob(content)
+    def found() -> Blob | None:
+        def made() -> Blob | None:
+            content = pack(space, name)
+            return None if content is None else make_blob(content)
+
+        now = stamp(space, name)
+        return made() if now is None else kept.get((space.key, space.name, name, now), made)
 
     try:
-        if name in CHANGING:
-            blob = await heavily(request, made)
-        else:
-            blob = await heavily(request, lambda: kept.get((space.key, space.name, name), made))
+        blob = await heavily(request, found)
     except ClientDisconnect:
         return Response(status_code=400)
     if blob is None:
-        return PlainTextResponse("There is no such map or column here any more: reload the page.", 404)
+        return PlainTextResponse(NONE, 404)
     return blob.response()
 
 
 async def one_map(request: Request) -> Response:
-    """The points of a fitted map: the same for ever under this address."""
-    name = request.path_params["name"]
-    return await _blob(request, _MAPS, name if _MAP.fullmatch(name) else "", pack_map)
+    """The points of a fitted map; fitted again elsewhere it has the same name and other places, so browsers ask."""
+    if not _MAP.fullmatch(request.path_params["name"]):
+        return PlainTextResponse(NONE, 404)
+    found = await _blob(request, _MAPS, pack_map, map_stamp)
+    return _changing(found)
 
 
 async def column(request: Request) -> Response:
     """A column over all of a space's images."""
     name = request.path_params["name"]
-    found = await _blob(request, _COLUMNS, name if name in NAMES else "", pack_column)
-    if name in CHANGING and found.status_code == 200:
-        found.headers["Cache-Control"] = "no-cache"
-    return found
+    if name not in NAMES:
+        return PlainTextResponse(NONE, 404)
+    found = await _blob(request, _COLUMNS, pack_column, lambda _, name: None if name in CHANGING else ())
+    return _changing(found) if name in CHANGING else found
+
+
+def _changing(response: Response) -> Response:
+    if response.status_code == 200:
+        response.headers["Cache-Control"] = "no-cache"
+    return response
 
 
 def _now(function: Callable[[Space, str], dict[str, Any]]) -> Handler:
@@ -82,8 +98,11 @@ def _now(function: Callable[[Space, str], dict[str, Any]]) -> Handler:
         space = _space(request)
         if space is None:
             return PlainTextResponse(GONE, 404)
-        found = await run_in_threadpool(function, space, person_of(request.cookies))
-        return JSONResponse(found, headers={"Cache-Control": "no-store"})
+
+        def found() -> Response:  # a table is some megabytes of JSON
+            return JSONResponse(function(space, person_of(request.cookies)), headers={"Cache-Control": "no-store"})
+
+        return await run_in_threadpool(found)
 
     return handler
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+from ..inference.units import kl_by_dimension
 from ..latent_map.files import static_key
 from ..view import MAX_SIGMA, MIN_SIGMA
 from .pack import map_range, sheet_size
@@ -15,8 +16,7 @@ PREFIX = "/explorer"
 
 def rates(space: Space) -> list[float]:
     """The mean KL of each latent dimension over the images, nats (d,)."""
-    loc, scale = space.latents.loc.double(), space.latents.scale.double()
-    return (0.5 * (loc.square() + scale.square() - 1) - scale.log()).mean(0).tolist()
+    return kl_by_dimension(space.latents.loc, space.latents.scale).mean(0).tolist()
 
 
 def describe(space: Space) -> dict[str, Any]:
@@ -64,8 +64,7 @@ def describe(space: Space) -> dict[str, Any]:
         "units": f"{PREFIX}/units/{space.key}.json",
         **{name: f"{PREFIX}/{name}/{space.key}" for name in ("best", "gradient", "kl", "encode")},
         **{name: f"{PREFIX}/{name}/{space.key}{own}" for name in ("maps", "ways", "strip", "near", "table", "export")},
-        "map": f"{PREFIX}/map/{space.key}/",
-        "column": f"{PREFIX}/column/{space.key}/",
+        **{name: f"{PREFIX}/{name}/{space.key}/{{name}}.bin{own}" for name in ("map", "column")},
         "rates": rates(space),
         "gaps": f"{PREFIX}/gaps/{space.key}.bin{own}",
         "socket": f"{PREFIX}/engine/{space.key}",

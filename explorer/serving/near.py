@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..projection.nearest import Nearest
 from .kept import Kept
@@ -15,6 +17,13 @@ SPACES_OF = ("latent", "pixels")
 OF = ("place", "image")
 MOST = 100
 _INDICES: Kept[Nearest] = Kept(8)
+
+
+def _nearest(points: Tensor, white: float = 1.0) -> Nearest:
+    found = Nearest(points, white)
+    if found.many:  # nobody waits for the graph
+        threading.Thread(target=found.prepare, name="neighbours", daemon=True).start()
+    return found
 
 
 @torch.inference_mode()
@@ -38,7 +47,7 @@ def near_of(space: Space, state: Any) -> dict[str, Any]:
     latents = space.latents
     if state["space"] == "latent":
         at = image.loc.double() if state["of"] == "image" else latent_in(space, state, image)
-        among = _INDICES.get((space.key, "latent"), lambda: Nearest(latents.loc))
+        among = _INDICES.get((space.key, "latent"), lambda: _nearest(latents.loc))
     else:
         if state["of"] == "image":
             index = state.get("image")
@@ -48,7 +57,7 @@ def near_of(space: Space, state: Any) -> dict[str, Any]:
             z = latent_in(space, state, image).float()[None]
             model = space.checkpoint.model
             at = model.likelihood(z.to(next(model.parameters()).device)).mean.flatten().cpu()
-        among = _INDICES.get((space.data_key, "pixels"), lambda: Nearest(latents.images, 255.0))
+        among = _INDICES.get((space.data_key, "pixels"), lambda: _nearest(latents.images, 255.0))
     assert among is not None
     found, distances = among.near(at, count)
     return {"index": found.tolist(), "distance": distances.tolist(), "exact": among.exact}

@@ -10,6 +10,7 @@ import contextlib
 import json
 import math
 import re
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,9 @@ def bring_table(space: Space, state: Any, person: str) -> dict[str, Any]:
         return found
     with contextlib.suppress(OSError):  # a full disk: the columns are there for this visit all the same
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(found, allow_nan=False))
+        beside = path.with_name(f"{path.stem}-{secrets.token_hex(4)}.part")  # whoever reads meanwhile has the old one
+        beside.write_text(json.dumps(found, allow_nan=False))
+        beside.replace(path)
         _trim(path.parent)
     return found
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,11 @@ from PIL import Image
 from starlette.testclient import TestClient
 from torch.distributions import kl_divergence
 
+from explorer.fitted_maps import map_file, map_key, row_sums
 from explorer.geometry import length, mean_decoder, straight
 from explorer.inference import elbo
 from explorer.jobs import Database
 from explorer.jobs.fits import Fits
-from explorer.maps import map_file, map_key, row_sums
 from explorer.projection import Embedding, Local, UmapSettings, load_embedding, save_embedding
 from explorer.serving.manifest import describe
 from explorer.serving.space import SPACES, Space
@@ -44,21 +46,43 @@ def test_maps_are_listed_and_their_points_served(client: TestClient, space: Spac
     (listed,) = client.get(manifest["maps"]).json()["maps"]
     assert listed["id"] == key and listed["settings"]["seed"] == 11
     assert listed["trustworthiness"] == pytest.approx(made.trustworthiness.mean().item(), abs=1e-6)
-    answer = client.get(f"{manifest['map']}{key}.bin")
-    assert "immutable" in answer.headers["Cache-Control"]
+    answer = client.get(manifest["map"].format(name=key))
+    assert answer.headers["Cache-Control"] == "no-cache"
     facts, values = packed(answer.content)
     n = len(space.latents)
     assert facts["count"] == facts["fitted"] == n and len(values) == 4 * n
     assert np.array_equal(values[: 2 * n].reshape(n, 2), made.places.numpy())
     for name in ("0" * 16, "../config", "nothing"):
-        assert client.get(f"{manifest['map']}{name}.bin").status_code == 404
+        assert client.get(manifest["map"].format(name=name)).status_code == 404
+    again = replace(made, places=made.places + 1)  # fitted elsewhere: the name is the same
+    save_embedding(map_file(data, key), again, key)
+    assert np.array_equal(packed(client.get(manifest["map"].format(name=key)).content)[1][: 2 * n], values[: 2 * n] + 1)
+
+
+def test_copies_of_a_model_have_their_own_maps(client: TestClient, space: Space, folder: Path, tmp_path: Path) -> None:
+    twin_folder = Path(shutil.copytree(folder, tmp_path / "twin"))
+    key, _ = keep_map(space, twin_folder, UmapSettings(seed=31))
+    twin = SPACES.get(str(twin_folder))
+    assert twin.key == space.key
+    for _ in range(2):
+        assert client.get(describe(twin)["map"].format(name=key)).status_code == 200
+        assert client.get(describe(space)["map"].format(name=key)).status_code == 404
+
+
+def test_whoever_cannot_be_told_apart_stops_nobodys_fit(client: TestClient, space: Space) -> None:
+    client.cookies.clear()
+    asked = post(client, space, "maps", {"action": "fit", "settings": {"neighbours": 8}})
+    assert not asked["own"]
+    assert "no cookies" in post(client, space, "maps", {"action": "stop", "id": asked["id"]}, 400)
 
 
 def test_a_list_of_maps_is_read_again_only_when_a_file_changed(
     client: TestClient, space: Space, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = []
-    monkeypatch.setattr("explorer.maps.load_embedding", lambda *args: reads.append(args) or load_embedding(*args))
+    monkeypatch.setattr(
+        "explorer.fitted_maps.load_embedding", lambda *args: reads.append(args) or load_embedding(*args)
+    )
 
     def listed() -> set[str]:
         return {entry["id"] for entry in client.get(describe(space)["maps"]).json()["maps"]}
@@ -76,7 +100,7 @@ def test_a_list_of_maps_is_read_again_only_when_a_file_changed(
 def test_points_that_are_added_are_placed_and_move_none(folder: Path, client: TestClient, data: Path) -> None:
     few, all_points = SPACES.get(str(folder)), SPACES.get(str(folder), "all")
     key, made = keep_map(few, data, UmapSettings(seed=12))
-    facts, values = packed(client.get(f"{describe(all_points)['map']}{key}.bin").content)
+    facts, values = packed(client.get(describe(all_points)["map"].format(name=key)).content)
     n, fitted = len(all_points.latents), len(few.latents)
     u = values[: 2 * n].reshape(n, 2)
     assert facts["fitted"] == fitted < n and np.array_equal(u[:fitted], made.places.numpy())
@@ -85,6 +109,7 @@ def test_points_that_are_added_are_placed_and_move_none(folder: Path, client: Te
 
 
 def test_a_fit_is_asked_for_once_and_can_be_stopped(client: TestClient, space: Space, data: Path) -> None:
+    client.cookies.set("explorer_person", "ab" * 16)
     asked = post(client, space, "maps", {"action": "fit", "settings": {"neighbours": 7}})
     assert asked["state"] == "waiting" and asked["settings"]["neighbours"] == 7
     assert post(client, space, "maps", {"action": "fit", "settings": {"neighbours": 7}})["id"] == asked["id"]
@@ -199,7 +224,7 @@ def test_neighbours_in_latent_space_and_in_pixels(client: TestClient, space: Spa
 def test_columns_are_the_terms_of_every_image(client: TestClient, space: Space) -> None:
     columns = {}
     for name in ("kl", "reconstruction", "elbo"):
-        answer = client.get(f"{describe(space)['column']}{name}.bin")
+        answer = client.get(describe(space)["column"].format(name=name))
         facts, columns[name] = packed(answer.content)
         assert facts["name"] == name and len(columns[name]) == len(space.latents)
     model = space.checkpoint.model
@@ -212,9 +237,9 @@ def test_columns_are_the_terms_of_every_image(client: TestClient, space: Space) 
     # The column is a mean of 8 draws: within five of its standard errors.
     error = draws.std(0) * (1 / 8 + 1 / 400) ** 0.5
     assert (np.abs(columns["reconstruction"][:40] - draws.mean(0).numpy()) < 5 * error.numpy()).all()
-    facts, values = packed(client.get(f"{describe(space)['column']}gap.bin").content)
+    facts, values = packed(client.get(describe(space)["column"].format(name="gap")).content)
     assert facts["known"] == 0 and np.isnan(values).all()
-    assert client.get(f"{describe(space)['column']}secret.bin").status_code == 404
+    assert client.get(describe(space)["column"].format(name="secret")).status_code == 404
 
 
 def test_what_comes_from_another_site_is_refused(client: TestClient, space: Space) -> None:

@@ -32,6 +32,11 @@ export async function loadRules(manifest) {
   return Object.fromEntries(await Promise.all(entries));
 }
 
+/** A column over all images by its name: { facts, values float32 (n) }. */
+export async function loadColumn(manifest, name) {
+  return unpacked(await bytes(manifest.column.replace('{name}', name)));
+}
+
 /** Images and posteriors in sheets of a few hundred, fetched when one of them is needed. */
 export class Sheets {
   constructor(manifest) {
@@ -84,12 +89,17 @@ export class Sheets {
   }
 }
 
+const text = new TextDecoder();
+
+/** What travels with some facts about it: { facts, values float32 }; see `packed` in explorer/serving/anatomy.py. */
+export function unpacked(buffer) {
+  const length = new Uint32Array(buffer, 0, 1)[0];
+  return { facts: JSON.parse(text.decode(new Uint8Array(buffer, 4, length))), values: new Float32Array(buffer, 4 + length) };
+}
+
 /** A fitted map: { facts, u float32 (2n), trustworthiness and continuity float32 (facts.fitted) }. */
 export async function loadMap(manifest, name) {
-  const buffer = await bytes(`${manifest.map}${name}.bin`);
-  const length = new Uint32Array(buffer, 0, 1)[0];
-  const facts = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-  const values = new Float32Array(buffer, 4 + length);
+  const { facts, values } = unpacked(await bytes(manifest.map.replace('{name}', name)));
   const { count, fitted } = facts;
   return {
     facts, u: values.subarray(0, 2 * count), trustworthiness: values.subarray(2 * count, 2 * count + fitted),

@@ -4,14 +4,13 @@
 // (grid: { low, bin, sides, mass, levels, shares }), its mean, deviations and peak; for "importance" the
 // number of draws and their effective size. Made by the server; see explorer/serving/anatomy.py.
 
-const text = new TextDecoder();
+import { unpacked } from './data.mjs';
 
 function read(buffer) {
-  const length = new Uint32Array(buffer, 0, 1)[0];
-  const facts = JSON.parse(text.decode(new Uint8Array(buffer, 4, length)));
+  const { facts, values } = unpacked(buffer);
   if (facts.method !== 'quadrature') return facts;
   const { low, bin, sides, levels, shares } = facts;
-  const mass = new Float32Array(buffer, 4 + length, sides.reduce((a, b) => a * b));
+  const mass = values.subarray(0, sides.reduce((a, b) => a * b));
   return { ...facts, grid: { low, bin, sides, levels, shares, mass } };
 }
 

@@ -2,10 +2,12 @@
 //
 // A column: { name, label, tip, values float32 (n), kinds: names where values are positions among them, note }.
 
+import { loadColumn } from '../data.mjs';
 import { ask } from '../evidence.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.columns;
+const CHANGING = ['log_evidence', 'gap']; // from a table beside the model, which may have more images tomorrow
 const MEASURED = ['kl', 'reconstruction', 'elbo', 'log_evidence', 'gap'];
 
 export class Columns {
@@ -14,7 +16,7 @@ export class Columns {
     this.known = new Map();
     this.brought = [];
     this.listeners = [];
-    this.loading = this.load();
+    this.load().catch(() => {}); // the page is there without a table; bringing one will say what is wrong
   }
 
   /** Called when there are other columns than before. */
@@ -44,6 +46,7 @@ export class Columns {
     }
     if (!this.known.has(name)) {
       const finding = name.startsWith('z_') ? this.coordinate(Number(name.slice(2))) : this.measured(name);
+      if (CHANGING.includes(name)) return finding;
       this.known.set(name, finding);
       finding.catch(() => this.known.delete(name));
     }
@@ -68,20 +71,18 @@ export class Columns {
   }
 
   async measured(name) {
-    const response = await fetch(`${this.scene.manifest.column}${name}.bin?model=${encodeURIComponent(this.scene.manifest.name)}`);
-    if (!response.ok) throw new Error(await response.text());
-    const buffer = await response.arrayBuffer();
-    const length = new Uint32Array(buffer, 0, 1)[0];
-    const facts = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+    const { facts, values } = await loadColumn(this.scene.manifest, name);
     const [label, tip] = words.labels[name];
-    const values = new Float32Array(buffer, 4 + length);
     if (facts.known === 0) throw new Error(words.unmeasured(this.scene.manifest.name));
     return { name, label, tip, values, note: words.made(facts, values.length) };
   }
 
+  /** The table of an earlier visit, unless another was brought while it was on its way. */
   async load() {
     const response = await fetch(this.scene.manifest.table);
-    if (response.ok) this.take(await response.json());
+    if (!response.ok) return;
+    const found = await response.json();
+    if (!this.taken) this.take(found);
   }
 
   /** Brings a CSV, as text; null forgets what was brought. Resolves with sentences on it. */
@@ -92,6 +93,7 @@ export class Columns {
   }
 
   take({ columns }) {
+    this.taken = true;
     this.brought = columns.map(({ name, values, kinds }) => ({
       name, label: name, tip: words.own, note: '', kinds, raw: values, values: Float32Array.from(values, (value) => value ?? NaN),
     }));

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 from ..datasets import default_data_dir
+from ..fitted_maps import find_map, fitted_count, key_of, list_maps, map_file, map_stamps, map_subject, row_sums
 from ..jobs import JobError
 from ..jobs.fits import Fit, Fits
-from ..maps import find_map, fitted_count, list_maps, map_key, map_stamps, row_sums
 from ..projection import LEAST_POINTS, Embedding, Local, ProjectionError, UmapSettings
 from .anatomy import packed
 from .jobs import open_database
@@ -17,6 +17,7 @@ from .kept import Kept
 from .space import Space
 from .state import BadState
 
+_SUBJECTS: Kept[bytes] = Kept(64)
 _READY: Kept[list[dict[str, Any]]] = Kept(64)  # facts of a space's maps, as long as no file is new or changed
 
 
@@ -34,7 +35,7 @@ def describe_maps(space: Space, person: str) -> dict[str, Any]:
     ready = _ready(space)
     there = {entry["id"] for entry in ready}
     try:
-        fits = [fit for fit in open_fits().all() if _is_of(space, fit)]
+        fits = [fit for fit in open_fits().all() if fit.id == _key(space, fit.settings)]
     except JobError:  # what is kept can be looked at all the same
         fits = []
     # What was done about codes that are not as they should be is said where the map is shown.
@@ -70,13 +71,16 @@ def _settings(settings: UmapSettings) -> dict[str, Any]:
     return {"settings": {name: getattr(settings, name) for name in names}}
 
 
-def _is_of(space: Space, fit: Fit) -> bool:
-    return fit.id == map_key(space.checkpoint.model, space.latents, fit.settings)
+def _key(space: Space, settings: UmapSettings) -> str:
+    """`map_key`, with the weights read once and not at each of many questions."""
+    subject = _SUBJECTS.get(space.key, lambda: map_subject(space.checkpoint.model, space.latents))
+    assert subject is not None
+    return key_of(subject, settings)
 
 
 def _fit(fit: Fit, person: str) -> dict[str, Any]:
     facts = {"id": fit.id, **_settings(fit.settings), "state": fit.state, "progress": fit.progress}
-    return {**facts, "message": fit.message, "started": fit.started, "own": fit.person == person}
+    return {**facts, "message": fit.message, "own": bool(person) and fit.person == person}
 
 
 def order_map(space: Space, state: Any, person: str) -> dict[str, Any]:
@@ -89,12 +93,14 @@ def order_map(space: Space, state: Any, person: str) -> dict[str, Any]:
         raise BadState("An order is to fit a map or to stop it.")
     try:
         if state["action"] == "stop":
+            if not person:
+                raise BadState("Only who asked for a map can stop it, and this browser keeps no cookies to tell by.")
             return _fit(open_fits().stop(str(state.get("id"))[:40], person=person), person)
         values = state.get("settings")
         if not isinstance(values, dict) or not set(values) <= set(_settings(UmapSettings())["settings"]):
             raise BadState("The settings of a map are its neighbours, min_distance, metric, seed and supervised.")
         settings = UmapSettings(**values)
-        key, n = map_key(space.checkpoint.model, space.latents, settings), fitted_count(space.test_count)
+        key, n = _key(space, settings), fitted_count(space.test_count)
         there = find_map(_folders(space), key, space.latents, space.test_count)
         if there is not None:
             return {**_facts(key, there), "state": "done", "progress": 1.0}
@@ -120,7 +126,7 @@ def pack_map(space: Space, key: str) -> bytes | None:
     Images beyond those are placed among them, and move none.
     """
     found = find_map(_folders(space), key, space.latents, space.test_count)
-    if found is None or key != map_key(space.checkpoint.model, space.latents, found.settings):
+    if found is None or key != _key(space, found.settings):
         return None
     n = len(space.latents)
     fitted = min(len(found), space.test_count)
@@ -131,6 +137,12 @@ def pack_map(space: Space, key: str) -> bytes | None:
     facts = {**_facts(key, found), "count": n, "fitted": fitted}
     parts = (places, found.trustworthiness[:fitted], found.continuity[:fitted])
     return packed(facts, b"".join(part.contiguous().numpy().astype("<f4", copy=False).tobytes() for part in parts))
+
+
+def map_stamp(space: Space, key: str) -> tuple[Any, ...]:
+    """Changes when the file of a map does: one that is fitted again has other places."""
+    names = {str(map_file(folder, key)) for folder in _folders(space)}
+    return tuple(stamp for stamp in map_stamps(_folders(space)) if stamp[0] in names)
 
 
 def _folders(space: Space) -> tuple[Any, ...]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from explorer.fitted_maps import find_map, fitted_count, list_maps, map_file, map_key, row_sums, trim_maps
 from explorer.latents import Latents
-from explorer.maps import find_map, fitted_count, list_maps, map_file, map_key, row_sums
 from explorer.models import build
 from explorer.projection import Embedding, UmapSettings, save_embedding
 
@@ -56,6 +57,21 @@ def test_maps_are_found_beside_the_model_or_in_the_data_folder(tmp_path: Path) -
         map_key(model, latents, settings): settings for settings in (beside, kept)
     }
     assert find_map(folders, "f" * 16, latents, 300) is None and find_map(folders, "a" * 16, latents, 300) is None
+
+
+def test_of_too_many_maps_the_newest_are_kept_and_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("explorer.fitted_maps.MOST_FILES", 3)
+    space = odd_space(tmp_path / "model")
+    model, latents = space.checkpoint.model, space.latents
+    keys = []
+    for seed in range(5):
+        settings = UmapSettings(seed=seed)
+        keys.append(map_key(model, latents, settings))
+        save_embedding(map_file(tmp_path, keys[-1]), embedding(latents, settings), keys[-1])
+        os.utime(map_file(tmp_path, keys[-1]), ns=(seed, seed))
+    assert {key for key, _ in list_maps((tmp_path,), model, latents, 300)} == {*keys[2:]}
+    trim_maps(tmp_path)
+    assert {path.stem for path in (tmp_path / "projections").iterdir()} == {*keys[2:]}
 
 
 def first(latents: Latents, count: int) -> Latents:

@@ -27,7 +27,7 @@ FOLDER = "projections"
 PROBE = 64  # images and labels that are compared
 # Points a map is fitted to, the first of the test set; the quality of each takes all distances. Others are placed.
 MOST_FITTED = 20_000
-MOST_FILES = 500  # of a folder that are looked through
+MOST_FILES = 500  # of a folder: the newest are looked through, and the worker keeps no more
 _VERSION = b"1"
 
 
@@ -38,16 +38,18 @@ def fitted_count(count: int) -> int:
 
 def map_key(model: VAE, latents: Latents, settings: UmapSettings) -> str:
     """Names a fit by what it depends on: 16 hexadecimal digits."""
-    return _key(_subject(model, latents), settings)
+    return key_of(map_subject(model, latents), settings)
 
 
-def _subject(model: VAE, latents: Latents) -> bytes:
+def map_subject(model: VAE, latents: Latents) -> bytes:
+    """What maps of these codes have in common, see `key_of`: for whoever compares many."""
     x, labels = latents.x[:PROBE].contiguous(), latents.labels[:PROBE].contiguous()
     parts = _VERSION, fingerprint(model).encode(), repr(tuple(x.shape)).encode(), x.numpy().tobytes()
     return b"\0".join((*parts, labels.long().numpy().tobytes()))
 
 
-def _key(subject: bytes, settings: UmapSettings) -> str:
+def key_of(subject: bytes, settings: UmapSettings) -> str:
+    """The name of a fit of this subject."""
     return hashlib.sha256(subject + settings.to_json().encode()).hexdigest()[:16]
 
 
@@ -80,33 +82,43 @@ def find_map(folders: tuple[Path, ...], key: str, latents: Latents, count: int) 
             logging.getLogger("explorer").warning("%s was passed over: %s", path, error)
             continue
         rows = row_sums(latents, min(len(found), count))
-        if len(found) >= fitted_count(count) and found.rows is not None and torch.equal(found.rows[: len(rows)], rows):
+        if len(found) >= fitted_count(count) and torch.equal(found.rows[: len(rows)], rows):
             return found
     return None
 
 
 def map_stamps(folders: tuple[Path, ...]) -> Iterator[tuple[str, int, int]]:
     """Name, time of change and size of every file that may be a map: while they stay, `list_maps` finds the same."""
-    for path in _files(folders):
+    for folder in folders:
+        yield from sorted((str(path), time, size) for time, path, size in _newest(folder)[:MOST_FILES])
+
+
+def trim_maps(folder: Path) -> None:
+    """Takes away the oldest maps of a folder that holds too many."""
+    for _, path, _ in _newest(folder)[MOST_FILES:]:
+        path.unlink(missing_ok=True)
+
+
+def _newest(folder: Path) -> list[tuple[int, Path, int]]:
+    """Time of change, path and size of a folder's maps, the newest first."""
+    found = []
+    for path in (folder / FOLDER).glob("*.safetensors"):
         with contextlib.suppress(OSError):  # gone since it was listed
             stat = path.stat()
-            yield str(path), stat.st_mtime_ns, stat.st_size
-
-
-def _files(folders: tuple[Path, ...]) -> Iterator[Path]:
-    for folder in folders:
-        yield from sorted((folder / FOLDER).glob("*.safetensors"))[:MOST_FILES]
+            found.append((stat.st_mtime_ns, path, stat.st_size))
+    return sorted(found, reverse=True)
 
 
 def list_maps(folders: tuple[Path, ...], model: VAE, latents: Latents, count: int) -> Iterator[tuple[str, Embedding]]:
     """Every map that is kept of a model and these images, by name, each once."""
-    subject, seen = _subject(model, latents), set()
-    for path in _files(folders):
+    subject, seen = map_subject(model, latents), set()
+    for name, _, _ in map_stamps(folders):
+        path = Path(name)
         try:
             settings = read_settings(path)
         except ProjectionError:
             continue  # find_map says why, if it is one of this model's
-        key = _key(subject, settings)
+        key = key_of(subject, settings)
         if key != path.stem or key in seen:
             continue
         found = find_map((path.parent.parent,), key, latents, count)
