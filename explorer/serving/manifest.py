@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
 from ..inference.units import kl_by_dimension
 from ..latent_map.files import static_key
+from ..projection.settings import METRICS, MOST_NEIGHBOURS, UmapSettings
 from ..view import MAX_SIGMA, MIN_SIGMA
 from .pack import map_range, sheet_size
 from .space import Space
@@ -66,6 +68,7 @@ def describe(space: Space) -> dict[str, Any]:
         **{name: f"{PREFIX}/{name}/{space.key}{own}" for name in ("maps", "ways", "strip", "near", "table", "export")},
         **{name: f"{PREFIX}/{name}/{space.key}/{{name}}.bin{own}" for name in ("map", "column")},
         "rates": rates(space),
+        "umap": {**asdict(UmapSettings()), "metrics": METRICS, "most_neighbours": MOST_NEIGHBOURS},
         "gaps": f"{PREFIX}/gaps/{space.key}.bin{own}",
         "socket": f"{PREFIX}/engine/{space.key}",
         "engine": space.engine,

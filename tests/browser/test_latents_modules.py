@@ -15,7 +15,7 @@ from tests.browser.modules import module_page
 GENERATOR = torch.Generator().manual_seed(0)
 CODES = torch.randn(400, 5, generator=GENERATOR)
 PLACES = CODES[:, :2] + 0.3 * CODES[:, 2:4].square()
-# On a place, between places, far outside, and where many points lie in one place.
+# Between places, far outside, and on a place.
 AT = torch.tensor([[0.0, 0.0], [0.7, -1.2], [9.0, 9.0], *PLACES[:2].tolist()])
 
 
@@ -120,18 +120,18 @@ def test_trust_is_the_distance_to_the_data_and_the_round_trip(page: Page) -> Non
           const { Curved } = await import('/static/projections/curved.mjs');
           const { Plane } = await import('/static/gaussian.mjs');
           const all = Float32Array.from(codes);
-          const inner = new Curved('umap', all, Float32Array.from(places));
-          const curved = { inner, exact: false, project: (z) => inner.project(z) };
+          const curved = new Curved('umap', all, Float32Array.from(places));
           const flat = new Plane([[1, 0], [0, 1]]);
-          const trust = new Trust(all, 5);
-          const z = [...inner.local.lift(at).z];
+          const trust = await Trust.of(all, 5);
+          await trust.know(curved);
+          const z = [...curved.local.lift(at).z];
           return {
             z, typical: trust.typical, nearest: trust.nearest(z),
             trip: roundTrip(curved, at, z), flat: roundTrip(flat, at, z),
             doubts: [0, 1, 2, 2.5, 4].map((times) => doubt(times, 0, 0)),
             trips: [0, 1, 5].map((trip) => doubt(0, trip, 0)),
             empty: [[...places.slice(0, 2)], [60, 60]].map((u) => doubt(0, 0, emptiness(curved, u))),
-            same: new Trust(new Float32Array(50), 5).nearest([0, 0, 0, 0, 0]),
+            same: (await Trust.of(new Float32Array(50), 5)).nearest([0, 0, 0, 0, 0]),
           };
         }""",
         {"codes": CODES.flatten().tolist(), "places": PLACES.flatten().tolist(), "at": [0.7, -1.2]},
@@ -184,3 +184,136 @@ def test_a_colour_scale_has_room_for_what_is_not_known(page: Page) -> None:
     assert shares == sorted(shares) and shares[0] == 0 and shares[-1] == pytest.approx(1)
     grey = scale["colorscale"][1][0]
     assert scale["cmin"] + grey * (scale["cmax"] - scale["cmin"]) == pytest.approx(low)
+
+
+# What a scene needs of the map, for parts that are tried alone.
+SCENE = """
+  const svg = document.createElement('div');
+  const plane = { exact: true, shown: {}, kind: 'pca', project: () => [0, 0] };
+  const scene = {
+    manifest: { imageShape: [1, 2, 2], latent: 3, count: 10, ways: '/ways', maps: '/maps', umap: { metrics: [] } },
+    state: { image: 0, map: null, u: [0, 0] }, plane, anchor: { x: null, loc: [0, 0, 0] }, overlay: { svg },
+    plot: { toPixels: () => [0, 0], element: svg.appendChild(document.createElement('div')) },
+    facts: () => null, z: () => [0, 0, 0], goTo() {}, mapping: { codes: async () => new Float32Array(30) },
+  };
+"""
+
+
+def test_every_curved_map_is_hatched_until_somebody_chooses(page: Page) -> None:
+    said = page.evaluate(
+        f"""async () => {{
+          {SCENE}
+          const {{ Shades }} = await import('/static/latents/shades.mjs');
+          let drawn = null;
+          scene.shade = (layer) => {{ drawn = layer; }};
+          const shades = new Shades(scene);
+          const said = [];
+          const follow = (exact) => {{
+            plane.exact = exact;
+            shades.follow();
+            said.push([shades.on, drawn !== null]);
+          }};
+          for (const exact of [false, false, true, true, false]) follow(exact);
+          shades.press('doubt');  // away with it
+          for (const exact of [false, true, false]) follow(exact);
+          return said;
+        }}"""
+    )
+    assert said == [["doubt", True]] * 2 + [[None, False]] * 2 + [["doubt", True]] + [[None, False]] * 3
+
+
+def test_what_is_cleared_while_it_is_decoded_does_not_come_back(page: Page) -> None:
+    found = page.evaluate(
+        f"""async () => {{
+          {SCENE}
+          const {{ Paths }} = await import('/static/latents/paths.mjs');
+          let release;
+          const gate = new Promise((resolve) => {{ release = resolve; }});
+          const way = {{ z: Array.from({{ length: 64 }}, () => [0, 0, 0]), latent: 1, image: 1 }};
+          const real = globalThis.fetch;
+          const ways = {{ straight: way, spherical: way, geodesic: way }};
+          globalThis.fetch = async () => new Response(JSON.stringify(ways));
+          const evaluate = async ({{ k }}) => {{
+            await gate;
+            return {{ mean: new Float32Array(4 * k) }};
+          }};
+          scene.engine = {{ evaluate }};
+          const paths = new Paths(scene);
+          paths.show();
+          paths.add([0, 0, 0]);
+          paths.add([1, 1, 1]);
+          const shown = () => [!paths.player.element.hidden, !paths.table.hidden, paths.chips.children.length];
+          await new Promise((resolve) => setTimeout(resolve, 60));
+          const before = shown();
+          paths.clear();
+          release();
+          await new Promise((resolve) => setTimeout(resolve, 60));
+          globalThis.fetch = real;
+          return {{ before, after: shown(), note: paths.message.textContent }};
+        }}"""
+    )
+    assert found["before"] == [False, True, 0]  # the ways were there, their pictures on their way
+    assert found["after"] == [False, False, 0] and "two places" in found["note"]
+
+
+def test_a_page_that_is_gone_asks_for_nothing_more(page: Page) -> None:
+    calls = page.evaluate(
+        f"""async () => {{
+          {SCENE}
+          const {{ Fits }} = await import('/static/latents/fits.mjs');
+          const real = [globalThis.fetch, globalThis.setTimeout];
+          let calls = 0;
+          const timers = [];
+          globalThis.fetch = async () => {{ calls += 1; throw new TypeError('down'); }};
+          globalThis.setTimeout = (call) => timers.push(call);
+          const fits = new Fits(scene, {{}});
+          fits.watch('a');
+          fits.destroy();
+          await new Promise((resolve) => real[1].call(window, resolve, 30));
+          for (const call of timers) await call();
+          [globalThis.fetch, globalThis.setTimeout] = real;
+          return [calls, timers.length];
+        }}"""
+    )
+    assert calls == [1, 0]
+
+
+def test_long_work_gives_way_within_a_frame(page: Page) -> None:
+    longest = page.evaluate(
+        """async () => {
+          const { breather } = await import('/static/latents/breather.mjs');
+          const breathe = breather();
+          let [last, longest, working] = [performance.now(), 0, true];
+          const beat = () => {
+            const now = performance.now();
+            longest = Math.max(longest, now - last);
+            last = now;
+            if (working) setTimeout(beat, 0);
+          };
+          beat();
+          for (let piece = 0; piece < 300; piece++) {
+            await breathe();
+            const until = performance.now() + 1;
+            while (performance.now() < until);
+          }
+          working = false;
+          return longest;
+        }"""
+    )
+    assert longest < 100  # of 300 ms of work; some 6 ms on a machine with nothing else to do
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (0.0, "0.00"),
+        (-0.0002, "0.00"),
+        (0.001, "0.001"),
+        (0.002, "0.002"),
+        (-1.236, "−1.24"),
+        (17.36, "17.4"),
+        (-812.4, "−812"),
+    ],
+)
+def test_numbers_are_told_in_the_digits_they_need(page: Page, value: float, told: str) -> None:
+    assert page.evaluate("async (value) => (await import('/static/latents/colouring.mjs')).short(value)", value) == told

@@ -132,7 +132,7 @@ def test_a_slider_moves_its_own_dimension_alone(open_latents):
     assert "z" not in asked(page)
     page.get_by_test_id("dimensions-grid").click()
     expect(page.get_by_test_id("traversals")).to_have_attribute("data-rows", "16")
-    page.get_by_test_id("traversals").click(position={"x": 200, "y": 20})
+    page.get_by_test_id("traversals").click(position={"x": 200, "y": 50})
     page.wait_for_function("() => new URL(location.href).searchParams.has('z')")
     agreeing(page)
     page.get_by_test_id("plane-show").click()
@@ -144,6 +144,8 @@ def test_paths_have_their_lengths_and_are_taken_away(open_latents):
     page = open_latents("tab=paths")
     expect(page.get_by_test_id("path-note")).to_contain_text("two places")
     page.get_by_test_id("path-add").click()
+    expect(page.get_by_test_id("path-note")).to_contain_text("One place")
+    expect(page.get_by_test_id("mark-stop-0")).to_be_visible()
     drag(page, 70, -50)
     page.get_by_test_id("path-add").click()
     page.get_by_test_id("image-geodesic").wait_for(timeout=20_000)
@@ -177,6 +179,35 @@ def test_paths_have_their_lengths_and_are_taken_away(open_latents):
     assert not page.get_by_test_id("line-sheet").is_visible()
 
 
+LAYERS = "() => document.querySelector('.lx-plot').layout.images?.map((image) => image.source) ?? []"
+
+
+@pytest.mark.parametrize("tab", ["map", "paths"])
+def test_a_curved_map_is_hatched_whichever_tab_is_open_and_for_the_image_chosen(open_latents, tab):
+    page = open_latents(f"map=umap-{UMAP}&tab={tab}")
+    page.wait_for_function(f"({LAYERS})().length === 1")
+    (hatched,) = page.evaluate(LAYERS)
+    page.get_by_test_id("image-number").fill("1234")
+    page.get_by_test_id("image-number").press("Enter")
+    page.wait_for_function(f"(old) => ({LAYERS})().length === 1 && ({LAYERS})()[0] !== old", arg=hatched)
+
+
+def test_what_is_in_view_stays_in_view_when_the_map_changes_its_size(open_latents):
+    page = open_latents()
+    view = """() => {
+      const { xaxis, yaxis } = document.querySelector('.lx-plot')._fullLayout;
+      return [...xaxis.range, ...yaxis.range];
+    }"""
+    before = page.evaluate(view)
+    for height in (700, 800, 640, 800):
+        page.set_viewport_size({"width": 1280, "height": height})
+        page.wait_for_function(
+            "() => { const plot = document.querySelector('.lx-plot');"
+            " return Math.abs(plot._fullLayout.height - plot.parentNode.offsetHeight) < 1; }"
+        )
+    np.testing.assert_allclose(page.evaluate(view), before, atol=0.02)
+
+
 def test_the_nearest_image_to_an_images_own_place_is_itself(open_latents):
     page = open_latents("tab=neighbours")
     first = page.get_by_test_id("near-latent-0")
@@ -194,7 +225,8 @@ def test_points_are_selected_compared_taken_away_and_coloured(open_latents, tmp_
     page = open_latents("tab=selection", refused=True)
     count = page.get_by_test_id("select-count")
     page.get_by_test_id("take-csv").click()
-    expect(page.get_by_test_id("select-note")).to_contain_text("Nothing is selected")
+    fault = page.get_by_test_id("select-fault")
+    expect(fault).to_contain_text("Nothing is selected")
     page.get_by_test_id("tool-lasso").click()
     box = page.locator(".lx-plot").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -205,6 +237,7 @@ def test_points_are_selected_compared_taken_away_and_coloured(open_latents, tmp_
     page.mouse.up()
     page.wait_for_function("() => Number(document.querySelector('[data-testid=select-count]').dataset.value) > 100")
     lassoed = int(count.get_attribute("data-value"))
+    expect(fault).to_be_hidden()  # it is not so any more
     expect(page.get_by_test_id("statistics")).to_contain_text("σ")
     with page.expect_download() as download:
         page.get_by_test_id("take-csv").click()
@@ -233,8 +266,17 @@ def test_points_are_selected_compared_taken_away_and_coloured(open_latents, tmp_
     expect(count).to_have_attribute("data-value", str((own.score >= 0.5).sum()))
     bad = {**file, "buffer": b"score\n1\n2\n"}
     page.get_by_test_id("csv-file").set_input_files(bad)
-    expect(page.get_by_test_id("select-note")).to_contain_text("2 rows, and the map 10,000 images")
+    expect(fault).to_contain_text("2 rows, and the map 10,000 images")
     expect(page.get_by_test_id("colour-by")).to_have_value("own score")  # nothing is lost
+    forget = page.get_by_test_id("select-forget")
+    forget.click()
+    expect(forget).to_contain_text("Press again")
+    forget.click()
+    expect(forget).to_be_hidden()
+    expect(page.get_by_test_id("colour-by")).to_have_value("class")
+    page.get_by_test_id("tab-map").click()
+    page.get_by_test_id("selected-chip").click()  # what stands out can be let go from any tab
+    expect(count).to_have_attribute("data-value", "0")
 
 
 def test_colours_by_terms_and_by_trust(open_latents):
@@ -244,9 +286,9 @@ def test_colours_by_terms_and_by_trust(open_latents):
         visible = name != "class"
         expect(page.get_by_test_id("colour-scale")).to_be_visible(visible=visible, timeout=20_000)
     page.get_by_test_id("colour-by").select_option("log_evidence")
-    expect(page.get_by_test_id("colour-note")).to_contain_text("known for")
+    expect(page.get_by_test_id("colour-none")).to_contain_text("no value (9,500)")
     page.get_by_test_id("shade-magnification").click()
-    expect(page.get_by_test_id("shade-note")).to_contain_text("magnification", timeout=20_000)
+    expect(page.get_by_test_id("shade-note")).to_contain_text("squared map unit", timeout=20_000)
 
 
 @pytest.mark.slow  # umap-learn compiles itself for most of a minute

@@ -25,11 +25,22 @@ export class Background {
       if (this.shade && !stale()) images.push(...[await this.shade(view, stale)].filter(Boolean));
       if (stale()) return;
       this.view = `${view}`;
-      await plot.setLayers({ images, shapes });
+      await plot.setLayers({ images, shapes, dark: layers.has('manifold') });
       this.scene.drawn();
     } catch (error) {
       if (!this.gone) this.scene.trouble(error);
     }
+  }
+
+  /** Whether something is drawn that is made of the places in view. */
+  get decodes() {
+    return this.scene.layers().has('manifold') || Boolean(this.shade);
+  }
+
+  /** The map is lifted from another code: what is drawn of it changes, unless it is the whole of latent space. */
+  turned() {
+    const { plane, manifest } = this.scene;
+    if (this.decodes && (manifest.latent > 2 || !plane.exact)) this.draw();
   }
 
   /** What is being drawn is of another map. */
@@ -46,7 +57,7 @@ export class Background {
   /** Zoomed, panned or resized: the manifold's grid follows when it stays so. */
   moved() {
     clearTimeout(this.waiting);
-    if (!this.scene.layers().has('manifold') && !this.shade) return;
+    if (!this.decodes) return;
     this.waiting = setTimeout(() => {
       if (!this.gone && this.view !== `${this.scene.plot.view()}`) this.draw();
     }, REDRAW_MS);

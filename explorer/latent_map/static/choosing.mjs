@@ -29,7 +29,7 @@ export class Choosing {
       await explore.measuring.encoder();
       await weighed;
       if (state.zoom && anchor === explore.anchor) await explore.zoom();
-      if (manifest.latent > 2 && state.layers.has('manifold')) explore.background.draw();
+      if (anchor === explore.anchor) explore.background.turned();
     } catch (error) {
       if (wanted === this.wanted) this.stay();
       explore.trouble(error);
@@ -65,6 +65,7 @@ export class Choosing {
       return;
     }
     explore.rest();
+    explore.background.turned();
     explore.measuring.encoder().catch(fault);
     explore.weighing.weigh(anchor).then(() => explore.state.zoom && anchor === explore.anchor && explore.zoom());
   }

@@ -157,7 +157,7 @@ export class Explore {
     if (rest) this.rest();
   }
 
-  /** Tells the tabs what has changed: 'anchor', 'moved', 'terms', 'rest', 'encoder', 'evidence', 'placed', 'theme', 'map'. */
+  /** Tells the tabs what has changed: 'open', 'anchor', 'moved', 'terms', 'rest', 'encoder', 'evidence', 'placed', 'theme', 'map'. */
   announce(what) {
     this.tabs?.changed(what);
   }
@@ -256,9 +256,8 @@ export class Explore {
   /** The map is lifted from elsewhere: what is drawn of its plane is that of another one. */
   turned() {
     this.lifted = this.state.base;
-    if (this.manifest.latent <= 2) return;
-    this.weighing.turn();
-    if (this.state.layers.has('manifold') || this.background.shade) this.background.draw();
+    if (this.manifest.latent > 2) this.weighing.turn();
+    this.background.turned();
   }
 
   /** The host's theme changed. */

@@ -34,11 +34,11 @@ export class LatentPlot {
 
   /** What the two axes are called. */
   get axisNames() {
-    return this.plane.inner.names ?? words.axes[this.plane.kind];
+    return this.plane.names ?? words.axes[this.plane.kind];
   }
 
   async draw(range) {
-    this.range = this.home = range;
+    this.range = this.home = this.wanted = range;
     const config = { displayModeBar: false, scrollZoom: true, doubleClick: false, responsive: false };
     const draw = this.element._fullLayout ? globalThis.Plotly.react : globalThis.Plotly.newPlot;
     await draw(this.element, this.traces(), this.layout(), config);
@@ -57,19 +57,21 @@ export class LatentPlot {
     });
     this.element.on('plotly_deselect', () => this.clearing || this.events.selected?.([]));
     this.element.on('plotly_relayouting', () => this.events.moved());
-    this.element.on('plotly_relayout', () => this.events.moved());
+    this.element.on('plotly_relayout', (change) => {
+      if ('xaxis.range[0]' in change) this.wanted = this.view(); // by a person's own hand
+      this.events.moved();
+    });
     this.watcher = new ResizeObserver(() => this.resize());
     this.watcher.observe(this.element.parentElement);
   }
 
   /** Whether points stand on dark ground: the theme's, or a decoded manifold. */
   get dark() {
-    return isDark(this.element) || Boolean(this.images?.length);
+    return isDark(this.element) || Boolean(this.blackened);
   }
 
   traces() {
     const { dark } = this;
-    const many = this.manifest.count > 20_000;
     return this.members.map((indices, label) => ({
       type: 'scattergl',
       mode: 'markers',
@@ -78,7 +80,7 @@ export class LatentPlot {
       y: Float32Array.from(indices, (i) => this.points.u[2 * i + 1]),
       visible: !this.hidden.has(label),
       hoverinfo: 'none',
-      marker: { size: many ? 2.5 : this.manifest.count < 2_000 ? 6 : 4, opacity: many ? 0.5 : 0.7, ...this.paint(label, dark) },
+      marker: this.paint(label, dark),
       selectedpoints: this.chosen?.[label] ?? null,
       unselected: { marker: { opacity: 0.08 } },
     }));
@@ -131,8 +133,9 @@ export class LatentPlot {
   }
 
   /** Layers behind or around the points: images in map units, and shapes. */
-  setLayers({ images = [], shapes = [] }) {
+  setLayers({ images = [], shapes = [], dark = false }) {
     const before = this.dark;
+    this.blackened = dark;
     this.images = images;
     this.shapes = shapes;
     return before === this.dark
@@ -140,22 +143,33 @@ export class LatentPlot {
       : this.recolour({ images, shapes });
   }
 
-  /** The colour of a class's points: its own, or by a column of numbers where one is shown. */
+  /** How a class's points look: in its colour, or by a column of numbers where one is shown. */
   paint(label, dark = this.dark) {
     const { column } = this;
-    if (!column) return { color: classColour(label, dark), colorscale: null, cmin: null, cmax: null };
-    return { color: Float32Array.from(this.members[label], (i) => column.values[i]), ...column.scale(dark) };
+    const { count } = this.manifest;
+    const [size, opacity] = count > 20_000 ? [2.5, 0.5] : [count < 2_000 ? 6 : 4, 0.7];
+    if (!column) return { color: classColour(label, dark), colorscale: null, cmin: null, cmax: null, size, opacity };
+    const indices = this.members[label];
+    const paint = { color: Float32Array.from(indices, (i) => column.values[i]), ...column.scale(dark), size, opacity };
+    // What is known stands out of what is not; of a selection, what is selected stands out, and one does for all.
+    if (!column.unknown || this.chosen) return paint;
+    const by = (known, unknown) => Float32Array.from(indices, (i) => (column.unknown[i] ? unknown : known));
+    return { ...paint, size: by(Math.max(size, 5), Math.min(size, 3)), opacity: by(0.9, 0.12) };
   }
 
   recolour(layout = {}) {
-    const paints = this.members.map((_, label) => this.paint(label));
-    const each = (name) => paints.map((paint) => paint[name]);
-    return globalThis.Plotly.update(this.element, {
-      'marker.color': each('color'), 'marker.colorscale': each('colorscale'), 'marker.cmin': each('cmin'), 'marker.cmax': each('cmax'),
-    }, layout);
+    return globalThis.Plotly.update(this.element, this.paints(), layout);
   }
 
-  /** Colours the points by a column { values float32 (n), scale(dark) -> { colorscale, cmin, cmax } }, or by class. */
+  paints() {
+    const paints = this.members.map((_, label) => this.paint(label));
+    return Object.fromEntries(Object.keys(paints[0]).map((name) => [`marker.${name}`, paints.map((paint) => paint[name])]));
+  }
+
+  /**
+   * Colours the points by a column { values float32 (n), scale(dark) -> { colorscale, cmin, cmax }, unknown: a mask (n) of
+   * those without a value, or null }; by class where it is null.
+   */
   setColumn(column) {
     this.column = column;
     return this.recolour();
@@ -167,15 +181,17 @@ export class LatentPlot {
     // Plotly tells of an outline that goes as if a person had selected nothing.
     this.clearing = (this.clearing ?? 0) + 1;
     const end = () => { this.clearing -= 1; };
-    return globalThis.Plotly.update(this.element, { selectedpoints: this.chosen ?? this.members.map(() => null) }, outlined ? {} : { selections: [] }).finally(end);
+    const points = { selectedpoints: this.chosen ?? this.members.map(() => null), ...(this.column?.unknown ? this.paints() : {}) };
+    return globalThis.Plotly.update(this.element, points, outlined ? {} : { selections: [] }).finally(end);
   }
 
   /** Other places for the same points: another map. */
   setPoints(u, range) {
     this.points = { ...this.points, u };
-    this.range = this.home = range;
+    this.range = this.home = this.wanted = range;
     this.images = [];
     this.shapes = [];
+    this.blackened = false;
     this.centre();
     return globalThis.Plotly.react(this.element, this.traces(), this.layout());
   }
@@ -205,7 +221,10 @@ export class LatentPlot {
     const { width, height } = this.element._fullLayout ?? {};
     if (!box.width || !width) return;
     if (Math.abs(width - box.width) < 0.5 && Math.abs(height - box.height) < 0.5) return this.events.moved();
-    globalThis.Plotly.relayout(this.element, { width: box.width, height: box.height }).then(() => this.events.moved());
+    // What is in view stays in view: left to itself, plotly would show more of the map after every change and back.
+    const [x, y] = this.axes();
+    const ranges = fitted(this.wanted, x._length + box.width - width, y._length + box.height - height);
+    globalThis.Plotly.relayout(this.element, { width: box.width, height: box.height, ...ranges }).then(() => this.events.moved());
   }
 
   axes() {
@@ -233,13 +252,10 @@ export class LatentPlot {
   }
 
   /** Brings a part of the map into view, the whole of it in any case: [x0, x1, y0, y1]. */
-  zoomTo([x0, x1, y0, y1]) {
+  zoomTo(range) {
     const [x, y] = this.axes();
-    // The axes share a scale, so the wider side decides.
-    const scale = Math.max((x1 - x0) / x._length, (y1 - y0) / y._length);
-    const [u, v] = [(x0 + x1) / 2, (y0 + y1) / 2];
-    const [w, h] = [(scale * x._length) / 2, (scale * y._length) / 2];
-    return globalThis.Plotly.relayout(this.element, { 'xaxis.range': [u - w, u + w], 'yaxis.range': [v - h, v + h] });
+    this.wanted = range;
+    return globalThis.Plotly.relayout(this.element, fitted(range, x._length, y._length));
   }
 
   /** What is in view: [x0, x1, y0, y1]. */
@@ -261,6 +277,13 @@ export class LatentPlot {
     if (spare && spare !== this.element) globalThis.Plotly.purge(spare);
     spare = this.element;
   }
+}
+
+/** The ranges of the axes that show [x0, x1, y0, y1] in so many pixels: they share a scale, so the wider side decides. */
+function fitted([x0, x1, y0, y1], across, up) {
+  const scale = Math.max((x1 - x0) / across, (y1 - y0) / up);
+  const range = (low, high, length) => [-1, 1].map((side) => (low + high) / 2 + (side * scale * length) / 2);
+  return { 'xaxis.range': range(x0, x1, across), 'yaxis.range': range(y0, y1, up) };
 }
 
 function median(indices, u) {

@@ -16,7 +16,7 @@ export class Measuring {
   /** A snapshot of the state, to be evaluated by a rule: 'live' or 'rest'. */
   request(rule, event) {
     const { image, mode, u, sigma, base } = this.scene.state;
-    return { image, mode, u: [...u], sigma: [...sigma], base, map: this.scene.plane.inner, rule, anchor: this.scene.anchor(), began: event?.timeStamp };
+    return { image, mode, u: [...u], sigma: [...sigma], base, map: this.scene.plane.shown, rule, anchor: this.scene.anchor(), began: event?.timeStamp };
   }
 
   push(rule, event) {
@@ -30,7 +30,7 @@ export class Measuring {
 
   async decode(request) {
     const { scene } = this;
-    if (scene.gone() || request.map !== scene.plane.inner) return; // a closed engine would be opened again
+    if (scene.gone() || request.map !== scene.plane.shown) return; // a closed engine would be opened again
     const { engine, plane } = scene;
     const rules = scene.rules();
     try {
@@ -38,8 +38,8 @@ export class Measuring {
       const result =
         rule === 'live'
           ? await evaluate(engine, plane, anchor, request, this.liveRule(request))
-          : await evaluateAtRest(engine, plane, anchor, request, rules, () => this.latest.pending || scene.gone() || request.map !== plane.inner);
-      if (scene.gone() || anchor !== scene.anchor() || request.mode !== scene.state.mode || request.map !== plane.inner) return;
+          : await evaluateAtRest(engine, plane, anchor, request, rules, () => this.latest.pending || scene.gone() || request.map !== plane.shown);
+      if (scene.gone() || anchor !== scene.anchor() || request.mode !== scene.state.mode || request.map !== plane.shown) return;
       scene.panel.showImage(result.mean);
       scene.panel.showTerms(result.terms, { error: result.error, rule });
       scene.calm();
@@ -75,8 +75,8 @@ export class Measuring {
     const { engine, plane, panel } = scene;
     const anchor = scene.anchor();
     const { mode } = scene.state;
-    const map = plane.inner;
-    const stale = () => scene.gone() || anchor !== scene.anchor() || mode !== scene.state.mode || map !== plane.inner;
+    const map = plane.shown;
+    const stale = () => scene.gone() || anchor !== scene.anchor() || mode !== scene.state.mode || map !== plane.shown;
     try {
       const at = { ...scene.encoderAt(), mode };
       // The q on screen may be the encoder's own: then its terms at rest, which are on their way, are these.

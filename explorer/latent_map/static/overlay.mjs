@@ -13,6 +13,7 @@ export class Overlay {
   constructor(plot, events) {
     this.plot = plot;
     this.events = events;
+    this.held = false;
     const ellipse = (name) => h('svg:ellipse', { class: `lx-ellipse lx-${name}` });
     this.encoder = [ellipse('encoder'), ellipse('encoder')];
     this.own = [ellipse('own'), ellipse('own')];
@@ -91,6 +92,7 @@ export class Overlay {
       handle.focus({ preventScroll: true });
       start = { id: event.pointerId, pointer: [event.clientX, event.clientY], from: handle.at };
       handle.classList.add('lx-held');
+      this.held = true;
       event.preventDefault();
     });
     handle.addEventListener('pointermove', (event) => {
@@ -102,6 +104,7 @@ export class Overlay {
       if (event.pointerId !== start?.id) return;
       start = null;
       handle.classList.remove('lx-held');
+      this.held = false;
       this.events.release();
     };
     handle.addEventListener('pointerup', end);

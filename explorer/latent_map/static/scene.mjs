@@ -17,6 +17,10 @@ export function sceneOf(explore) {
     get overlay() { return explore.overlay; },
     get plot() { return explore.plot; },
     gone: () => explore.gone,
+    /** Brings the map on screen, where the page is longer than that: something is to be done on it. */
+    showMap: () => explore.view.stage.scrollIntoView({ block: 'nearest', behavior: 'smooth' }),
+    /** Whether a handle is held. */
+    dragging: () => explore.overlay.held,
     idle: () => explore.measuring.idle(),
     request: () => explore.measuring.request('rest'),
     encoderAt: () => explore.encoderAt(),

@@ -30,13 +30,15 @@ async function enter({ mapping, manifest, state }, plane) {
 
 /**
  * Another map by its name, null for the opening one. z, or the mean of q, stays where it is in latent
- * space; the scales of q are the encoder's again, since they were lengths along the axes of the map before.
+ * space, but on a plane through three images, see enter(); the scales of q are the encoder's again, since they were
+ * lengths along the axes of the map before.
  */
 export async function switchTo(explore, name) {
   const wanted = (explore.wantedMap = {});
   const { state, plane } = explore;
   const found = await explore.mapping.find(name, explore.opening);
-  if (explore.gone || wanted !== explore.wantedMap || plane.inner === found.projection) return;
+  if (explore.gone || wanted !== explore.wantedMap || plane.shown === found.projection) return;
+  const turn = (explore.switching = {});
   const stays = !explore.measuring.atEncoder(state);
   const z = explore.z();
   plane.use(found.projection);
@@ -49,7 +51,7 @@ export async function switchTo(explore, name) {
   explore.lifted = state.base;
   explore.measuring.forget();
   await explore.plot.setPoints(found.u, explore.range());
-  if (explore.gone) return;
+  if (explore.gone || turn !== explore.switching) return; // another map is on screen, and told of
   explore.view.turn();
   explore.weighing.turn();
   explore.background.draw();

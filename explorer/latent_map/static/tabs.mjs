@@ -1,7 +1,7 @@
 // Tabs below the numbers, one of them shown.
 //
 // A tab: { name, label, element, show(), hide(), changed(what), destroy() }; it computes only while shown.
-// what: 'anchor' (another image), 'moved' (q is being dragged), 'terms' (they were computed), 'rest' (it was
+// what: 'open' (once: there is a map, an image and a q), 'anchor' (another image), 'moved' (q is being dragged), 'terms' (they were computed), 'rest' (it was
 // let go), 'encoder' (the encoder's own terms are there), 'evidence' (log p(x) is there), 'placed' (the handles
 // were drawn), 'theme', 'map' (another map is shown).
 
@@ -32,6 +32,7 @@ export class Tabs {
   /** Shows the tab of the address, once there is an image and a q. */
   open() {
     this.choose(this.scene.state.tab, { quietly: true });
+    this.changed('open');
   }
 
   choose(name, { quietly = false } = {}) {
@@ -48,11 +49,11 @@ export class Tabs {
   }
 
   byKey(event) {
-    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!by) return;
-    event.preventDefault();
     const at = this.buttons.indexOf(event.currentTarget);
-    const next = (at + by + this.tabs.length) % this.tabs.length;
+    const last = this.tabs.length - 1;
+    const next = { ArrowRight: at === last ? 0 : at + 1, ArrowLeft: at === 0 ? last : at - 1, Home: 0, End: last }[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
     this.choose(this.tabs[next].name);
     this.buttons[next].focus();
   }

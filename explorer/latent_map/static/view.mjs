@@ -31,9 +31,15 @@ export class View {
     this.panel.setMode(state.mode);
     this.turn();
     // Until there is something to work on, see open().
-    this.controls = root.querySelectorAll('.lx-toolbar, .lx-legend, .lx-chooser');
-    this.controls.forEach((part) => { part.inert = true; });
+    this.controls = [];
+    root.querySelectorAll('.lx-toolbar, .lx-legend, .lx-chooser').forEach((part) => this.hold(part));
     this.plot.style.pointerEvents = 'none';
+  }
+
+  /** A part that waits until there is something to work on. */
+  hold(part) {
+    part.inert = true;
+    this.controls.push(part);
   }
 
   describe() {
@@ -138,12 +144,14 @@ export class View {
 
   /** The tabs of a page that has them stand below the numbers. */
   addTabs(element) {
+    this.hold(element);
     this.side.append(element);
     this.root.firstChild.classList.add('lx-with-tabs');
   }
 
   /** What stands beside the legend. */
   addLegend(element) {
+    this.hold(element);
     this.map.querySelector('.lx-legend').before(element);
   }
 

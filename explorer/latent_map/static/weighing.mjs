@@ -72,16 +72,16 @@ export class Weighing {
 
   /** In a plane through a larger space: the posterior within the plane. */
   async slice(anchor, stale) {
+    const side = this.scene.engine.kind === 'server' ? SERVER_SIDE : SIDE;
+    anchor.slicing ??= this.inBrowser(anchor, side, stale);
+    const { slicing } = anchor;
     try {
-      const side = this.scene.engine.kind === 'server' ? SERVER_SIDE : SIDE;
-      anchor.slicing ??= this.inBrowser(anchor, side, stale);
-      const { slicing } = anchor;
       const { grid } = await slicing;
       if (slicing !== anchor.slicing) return; // of another plane meanwhile
       anchor.slice = grid;
       if (!stale()) this.layer.show(anchor.slice);
     } catch (error) {
-      anchor.slicing = undefined;
+      if (slicing === anchor.slicing) anchor.slicing = undefined;
       if (!(error instanceof Stale) && !stale()) this.scene.trouble(error);
     }
   }

@@ -5,9 +5,7 @@ export const words = {
     gaussian:
       'Drag the round handle: it is the mean of q. Drag the two small ones: they are its scales. ' +
       'Click a point to choose its image. Arrow keys work too.',
-    moved:
-      'Drag the round handle: the encoder’s q moves over the map, as it is; this map has no straight directions to stretch it along. ' +
-      'Click a point to choose its image. Arrow keys work too.',
+    moved: 'Drag the round handle: q moves over the map as it is. Click a point to choose its image. Arrow keys work too.',
     point: 'Drag the handle through latent space and watch it decode. Click a point to choose its image. Arrow keys work too.',
   },
   modes: {
@@ -149,7 +147,7 @@ export const words = {
     pca: (share) => `map: first two principal components, ${share} % of the codes’ variance; the other coordinates stay as they are.`,
     axes: (share) => `map: two latent dimensions, ${share} % of the codes’ variance; the other coordinates stay as they are.`,
     images: (share) => `map: the plane through three images, ${share} % of the codes’ variance; the other coordinates stay as they are.`,
-    umap: () => 'map: UMAP, which keeps neighbourhoods and no distances; back to latent space by the nearest points, approximately.',
+    umap: () => 'map: UMAP, which keeps neighbourhoods and no distances; the way back is approximate.',
   },
   mapping: {
     space: 'latent space itself is the map of this model, and needs no plane.',

@@ -41,7 +41,8 @@ export class Colouring {
     this.scale = h('span', { class: 'lx-colour-scale', hidden: true, 'data-testid': 'colour-scale' }, this.ends[0], this.bar, this.ends[1]);
     this.kinds = h('span', { class: 'lx-kinds', hidden: true, 'data-testid': 'colour-kinds' });
     this.said = h('span', { class: 'lx-quiet', role: 'status', 'data-testid': 'colour-note' });
-    this.element = h('div', { class: 'lx-colouring' }, h('label', {}, words.by, this.select), this.scale, this.kinds, this.said);
+    this.none = h('span', { class: 'lx-unknown', hidden: true, 'data-testid': 'colour-none' }, h('i'), h('span'));
+    this.element = h('div', { class: 'lx-colouring' }, h('label', {}, words.by, this.select), this.scale, this.kinds, this.none, this.said);
     this.fill();
     scene.columns.listen(() => this.fill());
   }
@@ -63,7 +64,7 @@ export class Colouring {
     if (name === 'class') return this.show(null);
     this.said.textContent = words.waiting;
     try {
-      const column = await this.scene.columns.find(name);
+      const column = await this.scene.columns.find(name, { anew: true });
       if (wanted === this.wanted && !this.scene.gone()) await this.show(column);
     } catch (error) {
       if (wanted !== this.wanted) return;
@@ -79,6 +80,11 @@ export class Colouring {
     this.select.title = column?.tip ?? '';
     this.scale.hidden = !column || Boolean(column.kinds);
     this.kinds.hidden = !column?.kinds;
+    this.element.classList.toggle('lx-coloured', Boolean(column)); // the classes' own colours are on no point then
+    const missing = column ? column.values.reduce((sum, value) => sum + Number(!Number.isFinite(value)), 0) : 0;
+    this.none.hidden = !missing;
+    this.none.lastChild.textContent = words.none(missing);
+    this.shown = column;
     if (!column) return plot.setColumn(null);
     const kinds = column.kinds?.slice(0, KINDS);
     const [low, high] = kinds ? [-0.5, kinds.length - 0.5] : bounds(column.values);
@@ -91,21 +97,25 @@ export class Colouring {
     } else {
       this.bar.style.background = `linear-gradient(to right, ${RAMP.join(', ')})`;
       this.ends[0].textContent = short(low);
-      this.ends[1].textContent = short(high);
+      this.ends[1].textContent = `${short(high)}${column.unit ? ` ${column.unit}` : ''}`;
     }
-    return plot.setColumn({ values, scale: (dark) => scaleOf(low, high, colours(dark), Boolean(kinds)) });
+    const unknown = missing ? Uint8Array.from(column.values, (value) => Number(!Number.isFinite(value))) : null;
+    return plot.setColumn({ values, unknown, scale: (dark) => scaleOf(low, high, colours(dark), Boolean(kinds)) });
   }
 
   changed(what) {
+    if (what === 'theme' && this.shown?.kinds) this.show(this.shown); // the colours of its words are the theme's
     if (what !== 'map') return;
     this.fill(); // a map has columns of its own
     if (['trustworthiness', 'continuity'].includes(this.name)) this.choose(this.name);
   }
 }
 
-/** A number in as few digits as tell it. */
+/** A number in three digits or so: more behind the point where it is small, and no minus before a zero. */
 export function short(value) {
   if (!Number.isFinite(value)) return '–';
-  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
+  const size = Math.abs(value);
+  if (size < 0.0005) return '0.00';
+  const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.095 ? 2 : 3;
   return value.toFixed(digits).replace('-', '−');
 }

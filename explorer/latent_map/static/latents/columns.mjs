@@ -35,8 +35,8 @@ export class Columns {
     return groups;
   }
 
-  /** A column by its name. Rejects with a sentence. */
-  async find(name) {
+  /** A column by its name; `anew` where it may have changed since it was asked for. Rejects with a sentence. */
+  async find(name, { anew = false } = {}) {
     const { manifest } = this.scene;
     if (name === 'trustworthiness' || name === 'continuity') return this.ofMap(name);
     if (name.startsWith('own ')) {
@@ -44,9 +44,8 @@ export class Columns {
       if (!found) throw new Error(words.gone);
       return found;
     }
-    if (!this.known.has(name)) {
+    if (!this.known.has(name) || (anew && CHANGING.includes(name))) {
       const finding = name.startsWith('z_') ? this.coordinate(Number(name.slice(2))) : this.measured(name);
-      if (CHANGING.includes(name)) return finding;
       this.known.set(name, finding);
       finding.catch(() => this.known.delete(name));
     }
@@ -60,7 +59,7 @@ export class Columns {
     const values = new Float32Array(this.scene.manifest.count).fill(NaN);
     values.set(facts.points[name]);
     const [label, tip] = words.labels[name];
-    return { name, label, tip, values, note: facts.fitted < values.length ? words.fitted(facts.fitted) : '' };
+    return { name, label, tip, values, note: facts.fitted < values.length ? words.fitted : '' };
   }
 
   async coordinate(number) {
@@ -74,7 +73,7 @@ export class Columns {
     const { facts, values } = await loadColumn(this.scene.manifest, name);
     const [label, tip] = words.labels[name];
     if (facts.known === 0) throw new Error(words.unmeasured(this.scene.manifest.name));
-    return { name, label, tip, values, note: words.made(facts, values.length) };
+    return { name, label, tip, values, unit: words.unit, note: words.made(facts) };
   }
 
   /** The table of an earlier visit, unless another was brought while it was on its way. */

@@ -9,7 +9,7 @@ import { words as all } from './words.mjs';
 const words = all.dimensions;
 const REACH = 4; // scales of the prior on either side
 const STEPS = [-3, -2.25, -1.5, -0.75, 0, 0.75, 1.5, 2.25, 3];
-const ACTIVE = 0.01; // nats: below, a dimension tells nothing
+export const ACTIVE = 0.01; // nats: below, a dimension tells nothing
 const ROWS = 24; // of the grid at first
 
 export class Dimensions {
@@ -91,7 +91,7 @@ export class Dimensions {
     const z = this.scene.z();
     for (const { i, input, value } of this.rows) {
       if (document.activeElement !== input || !this.sliding) input.value = z[i];
-      value.textContent = z[i].toFixed(2).replace('-', '−');
+      value.textContent = words.value(z[i], 2);
     }
   }
 
@@ -141,11 +141,11 @@ export class Dimensions {
     await this.scene.idle();
     const images = await decoded(this.scene, z, d);
     if (this.gone || drawing !== this.drawing) return;
-    const left = Math.ceil(width * 0.75);
+    const [left, top] = [Math.ceil(width * 0.75), Math.ceil(height * 0.5)];
     this.grid.width = left + STEPS.length * width;
-    this.grid.height = rows.length * height;
+    this.grid.height = top + rows.length * height;
     this.grid.style.aspectRatio = `${this.grid.width} / ${this.grid.height}`;
-    this.left = left;
+    [this.left, this.top] = [left, top];
     const context = this.grid.getContext('2d');
     context.fillStyle = '#000';
     context.fillRect(0, 0, this.grid.width, this.grid.height);
@@ -154,13 +154,22 @@ export class Dimensions {
     context.fillStyle = '#d8dde4';
     context.font = `${Math.max(7, Math.round(height / 3.2))}px sans-serif`;
     context.textBaseline = 'middle';
+    context.textAlign = 'center';
+    STEPS.forEach((value, column) => {
+      if (column % 2 === 0) context.fillText(words.value(value), left + (column + 0.5) * width, top / 2);
+    });
+    context.textAlign = 'left';
     rows.forEach((i, row) => {
-      context.fillText(words.name(i + 1), 2, (row + 0.5) * height);
+      context.fillText(words.name(i + 1), 2, top + (row + 0.5) * height);
       STEPS.forEach((_, column) => {
         const at = row * STEPS.length + column;
         paint(tile.data, images.subarray(at * pixels, (at + 1) * pixels), channels);
-        context.putImageData(tile, left + column * width, row * height);
+        context.putImageData(tile, left + column * width, top + row * height);
       });
+      // The tile that is nearest to what is on screen.
+      const nearest = STEPS.reduce((best, value, column) => (Math.abs(value - here[i]) < Math.abs(STEPS[best] - here[i]) ? column : best), 0);
+      context.strokeStyle = '#4f9de8';
+      context.strokeRect(left + nearest * width + 0.5, top + row * height + 0.5, width - 1, height - 1);
     });
     this.grid.dataset.rows = rows.length;
   }
@@ -170,10 +179,10 @@ export class Dimensions {
     const box = this.grid.getBoundingClientRect();
     const [, height, width] = this.scene.manifest.imageShape;
     const x = ((event.clientX - box.left) / box.width) * this.grid.width - this.left;
-    const y = ((event.clientY - box.top) / box.height) * this.grid.height;
+    const y = ((event.clientY - box.top) / box.height) * this.grid.height - this.top;
     const i = this.order[Math.floor(y / height)];
     const value = STEPS[Math.floor(x / width)];
-    if (x < 0 || i === undefined || value === undefined) return;
+    if (x < 0 || y < 0 || i === undefined || value === undefined) return;
     const z = this.scene.z();
     z[i] = value;
     this.scene.goTo(z);

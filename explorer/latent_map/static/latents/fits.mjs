@@ -6,10 +6,11 @@ import { words as all } from './words.mjs';
 
 const words = all.map;
 const POLL_MS = 700;
-const METRICS = ['euclidean', 'cosine', 'manhattan', 'correlation'];
+
+class Gone extends Error {}
 
 export class Fits {
-  /** @param events { show(name): a map is wanted on screen } */
+  /** @param events { show(name): a map is wanted on screen, welcome(): whether one that is done may take the place of what is shown } */
   constructor(scene, events) {
     this.scene = scene;
     this.events = events;
@@ -19,20 +20,22 @@ export class Fits {
       onclick: () => this.open(this.form.hidden) }, words.another[0]);
     this.form = this.makeForm();
     this.said = h('p', { class: 'lx-quiet', role: 'status', 'data-testid': 'umap-status' });
+    this.fault = h('p', { class: 'lx-caution', role: 'alert', hidden: true, 'data-testid': 'umap-fault' });
     this.progress = h('progress', { max: 1, value: 0, hidden: true, 'data-testid': 'umap-progress', 'aria-label': words.kinds.umap[0] });
     this.stop = h('button', { type: 'button', class: 'lx-button', title: words.stop[1], hidden: true, 'data-testid': 'umap-stop', onclick: () => this.end() }, words.stop[0]);
     this.element = h('div', { class: 'lx-fits' }, h('div', { class: 'lx-row' }, this.select, this.another), this.form,
-      h('div', { class: 'lx-row' }, this.progress, this.said, this.stop));
+      h('div', { class: 'lx-row lx-fit-state' }, this.progress, this.said, this.stop), this.fault);
   }
 
   makeForm() {
+    const { umap } = this.scene.manifest;
     const field = (key, input) => h('label', { class: 'lx-field', title: words.settings[key][1] }, words.settings[key][0], input);
     const number = (key, value, more) => h('input', { type: 'number', class: 'lx-number', value, 'data-testid': `umap-${key}`, ...more });
     this.inputs = {
-      neighbours: number('neighbours', 15, { min: 2, max: 200, step: 1 }),
-      min_distance: number('min_distance', 0.1, { min: 0, max: 0.99, step: 0.05 }),
-      metric: h('select', { class: 'lx-select', 'data-testid': 'umap-metric' }, ...METRICS.map((name) => h('option', { value: name }, name))),
-      seed: number('seed', 0, { min: 0, max: 4294967295, step: 1 }),
+      neighbours: number('neighbours', umap.neighbours, { min: 2, max: umap.most_neighbours, step: 1 }),
+      min_distance: number('min_distance', umap.min_distance, { min: 0, max: 0.99, step: 0.05 }),
+      metric: h('select', { class: 'lx-select', 'data-testid': 'umap-metric' }, ...umap.metrics.map((name) => h('option', { value: name }, name))),
+      seed: number('seed', umap.seed, { min: 0, step: 1 }),
       supervised: h('input', { type: 'checkbox', 'data-testid': 'umap-supervised' }),
     };
     return h('form', { class: 'lx-fit-form', hidden: true, novalidate: true, onsubmit: (event) => { event.preventDefault(); this.submit(); } },
@@ -45,8 +48,13 @@ export class Fits {
     this.another.setAttribute('aria-expanded', wanted);
   }
 
-  /** Looks what there is; the map to show first, or null. */
-  async load() {
+  /** Looks what there is; resolves with the map to show first, or null. */
+  load() {
+    this.looking ??= this.look().finally(() => { this.looking = undefined; });
+    return this.looking;
+  }
+
+  async look() {
     const response = await fetch(this.scene.manifest.maps);
     if (!response.ok) throw new Error(await response.text());
     const { maps, fits } = await response.json();
@@ -56,10 +64,10 @@ export class Fits {
     const active = fits.find(({ state, own }) => own && (state === 'waiting' || state === 'running'));
     if (active && !this.watched) this.watch(active.id);
     const failed = fits.findLast(({ state, own }) => own && state === 'failed');
-    if (failed && !active) this.tell(failed);
-    else if (!maps.length && !active) {
+    if (!maps.length && !active) {
       this.said.textContent = words.none;
       this.open(true);
+      if (failed) this.tell(failed);
     }
     return maps[0] ? `umap-${maps[0].id}` : null;
   }
@@ -74,12 +82,13 @@ export class Fits {
   async submit() {
     const { neighbours, min_distance: distance, metric, seed, supervised } = this.inputs;
     const settings = { neighbours: Number(neighbours.value), min_distance: Number(distance.value), metric: metric.value, seed: Number(seed.value), supervised: supervised.checked };
+    this.fault.hidden = true;
     try {
       const found = await ask(this.scene.manifest.maps, { action: 'fit', settings });
       if (found.state === 'done') return await this.arrived(found.id);
       this.watch(found.id);
     } catch (error) {
-      this.said.textContent = words.failed(error.message);
+      this.fail(error);
     }
   }
 
@@ -87,25 +96,33 @@ export class Fits {
   watch(id) {
     this.watched = id;
     clearTimeout(this.timer);
-    const look = async () => {
+    const stale = () => this.gone || this.watched !== id;
+    const poll = async () => {
+      let found;
       try {
         const response = await fetch(this.scene.manifest.maps);
-        if (response.status === 404) {
-          this.said.textContent = words.failed(await response.text()); // the server holds another model under this name
-          return;
-        }
-        const { maps, fits } = await response.json();
-        if (this.gone || this.watched !== id) return;
-        if (maps.some((map) => map.id === id)) return await this.arrived(id);
-        const fit = fits.find((one) => one.id === id);
-        this.tell(fit);
-        if (fit && (fit.state === 'waiting' || fit.state === 'running')) this.timer = setTimeout(look, POLL_MS);
-        else this.watched = undefined;
-      } catch {
-        this.timer = setTimeout(look, 4 * POLL_MS); // the server may be back soon
+        if (response.status === 404) throw new Gone(await response.text()); // the server holds another model under this name
+        found = await response.json();
+      } catch (error) {
+        if (stale()) return;
+        if (error instanceof Gone) return this.fail(error);
+        this.timer = setTimeout(poll, 4 * POLL_MS); // the server may be back soon
+        return;
       }
+      if (stale()) return;
+      if (found.maps.some((map) => map.id === id)) return this.arrived(id).catch((error) => this.fail(error));
+      const fit = found.fits.find((one) => one.id === id);
+      this.tell(fit);
+      if (fit && (fit.state === 'waiting' || fit.state === 'running')) this.timer = setTimeout(poll, POLL_MS);
+      else this.watched = undefined;
     };
-    look();
+    poll();
+  }
+
+  fail(error) {
+    if (this.gone) return;
+    this.fault.textContent = words.unfitted(error.message);
+    this.fault.hidden = false;
   }
 
   tell(fit) {
@@ -131,9 +148,15 @@ export class Fits {
     this.tell({ state: 'done', progress: 1 });
     this.open(false);
     await this.load();
+    const why = this.maps.find((map) => map.id === id)?.message;
+    // Nobody's drag, line or lasso is to end on another map: there it waits in the list.
+    if (!this.events.welcome()) {
+      this.said.textContent = words.states.waits(why);
+      return;
+    }
     this.select.value = id;
     await this.events.show(`umap-${id}`);
-    this.said.textContent = words.states.done(this.maps.find((map) => map.id === id)?.message);
+    this.said.textContent = words.states.done(why);
   }
 
   async end() {
@@ -142,7 +165,7 @@ export class Fits {
       if (fit.state === 'running') this.said.textContent = words.states.stopping;
       else this.tell(fit);
     } catch (error) {
-      this.said.textContent = words.failed(error.message);
+      this.fail(error);
     }
   }
 

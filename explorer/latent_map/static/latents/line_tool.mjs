@@ -26,6 +26,7 @@ export class LineTool {
     this.points = null;
     this.trace.setAttribute('points', '');
     this.scene.plot.element.parentNode.append(this.sheet);
+    this.scene.showMap();
   }
 
   stop() {

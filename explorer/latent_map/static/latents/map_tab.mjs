@@ -2,9 +2,8 @@
 
 import { h } from '../dom.mjs';
 import { Fits } from './fits.mjs';
-import { doubtImage, magnificationImage } from './shading.mjs';
-import { doubts, emptiness, roundTrip, Trust } from './trust.mjs';
-import { short } from './colouring.mjs';
+import { Shades } from './shades.mjs';
+import { doubts, emptiness, roundTrip, trustOf } from './trust.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.map;
@@ -19,21 +18,23 @@ export class MapTab {
     const kinds = latent > 2 ? ['pca', 'axes', 'images', 'umap'] : ['identity', 'umap'];
     this.kinds = Object.fromEntries(kinds.map((kind) => [kind, h('button', { type: 'button', class: 'lx-button', title: words.kinds[kind][1], 'aria-pressed': 'false',
       'data-testid': `projection-${kind}`, onclick: () => this.choose(kind) }, words.kinds[kind][0])]));
-    this.fits = new Fits(scene, { show: (name) => this.use(name) });
+    this.fits = new Fits(scene, {
+      show: (name) => this.use(name),
+      welcome: () => this.visible && this.pressed === 'umap' && !scene.dragging(),
+    });
     this.forms = { axes: this.axesForm(), images: this.imagesForm(), umap: this.fits.element };
     this.message = h('p', { class: 'lx-caution', role: 'alert', hidden: true, 'data-testid': 'map-fault' });
+    this.plain = h('p', { class: 'lx-quiet' }, words.plain[plane.kind](Math.round(100 * (plane.explained ?? 1))));
     this.facts = h('p', { class: 'lx-quiet', 'data-testid': 'map-facts' });
     this.live = Object.fromEntries(['back', 'kept', 'nearest', 'trip'].map((name) => [name, h('output', { 'data-testid': `live-${name}` }, '–')]));
     this.labels = Object.fromEntries(Object.keys(this.live).map((name) => [name, h('span', { title: words.live[name][1] }, words.live[name][0])]));
     this.warning = h('p', { class: 'lx-doubt', 'data-testid': 'live-doubt' });
-    this.shades = Object.fromEntries(['doubt', 'magnification'].map((name) => [name, h('button', { type: 'button', class: 'lx-button', title: words.shades[name][1],
-      'aria-pressed': 'false', 'data-testid': `shade-${name}`, onclick: () => this.shade(name) }, words.shades[name][0])]));
-    this.shadeNote = h('span', { class: 'lx-quiet', role: 'status', 'data-testid': 'shade-note' });
+    this.shades = new Shades(scene);
     this.element = h('div', { class: 'lx-map-tab', 'data-testid': 'map-tab' },
       h('div', { class: 'lx-segments', role: 'group', 'aria-label': words.choose }, ...Object.values(this.kinds)),
-      ...Object.values(this.forms), this.message, this.facts,
+      h('div', { class: 'lx-map-form' }, this.plain, ...Object.values(this.forms)), this.message,
       h('div', { class: 'lx-live' }, ...Object.keys(this.live).flatMap((name) => [this.labels[name], this.live[name]])), this.warning,
-      h('div', { class: 'lx-row' }, h('span', {}, words.shade), h('div', { class: 'lx-group', role: 'group', 'aria-label': words.shade }, ...Object.values(this.shades)), this.shadeNote));
+      this.shades.element, this.facts);
     this.pressed = this.kind();
     this.marks = [0, 1, 2].map((at) => h('svg:text', { class: 'lx-through', 'data-testid': `mark-${at}` }, 'ABC'[at]));
     this.group = h('svg:g', {}, ...this.marks);
@@ -42,7 +43,7 @@ export class MapTab {
   /** A, B and C where the three images lie that a plane goes through. */
   mark() {
     const { overlay, plane, plot, manifest } = this.scene;
-    const through = plane.inner.through;
+    const through = plane.through;
     if (this.group.parentNode !== overlay.svg) overlay.svg.prepend(this.group);
     this.group.style.display = through ? '' : 'none';
     if (!through) return;
@@ -80,12 +81,7 @@ export class MapTab {
   show() {
     this.visible = true;
     this.refresh();
-    if (!this.opened && !this.scene.plane.exact) this.shade('doubt', { asked: false });
-    this.opened = true;
-    this.scene.mapping.codes().then((codes) => {
-      this.trust ??= new Trust(codes, this.scene.manifest.latent);
-      this.measure();
-    }, (error) => this.fail(error));
+    this.learn();
   }
 
   hide() {
@@ -96,11 +92,10 @@ export class MapTab {
     if (what === 'placed') this.mark();
     if (what === 'map') {
       this.pressed = this.kind();
-      // A curved map says from the start where it is not to be believed.
-      if (!this.scene.plane.exact && !this.asked) this.shade('doubt', { asked: false });
-      if (this.scene.plane.exact && this.shaded === 'doubt' && !this.asked) this.shade('doubt', { asked: false });
       if (this.visible) this.refresh();
+      if (this.visible) this.learn();
     }
+    if (what === 'map' || what === 'open') this.shades.follow();
     if (!this.visible) return;
     if (what === 'moved' || what === 'anchor') this.soon();
     if (what === 'rest') this.measure();
@@ -111,6 +106,16 @@ export class MapTab {
     this.gone = true;
     this.fits.destroy();
     cancelAnimationFrame(this.frame);
+  }
+
+  /** What is usual among the codes and on this map: then the numbers beside it can be told. */
+  learn() {
+    const { plane } = this.scene;
+    trustOf(this.scene).then(async (trust) => {
+      await trust.know(plane);
+      this.trust = trust;
+      if (!this.gone) this.measure();
+    }, (error) => this.fail(error));
   }
 
   soon() {
@@ -175,6 +180,7 @@ export class MapTab {
     const { state, manifest } = this.scene;
     for (const [kind, button] of Object.entries(this.kinds)) button.setAttribute('aria-pressed', kind === this.pressed);
     for (const [kind, form] of Object.entries(this.forms)) form.hidden = kind !== this.pressed;
+    this.plain.hidden = this.pressed !== this.first;
     const [kind, ...rest] = (state.map ?? '').split('-');
     if (kind === 'axes') this.axes.forEach((select, at) => { select.value = rest[at]; });
     if (kind === 'images') this.three.forEach((input, at) => { input.value = rest[at]; });
@@ -195,9 +201,9 @@ export class MapTab {
     const { plane, state } = scene;
     const z = scene.z();
     const said = words.live;
-    write(this.live.back, plane.exact ? said.exact : said.approximate(plane.inner.local.neighbours));
+    write(this.live.back, plane.exact ? said.exact : said.approximate(plane.neighbours));
     if (plane.exact) write(this.live.kept, said.keptValue(offPlane(plane, z), Math.hypot(...z)));
-    else write(this.live.kept, plane.inner.local.lift(state.u).spread.toFixed(2));
+    else write(this.live.kept, plane.spread(state.u).toFixed(2));
     const trip = roundTrip(plane, state.u, z);
     write(this.live.trip, plane.exact ? said.noTrip : said.tripValue(trip));
     this.live.trip.dataset.value = trip;
@@ -206,28 +212,8 @@ export class MapTab {
     write(this.live.nearest, said.nearestValue(distance, times));
     this.live.nearest.dataset.value = distance;
     const { far, elsewhere } = doubts(times, trip, emptiness(plane, state.u));
-    write(this.warning, far > 0.5 ? said.far : elsewhere > 0.5 ? said.elsewhere : '');
-  }
-
-  /** One layer over the whole map, or none. */
-  async shade(name, { asked = true } = {}) {
-    this.asked ||= asked;
-    const on = this.shaded !== name;
-    this.shaded = on ? name : null;
-    for (const [other, button] of Object.entries(this.shades)) button.setAttribute('aria-pressed', other === this.shaded);
-    this.shadeNote.textContent = '';
-    await this.scene.shade(on ? (view, stale) => this.layer(name, view, stale) : null);
-  }
-
-  async layer(name, view, stale) {
-    if (name === 'magnification') {
-      const found = await magnificationImage(this.scene, view, stale);
-      if (found) this.shadeNote.textContent = words.magnified(short(found.low), short(found.high));
-      return found?.image ?? null;
-    }
-    const codes = await this.scene.mapping.codes();
-    this.trust ??= new Trust(codes, this.scene.manifest.latent);
-    return doubtImage(this.scene, this.trust, view, stale);
+    write(this.warning, far > 0.5 ? said.far : elsewhere > 0.5 ? said.elsewhere : said.near);
+    this.warning.dataset.doubt = far > 0.5 || elsewhere > 0.5;
   }
 }
 

@@ -1,27 +1,18 @@
-// Selections: by lasso or box, by class or by a column; their images, how they differ, and taking them away.
+// Selections: by lasso or box, by class or by a column; their images, and how they differ from the rest.
 
-import { download, h } from '../dom.mjs';
-import { sentence } from '../evidence.mjs';
-import { short } from './colouring.mjs';
-import { base64, compare, compareShare, packBits } from './statistics.mjs';
+import { h } from '../dom.mjs';
 import { Thumbnails } from '../thumbnails.mjs';
+import { short } from './colouring.mjs';
+import { ACTIVE } from './dimensions.mjs';
+import { OwnTable } from './own_table.mjs';
+import { compare, compareShare } from './statistics.mjs';
+import { TakeAway } from './take_away.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.selection;
-const SHOWN = 32; // thumbnails
+const FEW = 8; // thumbnails at first
+const MANY = 64; // and where more are asked for
 const ROWS = 8; // of the statistics, those that differ the most
-
-/** A file's text, in UTF-8, in UTF-16 where its start says so, or in what Windows writes. */
-function textOf(buffer) {
-  const [first, second] = new Uint8Array(buffer.slice(0, 2));
-  if (first === 0xff && second === 0xfe) return new TextDecoder('utf-16le').decode(buffer);
-  if (first === 0xfe && second === 0xff) return new TextDecoder('utf-16be').decode(buffer);
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(buffer);
-  } catch {
-    return new TextDecoder('windows-1252').decode(buffer);
-  }
-}
 
 export class Selection {
   name = 'selection';
@@ -37,30 +28,28 @@ export class Selection {
     this.byColumn = h('select', { class: 'lx-select', 'aria-label': words.byColumn, 'data-testid': 'select-column', onchange: () => this.pickColumn() });
     this.range = h('span', { class: 'lx-row', hidden: true });
     const button = (name, click) => h('button', { type: 'button', class: 'lx-button', title: words[name][1], 'data-testid': `select-${name}`, onclick: click }, words[name][0]);
-    this.count = h('p', { class: 'lx-verdict', role: 'status', 'data-testid': 'select-count' });
-    this.gallery = new Thumbnails(scene, SHOWN, 'selected');
-    this.more = h('p', { class: 'lx-quiet' });
+    this.count = h('p', { class: 'lx-selected', role: 'status', 'data-testid': 'select-count' });
+    this.gallery = new Thumbnails(scene, MANY, 'selected');
+    this.more = h('button', { type: 'button', class: 'lx-button', 'data-testid': 'select-more', onclick: () => this.unfold() });
     this.statistics = h('div', { class: 'lx-statistics', 'data-testid': 'statistics' });
-    this.found = h('div', { hidden: true }, this.gallery.element, this.more, h('h4', { title: words.statisticsTip }, words.statistics), this.statistics);
+    this.found = h('div', { class: 'lx-found', hidden: true }, this.gallery.element, this.more, h('h4', { title: words.statisticsTip }, words.statistics), this.statistics);
     this.said = h('p', { class: 'lx-quiet', role: 'status', 'data-testid': 'select-note' });
-    this.file = h('input', { type: 'file', accept: '.csv,.tsv,.txt,text/csv', hidden: true, 'data-testid': 'csv-file', onchange: () => this.bring() });
-    this.forget = button('forget', () => this.forgetOwn());
-    const formats = Object.entries(words.formats).map(([format, [text, tip]]) =>
-      h('button', { type: 'button', class: 'lx-button', title: tip, 'data-testid': `take-${format}`, onclick: () => this.take(format) }, text));
+    this.fault = h('p', { class: 'lx-caution', role: 'alert', hidden: true, 'data-testid': 'select-fault' });
+    const events = { mask: () => this.mask, said: (text) => this.say(text), failed: (error) => this.fail(error) };
+    this.away = new TakeAway(scene, events);
+    this.table = new OwnTable(scene, events);
     this.element = h('div', { class: 'lx-selection', 'data-testid': 'selection' },
       h('div', { class: 'lx-row' }, h('div', { class: 'lx-segments', role: 'group', 'aria-label': words.tool }, ...Object.values(this.tools)),
         button('invert', () => this.set(this.mask.map((bit) => 1 - bit))), button('all', () => this.everything()), button('none', () => this.set(this.mask.fill(0)))),
-      h('div', { class: 'lx-row' }, this.byClass, this.byColumn, this.range), this.count, this.found,
-      h('div', { class: 'lx-row' }, h('span', {}, words.take), h('div', { class: 'lx-group' }, ...formats)),
-      h('div', { class: 'lx-row' }, h('button', { type: 'button', class: 'lx-button', title: words.bring[1], 'data-testid': 'bring-csv', onclick: () => this.file.click() }, words.bring[0]), this.file, this.forget),
-      this.said);
+      h('div', { class: 'lx-row' }, this.byClass, this.byColumn, this.range), this.count, this.away.element, this.fault, this.said, this.found, this.table.element);
+    this.chip = h('button', { type: 'button', class: 'lx-button lx-selected-chip', hidden: true, title: words.none[1], 'data-testid': 'selected-chip', onclick: () => this.set(this.mask.fill(0)) });
+    scene.colouring.element.append(this.chip);
     scene.plotEvents.selected = (indices) => this.lassoed(indices);
     scene.columns.listen(() => this.fill());
     this.fill();
   }
 
   fill() {
-    this.forget.hidden = !this.scene.columns.brought.length;
     this.byColumn.replaceChildren(h('option', { value: '' }, words.byColumn), ...this.scene.columns.list().map(([label, entries]) =>
       h('optgroup', { label }, ...entries.map(([value, text]) => h('option', { value }, text)))));
     this.range.hidden = true;
@@ -88,11 +77,24 @@ export class Selection {
     this.gone = true;
   }
 
+  say(text) {
+    this.said.textContent = text;
+    this.fault.hidden = true;
+  }
+
+  fail(error) {
+    this.said.textContent = '';
+    this.fault.textContent = words.failed(error.message);
+    this.fault.hidden = false;
+    this.fault.scrollIntoView({ block: 'nearest' });
+  }
+
   use(tool) {
     this.tool = tool;
     for (const [name, button] of Object.entries(this.tools)) button.setAttribute('aria-pressed', name === tool);
     this.scene.plot.setDragging(tool);
     this.scene.overlay.element.classList.toggle('lx-stepped-back', tool !== 'pan');
+    if (tool !== 'pan') this.scene.showMap();
   }
 
   lassoed(indices) {
@@ -123,7 +125,7 @@ export class Selection {
     try {
       const column = await this.scene.columns.find(name);
       if (this.gone || this.byColumn.value !== name) return;
-      this.said.textContent = column.note ?? '';
+      this.say(column.note ?? '');
       const apply = (keep) => h('button', { type: 'button', class: 'lx-button', 'data-testid': 'select-apply', onclick: () =>
         this.set(this.mask.map((_, i) => Number(keep(column.values[i])))) }, words.apply);
       if (column.kinds) {
@@ -144,12 +146,13 @@ export class Selection {
     } catch (error) {
       this.range.hidden = true;
       this.byColumn.value = '';
-      this.said.textContent = words.failed(error.message);
+      this.fail(error);
     }
   }
 
   set(mask, options) {
     this.mask = Uint8Array.from(mask);
+    this.say('');
     this.paint(options);
     this.refresh();
   }
@@ -158,9 +161,17 @@ export class Selection {
     return this.mask.reduce((sum, bit) => sum + bit, 0);
   }
 
-  /** The selected points stand out on the map. */
+  /** The selected points stand out on the map, whichever tab is shown; beside the colours it is said why. */
   paint(options) {
-    this.scene.plot.setSelection(this.size ? this.mask : null, options);
+    const { size } = this;
+    this.chip.hidden = !size;
+    this.chip.textContent = words.chip(size);
+    this.scene.plot.setSelection(size ? this.mask : null, options);
+  }
+
+  unfold() {
+    this.unfolded = !this.unfolded;
+    this.refresh();
   }
 
   refresh() {
@@ -170,77 +181,50 @@ export class Selection {
     this.found.hidden = !size;
     if (!size || !this.visible) return;
     const chosen = [];
-    for (let i = 0; i < this.mask.length && chosen.length < SHOWN; i++) if (this.mask[i]) chosen.push(i);
-    this.gallery.show(chosen.map((index) => ({ index, text: this.scene.labelOf(index), title: `no. ${index}` }))).catch((error) => this.scene.trouble(error));
-    this.more.textContent = size > chosen.length ? words.more(size - chosen.length) : '';
-    this.compare().catch((error) => { this.said.textContent = words.failed(error.message); });
+    const most = this.unfolded ? MANY : FEW;
+    for (let i = 0; i < this.mask.length && chosen.length < most; i++) if (this.mask[i]) chosen.push(i);
+    const { labels } = this.scene.plot.points;
+    const alike = chosen.every((index) => labels[index] === labels[chosen[0]]);
+    this.gallery.show(chosen.map((index) => {
+      const label = this.scene.labelOf(index);
+      return { index, text: alike ? '' : label, title: words.image(label, index) };
+    })).catch((error) => this.scene.trouble(error));
+    this.more.hidden = size <= FEW;
+    this.more.textContent = this.unfolded ? words.fewer : words.more(Math.min(size, MANY), size);
+    this.compare().catch((error) => this.fail(error));
   }
 
   /** Every column, those first that differ the most. */
   async compare() {
-    const { columns, plot, manifest, state } = this.scene;
+    const { columns, plot, manifest, plane } = this.scene;
     const { mask } = this;
+    const map = plane.shown;
+    const stale = () => this.gone || mask !== this.mask || map !== plane.shown;
     if (this.size === mask.length) {
       this.statistics.replaceChildren(h('p', { class: 'lx-quiet' }, words.everything));
       return;
     }
-    const rows = manifest.classes.map((name, label) => ({ text: words.share(name), ...compareShare(plot.points.labels, label, mask) }));
-    const names = ['kl', ...Array.from({ length: manifest.latent }, (_, i) => `z_${i + 1}`), ...columns.brought.map(({ name }) => `own ${name}`)];
+    const { labels } = plot.points;
+    const rows = manifest.classes.map((name, label) => ({ text: words.share(name), share: true, ...compareShare(labels, label, mask) }));
+    // Where it is just a class that is selected, the shares of classes say nothing.
+    const told = rows.some(({ own, rest }) => own.mean === 1 && !rest.mean) ? [] : rows;
+    const used = manifest.rates.flatMap((rate, i) => (rate >= ACTIVE ? [`z_${i + 1}`] : [])); // a collapsed one tells nothing
+    const names = ['kl', ...used, ...columns.brought.map(({ name }) => `own ${name}`)];
     if (this.scene.facts()) names.push('trustworthiness');
     // The terms that take a while, where they have been asked for already.
     names.push(...['reconstruction', 'elbo', 'log_evidence', 'gap'].filter((name) => columns.known.has(name)));
     for (const name of names) {
-      const column = await columns.find(name);
-      if (column.kinds) rows.push(...column.kinds.map((kind, at) => ({ text: words.kind(column.label, kind), ...compareShare(column.values, at, mask) })));
-      else rows.push({ text: column.label, ...compare(column.values, mask) });
+      const column = await columns.find(name).catch((error) => {
+        if (!stale()) throw error;
+      });
+      if (stale()) return;
+      if (column.kinds) told.push(...column.kinds.map((kind, at) => ({ text: words.kind(column.label, kind), share: true, ...compareShare(column.values, at, mask) })));
+      else told.push({ text: column.label, ...compare(column.values, mask) });
     }
-    if (this.gone || mask !== this.mask) return;
-    const told = rows.filter(({ own, rest }) => own.count && rest.count).sort((a, b) => Math.abs(b.difference) - Math.abs(a.difference));
+    const known = told.filter(({ own, rest }) => own.count && rest.count).sort((a, b) => Math.abs(b.difference) - Math.abs(a.difference));
+    const value = ({ share }, { mean }) => h('span', {}, share ? words.percent(mean) : short(mean));
     this.statistics.replaceChildren(...words.heads.map((head) => h('span', { class: 'lx-head' }, head)),
-      ...told.slice(0, ROWS).flatMap(({ text, own, rest, difference }) => [h('span', {}, text), h('span', {}, short(own.mean)), h('span', {}, short(rest.mean)), h('span', {}, words.deviations(difference))]));
-    this.statistics.dataset.rows = told.length;
-    this.statistics.dataset.hidden = state.hidden.size;
-  }
-
-  async take(format) {
-    const { manifest, plot, state, columns } = this.scene;
-    this.said.textContent = words.saving;
-    const places = plot.points.u;
-    const body = {
-      format, rows: packBits(this.mask), measured: columns.known.has('elbo') || columns.known.has('reconstruction'),
-      map: state.map === null && manifest.latent <= 2 ? null : base64(new Uint8Array(places.buffer, places.byteOffset, places.byteLength)),
-      columns: columns.brought.map(({ name, raw, kinds }) => ({ name, values: raw, kinds })),
-    };
-    try {
-      const response = await fetch(manifest.export, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
-      if (!response.ok) throw new Error(await sentence(response));
-      download(await response.blob(), `${manifest.name}-selection.${format}`);
-      this.said.textContent = '';
-    } catch (error) {
-      this.said.textContent = words.failed(error.message);
-    }
-  }
-
-  async bring() {
-    const [file] = this.file.files;
-    this.file.value = '';
-    if (!file) return;
-    try {
-      const remarks = await this.scene.columns.bring(textOf(await file.arrayBuffer()));
-      const [first] = this.scene.columns.brought;
-      this.said.textContent = words.brought(this.scene.columns.brought.map(({ name }) => name), remarks);
-      await this.scene.colouring.choose(`own ${first.name}`);
-    } catch (error) {
-      this.said.textContent = words.failed(error.message);
-    }
-  }
-
-  async forgetOwn() {
-    try {
-      await this.scene.columns.bring(null);
-      this.said.textContent = words.forgotten;
-    } catch (error) {
-      this.said.textContent = words.failed(error.message);
-    }
+      ...known.slice(0, ROWS).flatMap((row) => [h('span', {}, row.text), value(row, row.own), value(row, row.rest), h('span', {}, words.deviations(row.difference))]));
+    this.statistics.dataset.rows = known.length;
   }
 }

@@ -2,13 +2,15 @@
 
 import { isDark } from '../colours.mjs';
 import { decoded } from '../thumbnails.mjs';
+import { breather } from './breather.mjs';
 import { doubt, emptiness, roundTrip } from './trust.mjs';
 
 const SIDE = 44; // cells along the longer side
 const STEP = 1e-2; // map units, of the finite differences
-const HATCH = 8; // pixels of a cell's pattern
+const HATCH = 8; // pixels of a cell, and between two lines of the hatching
+const SURE = 0.02; // less doubt than this is not drawn
 
-const breath = () => new Promise((resolve) => setTimeout(resolve, 0));
+export const MAGNIFIED = '220, 38, 38'; // where the image changes fastest
 
 /** The cells of a view: { columns, rows, step, at(column, row) }. */
 function cells([x0, x1, y0, y1]) {
@@ -25,31 +27,43 @@ function picture(canvas, { columns, rows, step, corner: [x, y] }) {
 export async function doubtImage(scene, trust, view, stale) {
   const { plane } = scene;
   const grid = cells(view);
-  const canvas = document.createElement('canvas');
-  canvas.width = grid.columns * HATCH;
-  canvas.height = grid.rows * HATCH;
-  const context = canvas.getContext('2d');
-  const [r, g, b] = isDark(scene.plot.element) ? [225, 228, 233] : [60, 66, 76];
+  const { columns, rows } = grid;
+  const doubts = new ImageData(columns, rows); // in the alpha of its pixels
   const from = scene.from();
-  for (let row = 0; row < grid.rows; row++) {
-    await breath();
-    if (stale()) return null;
-    for (let column = 0; column < grid.columns; column++) {
+  const breathe = breather(scene.idle);
+  await trust.know(plane);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      await breathe();
+      if (stale()) return null;
       const u = grid.at(column, row);
       const z = plane.lift(u, from);
       const value = doubt(trust.nearest(z).times, roundTrip(plane, u, z), emptiness(plane, u));
-      if (value <= 0.02) continue;
-      context.strokeStyle = `rgba(${r}, ${g}, ${b}, ${0.55 * value})`;
-      context.fillStyle = `rgba(${r}, ${g}, ${b}, ${0.13 * value})`;
-      const [x, y] = [column * HATCH, row * HATCH];
-      context.fillRect(x, y, HATCH, HATCH);
-      context.beginPath();
-      context.moveTo(x, y + HATCH);
-      context.lineTo(x + HATCH, y);
-      context.stroke();
+      if (value > SURE) doubts.data[4 * (row * columns + column) + 3] = 255 * value;
     }
   }
-  return picture(canvas, grid);
+  return picture(hatched(doubts, isDark(scene.plot.element) ? '225, 228, 233' : '60, 66, 76'), grid);
+}
+
+/** Hatching in a colour, as dense as the alpha of each pixel of `mask` says, with soft edges. */
+function hatched(mask, colour) {
+  const [small, canvas] = [0, 1].map(() => document.createElement('canvas'));
+  [small.width, small.height] = [mask.width, mask.height];
+  small.getContext('2d').putImageData(mask, 0, 0);
+  [canvas.width, canvas.height] = [mask.width * HATCH, mask.height * HATCH];
+  const context = canvas.getContext('2d');
+  context.fillStyle = `rgba(${colour}, 0.13)`;
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.strokeStyle = `rgba(${colour}, 0.55)`;
+  context.beginPath();
+  for (let x = 0; x < canvas.width + canvas.height; x += HATCH) {
+    context.moveTo(x, 0);
+    context.lineTo(x - canvas.height, canvas.height);
+  }
+  context.stroke();
+  context.globalCompositeOperation = 'destination-in';
+  context.drawImage(small, 0, 0, canvas.width, canvas.height);
+  return canvas;
 }
 
 /**
@@ -105,9 +119,10 @@ export async function magnificationImage(scene, view, stale) {
   canvas.height = rows;
   const context = canvas.getContext('2d');
   const tile = context.createImageData(columns, rows);
+  const red = MAGNIFIED.split(', ').map(Number);
   values.forEach((value, at) => {
     const share = Math.min(Math.max(Math.log(Math.max(value, 1e-9) / low) / Math.log(high / low), 0), 1);
-    tile.data.set([255 * share, 190 * share * share, 70 + 60 * (1 - share), 30 + 170 * share], 4 * at);
+    tile.data.set([...red, 190 * share], 4 * at);
   });
   context.putImageData(tile, 0, 0);
   return { image: { ...picture(canvas, found), layer: 'below' }, low, high };

@@ -1,15 +1,27 @@
 // How far what is on screen is to be trusted: distance to the data, and the round trip by way of latent space.
 
 import { nearestRows } from '../projections/local.mjs';
+import { breather } from './breather.mjs';
 
 const PROBES = 200; // codes whose own nearest neighbour tells what is usual
 
 export class Trust {
-  /** @param codes float32 (n d) */
-  constructor(codes, d) {
+  /** @param codes float32 (n d); typical: the usual distance of one to its nearest */
+  constructor(codes, d, typical) {
     this.codes = codes;
     this.d = d;
-    this.typical = usual(this.codes, d);
+    this.typical = typical;
+  }
+
+  /** In small pieces, see breather.mjs. */
+  static async of(codes, d, idle) {
+    return new Trust(codes, d, await usual(codes, d, { idle }));
+  }
+
+  /** Takes the measure of a curved map, see emptiness(). */
+  async know(plane) {
+    if (plane.exact || spacing.has(plane.places)) return;
+    spacing.set(plane.places, await usual(plane.places, 2, { rank: plane.neighbours }));
   }
 
   /** Distance of z (d) to the nearest code, and in units of what is usual between neighbours. */
@@ -20,12 +32,24 @@ export class Trust {
   }
 }
 
+/** The trust in what is made of a scene's codes; made once. */
+export function trustOf(scene) {
+  const { latent } = scene.manifest;
+  scene.trusting ??= scene.mapping.codes().then((codes) => Trust.of(codes, latent, scene.idle)).catch((error) => {
+    scene.trusting = undefined; // tried again the next time
+    throw error;
+  });
+  return scene.trusting;
+}
+
 /** The median distance of a point (n, d) to the `rank`-th nearest other one. */
-function usual(codes, d, rank = 1) {
+async function usual(codes, d, { rank = 1, idle } = {}) {
   const n = codes.length / d;
   if (n < 2) return 0;
   const found = [];
+  const breathe = breather(idle);
   for (let probe = 0; probe < Math.min(PROBES, n); probe++) {
+    await breathe();
     const row = Math.floor((probe * n) / Math.min(PROBES, n));
     const { square } = nearestRows(codes, d, codes.subarray(row * d, (row + 1) * d), Math.min(rank + 1, n));
     found.push(Math.sqrt(square.at(-1)));
@@ -41,15 +65,13 @@ export function roundTrip(plane, u, z) {
   return Math.hypot(x - u[0], y - u[1]);
 }
 
-const around = new WeakMap();
+const spacing = new WeakMap(); // the radius of a usual neighbourhood, by a map's places
 
 /** How far the nearest place of a curved map is from u, in radii of a usual neighbourhood; 0 on a plane. */
 export function emptiness(plane, u) {
-  if (plane.exact) return 0;
-  const { places, neighbours } = plane.inner.local;
-  if (!around.has(places)) around.set(places, usual(places, 2, neighbours));
-  const { square } = nearestRows(places, 2, u, 1);
-  return Math.sqrt(square[0]) / (around.get(places) || 1);
+  if (plane.exact || !spacing.has(plane.places)) return 0;
+  const { square } = nearestRows(plane.places, 2, u, 1);
+  return Math.sqrt(square[0]) / (spacing.get(plane.places) || 1);
 }
 
 const SURE = 1.6; // times the usual distance: up to here all is well

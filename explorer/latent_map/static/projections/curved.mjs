@@ -35,6 +35,21 @@ export class Curved {
     return this.local.liftFrom(u, anchor, this.homes.get(anchor));
   }
 
+  /** Where the fitted points lie, float32 (2n). */
+  get places() {
+    return this.local.places;
+  }
+
+  /** How many of them a place is lifted by. */
+  get neighbours() {
+    return this.local.neighbours;
+  }
+
+  /** How far the neighbours' codes scatter around what they make of u: what the map does not know of z. */
+  spread(u) {
+    return this.local.lift(u).spread;
+  }
+
   covariance() {
     return [0, 0, 0];
   }

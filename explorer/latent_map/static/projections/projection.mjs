@@ -20,6 +20,18 @@ export class Projection {
   get exact() { return this.inner.exact; }
   get range() { return this.inner.range; }
   get explained() { return this.inner.explained; }
+  /** Which map this is at the moment, to be compared with what it was. */
+  get shown() { return this.inner; }
+  /** What the axes are called, where the map says so; the numbers of the images that a plane goes through. */
+  get names() { return this.inner.names; }
+  get through() { return this.inner.through; }
+  /** Of a curved map, see curved.mjs. */
+  get places() { return this.inner.places; }
+  get neighbours() { return this.inner.neighbours; }
+
+  spread(u) {
+    return this.inner.spread(u);
+  }
 
   project(z) {
     return this.inner.project(z);

@@ -1,0 +1,49 @@
+// The layers over the map that a person switches on: where it is not to be believed, how fast the image changes along it.
+
+import { h } from '../dom.mjs';
+import { short } from './colouring.mjs';
+import { doubtImage, MAGNIFIED, magnificationImage } from './shading.mjs';
+import { trustOf } from './trust.mjs';
+import { words as all } from './words.mjs';
+
+const words = all.map;
+
+export class Shades {
+  constructor(scene) {
+    this.scene = scene;
+    this.on = null;
+    this.buttons = Object.fromEntries(['doubt', 'magnification'].map((name) => [name, h('button', { type: 'button', class: 'lx-button', title: words.shades[name][1],
+      'aria-pressed': 'false', 'data-testid': `shade-${name}`, onclick: () => this.press(name) }, words.shades[name][0])]));
+    this.note = h('span', { class: 'lx-quiet lx-key', role: 'status', 'data-testid': 'shade-note' });
+    this.element = h('div', { class: 'lx-row' }, h('span', {}, words.shade),
+      h('div', { class: 'lx-group', role: 'group', 'aria-label': words.shade }, ...Object.values(this.buttons)), this.note);
+  }
+
+  /** A map is shown: a curved one says where it is not to be believed, unless somebody has chosen what is seen. */
+  follow() {
+    if (!this.asked) this.set(this.scene.plane.exact ? null : 'doubt');
+  }
+
+  press(name) {
+    this.asked = true;
+    this.set(this.on === name ? null : name);
+  }
+
+  /** One layer over the whole map, or none. */
+  set(name) {
+    if (name === this.on) return;
+    this.on = name;
+    for (const [other, button] of Object.entries(this.buttons)) button.setAttribute('aria-pressed', other === name);
+    this.note.replaceChildren(...(name === 'doubt' ? [h('i', { class: 'lx-hatched' }), words.doubted] : []));
+    this.scene.shade(name && ((view, stale) => this.layer(name, view, stale)));
+  }
+
+  async layer(name, view, stale) {
+    if (name === 'doubt') return doubtImage(this.scene, await trustOf(this.scene), view, stale);
+    const found = await magnificationImage(this.scene, view, stale);
+    if (!found || stale()) return null;
+    const bar = h('i', { class: 'lx-ramp', style: `background: linear-gradient(to right, transparent, rgb(${MAGNIFIED}))` });
+    this.note.replaceChildren(short(found.low), bar, short(found.high), ` ${words.magnified}`);
+    return found.image;
+  }
+}

@@ -1,0 +1,38 @@
+// What is selected as a file: a table, arrays, or images.
+
+import { download, h } from '../dom.mjs';
+import { sentence } from '../evidence.mjs';
+import { base64, packBits } from './statistics.mjs';
+import { words as all } from './words.mjs';
+
+const words = all.selection;
+
+export class TakeAway {
+  /** @param events { mask(): uint8 (n) of what is selected, said(text), failed(error) } */
+  constructor(scene, events) {
+    this.scene = scene;
+    this.events = events;
+    const formats = Object.entries(words.formats).map(([format, [text, tip]]) =>
+      h('button', { type: 'button', class: 'lx-button', title: tip, 'data-testid': `take-${format}`, onclick: () => this.take(format) }, text));
+    this.element = h('span', { class: 'lx-row lx-take' }, h('span', {}, words.take), h('div', { class: 'lx-group' }, ...formats));
+  }
+
+  async take(format) {
+    const { manifest, plot, state, columns } = this.scene;
+    this.events.said(words.saving);
+    const places = plot.points.u;
+    const body = {
+      format, rows: packBits(this.events.mask()), measured: columns.known.has('elbo') || columns.known.has('reconstruction'),
+      map: state.map === null && manifest.latent <= 2 ? null : base64(new Uint8Array(places.buffer, places.byteOffset, places.byteLength)),
+      columns: columns.brought.map(({ name, raw, kinds }) => ({ name, values: raw, kinds })),
+    };
+    try {
+      const response = await fetch(manifest.export, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+      if (!response.ok) throw new Error(await sentence(response));
+      download(await response.blob(), `${manifest.name}-selection.${format}`);
+      this.events.said('');
+    } catch (error) {
+      this.events.failed(error);
+    }
+  }
+}
