@@ -5,7 +5,7 @@
 For each of 10,000 and 70,000 points, in point mode, in Gaussian mode, and on a scale's handle;
 with --training while the worker of the same server trains a model; with --anatomy on the page of the
 ELBO, in Gaussian mode with every layer on, under each of its tabs; with --latents on the page of the latents, on
-the model's own map and on its UMAP, and on a traversal's slider.
+the model's own map and on its UMAP, also while its shade is being drawn, and on a traversal's slider.
 """
 
 from __future__ import annotations
@@ -95,6 +95,9 @@ ANATOMY = {
 }
 
 
+SHADED = "UMAP, while it is shaded"
+
+
 def latents(model: str) -> dict[str, tuple[str, str, Any]]:
     """Cases on a model's own plane and on the UMAP that comes with it."""
     standard = UmapSettings()
@@ -107,6 +110,8 @@ def latents(model: str) -> dict[str, tuple[str, str, Any]]:
         for tab in ("map", "dimensions", "neighbours")
     }
     cases["own map, a slider"] = ("/latents?tab=dimensions", "slider-1", line(90))
+    # Dragged all the while that its doubt is being drawn: some two seconds' work, in slices.
+    cases[SHADED] = (f"/latents?tab=map{shown['UMAP']}", "latent-handle", circle(120))
     return cases
 
 
@@ -133,6 +138,9 @@ def main() -> None:
                 page.wait_for_selector(READY, timeout=60_000)
                 count = page.evaluate("() => document.querySelector('[data-testid=image-number]').max")
                 page.wait_for_timeout(4_000 if args.latents else 1_500)  # what shades the map is drawn by then
+                if name == SHADED:
+                    page.get_by_test_id("shade-doubt").click()
+                    page.get_by_test_id("shade-doubt").click()
                 results[f"{int(count) + 1:,} points, {name}"] = drag(page, handle, args.moves, path)
                 page.close()
         browser.close()

@@ -183,13 +183,19 @@ LAYERS = "() => document.querySelector('.lx-plot').layout.images?.map((image) =>
 
 
 @pytest.mark.parametrize("tab", ["map", "paths"])
-def test_a_curved_map_is_hatched_whichever_tab_is_open_and_for_the_image_chosen(open_latents, tab):
+def test_a_curved_map_is_hatched_whichever_tab_is_open(open_latents, tab):
     page = open_latents(f"map=umap-{UMAP}&tab={tab}")
     page.wait_for_function(f"({LAYERS})().length === 1")
-    (hatched,) = page.evaluate(LAYERS)
+
+
+def test_a_shade_is_of_the_image_that_is_chosen(open_latents):
+    page = open_latents("map=axes-1-2")
+    page.get_by_test_id("shade-magnification").click()
+    page.wait_for_function(f"({LAYERS})().length === 1")
+    (before,) = page.evaluate(LAYERS)
     page.get_by_test_id("image-number").fill("1234")
     page.get_by_test_id("image-number").press("Enter")
-    page.wait_for_function(f"(old) => ({LAYERS})().length === 1 && ({LAYERS})()[0] !== old", arg=hatched)
+    page.wait_for_function(f"(old) => ({LAYERS})().length === 1 && ({LAYERS})()[0] !== old", arg=before)
 
 
 def test_what_is_in_view_stays_in_view_when_the_map_changes_its_size(open_latents):

@@ -56,6 +56,44 @@ def test_hover_shows_a_thumbnail_and_click_takes_the_image(open_page):
     assert f"image={number}" in page.url
 
 
+def test_the_whole_map_is_one_press_away(open_page):
+    page = open_page("model=mnist-2d")
+    settle(page)
+    view = "() => document.querySelector('.lx-plot')._fullLayout.xaxis.range"
+    before, whole = page.evaluate(view), page.get_by_test_id("whole-map")
+    assert not whole.is_visible()
+    stage = page.locator(".lx-stage").bounding_box()
+    page.mouse.move(stage["x"] + 100, stage["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(stage["x"] + 500, stage["y"] + 150, steps=5)
+    page.mouse.up()
+    whole.click()
+    page.wait_for_function(f"(before) => Math.abs(({view})()[0] - before[0]) < 1e-3", arg=before)
+    whole.wait_for(state="hidden")
+    page.get_by_test_id("zoom").click()
+    whole.click()  # out of the zoom as well
+    whole.wait_for(state="hidden")
+    assert page.get_by_test_id("zoom").get_attribute("aria-pressed") == "false"
+
+
+def test_a_finger_and_the_keyboard_have_words_explained(open_page):
+    page = open_page("model=mnist-2d", viewport={"width": 390, "height": 844}, has_touch=True)
+    settle(page)
+    explained = page.get_by_test_id("explained")
+    word = page.locator(".lx-term.lx-kl").first
+    word.tap()
+    assert "price of q in nats" in explained.inner_text()
+    box = explained.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+    word.tap()
+    explained.wait_for(state="hidden")
+    word.focus()
+    page.keyboard.press("Enter")
+    explained.wait_for(state="visible")
+    page.keyboard.press("Escape")
+    explained.wait_for(state="hidden")
+
+
 def test_classes_can_be_hidden_and_layers_shown(open_page):
     page = open_page("model=mnist-2d")
     counts = "() => document.querySelector('.lx-plot').data.map((trace) => trace.visible)"

@@ -40,6 +40,13 @@ export class Controls {
     return state.zoom ? explore.zoom() : explore.plot.zoomTo(explore.range());
   }
 
+  /** The whole map, from wherever a swipe or a zoom has led. */
+  showWhole() {
+    const { explore, state } = this;
+    if (state.zoom) return explore.view.pressZoom();
+    return explore.plot.zoomTo(explore.range());
+  }
+
   /** The pad comes or goes; it comes with the whole map, over which q will wander. */
   toggleSketch() {
     const { explore } = this;

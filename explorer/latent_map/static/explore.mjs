@@ -82,6 +82,7 @@ export class Explore {
       click: (index) => this.choose(index),
       moved: () => {
         this.place();
+        if (this.plot.element._fullLayout) this.view.showWhole(this.plot.whole);
         this.weighing?.layer.place();
         this.background?.moved();
       },
@@ -126,6 +127,7 @@ export class Explore {
     }
     if (this.gone) return;
     this.view.ready(this.engine.kind);
+    this.view.showWhole(this.plot.whole);
     if (this.notices.length === 0) writeUrl(manifest, this.state);
     this.torch.ask(this.measuring.request('rest'));
     this.announce('rest');
@@ -275,6 +277,7 @@ export class Explore {
     this.gone = true;
     this.torch?.cancel();
     clearTimeout(this.resting);
+    this.view?.destroy();
     this.background?.destroy();
     this.weighing?.destroy();
     this.sketching?.destroy();

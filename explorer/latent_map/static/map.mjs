@@ -2,7 +2,11 @@
 
 import { classColour, isDark } from './colours.mjs';
 import { h } from './dom.mjs';
+import { nameLabels } from './labels.mjs';
 import { words } from './words.mjs';
+import { fitted } from './zoom.mjs';
+
+const WHOLE = 0.02; // of the map's width, by which a view may differ and still be the whole
 
 // The plot of a map that is gone: another one draws into it in a fifth of the time that a new one takes.
 let spare = null;
@@ -124,12 +128,10 @@ export class LatentPlot {
   labels(text) {
     if (this.manifest.count > 100_000) return [];
     const halo = isDark(this.element) ? 'rgba(18,22,28,0.72)' : 'rgba(255,255,255,0.78)';
-    return this.centres.flatMap((centre, label) =>
-      centre && !this.hidden.has(label)
-        ? [{ x: centre[0], y: centre[1], text: this.manifest.classes[label].replaceAll('<', ''), showarrow: false, captureevents: false,
-            font: { size: 12, color: text }, bgcolor: halo, borderpad: 1 }]
-        : [],
-    );
+    const names = this.centres.flatMap((centre, label) => (centre && !this.hidden.has(label) ? [{ text: this.manifest.classes[label], centre }] : []));
+    const { width, height } = this.element.parentElement.getBoundingClientRect();
+    const [x0, x1, y0, y1] = this.home;
+    return nameLabels(names, Math.min(width / (x1 - x0), height / (y1 - y0)), { text, halo });
   }
 
   /** Layers behind or around the points: images in map units, and shapes. */
@@ -258,6 +260,14 @@ export class LatentPlot {
     return globalThis.Plotly.relayout(this.element, fitted(range, x._length, y._length));
   }
 
+  /** Whether the map is shown as a whole, as at first. */
+  get whole() {
+    const [x, y] = this.axes();
+    const ranges = fitted(this.home, x._length, y._length);
+    const off = [[x, 'xaxis.range'], [y, 'yaxis.range']].flatMap(([axis, name]) => axis.range.map((end, at) => Math.abs(end - ranges[name][at])));
+    return Math.max(...off) < WHOLE * (this.home[1] - this.home[0]);
+  }
+
   /** What is in view: [x0, x1, y0, y1]. */
   view() {
     const [x, y] = this.axes();
@@ -277,13 +287,6 @@ export class LatentPlot {
     if (spare && spare !== this.element) globalThis.Plotly.purge(spare);
     spare = this.element;
   }
-}
-
-/** The ranges of the axes that show [x0, x1, y0, y1] in so many pixels: they share a scale, so the wider side decides. */
-function fitted([x0, x1, y0, y1], across, up) {
-  const scale = Math.max((x1 - x0) / across, (y1 - y0) / up);
-  const range = (low, high, length) => [-1, 1].map((side) => (low + high) / 2 + (side * scale * length) / 2);
-  return { 'xaxis.range': range(x0, x1, across), 'yaxis.range': range(y0, y1, up) };
 }
 
 function median(indices, u) {

@@ -3,6 +3,7 @@
 import { classColour, isDark } from './colours.mjs';
 import { h } from './dom.mjs';
 import { paint } from './layers.mjs';
+import { Explaining } from './explaining.mjs';
 import { plotElement } from './map.mjs';
 import { Panel } from './panel.mjs';
 import { words } from './words.mjs';
@@ -18,16 +19,17 @@ export class View {
     this.panel = new Panel(manifest);
     this.plot = plotElement();
     this.notices = h('div', { class: 'lx-notices' }, ...notices.map((text) => this.notice(text)));
+    this.whole = this.button(words.whole, { class: 'lx-button lx-whole', hidden: true, 'data-testid': 'whole-map' }, () => this.actions.showWhole());
     this.stage = h('div', { class: 'lx-stage' }, this.plot, this.card());
     this.message = h('p', { class: 'lx-message', role: 'status' }, words.loading);
     this.help = h('p', { class: 'lx-help' });
     this.note = h('p', { class: 'lx-note' }, this.describe());
     this.engineNote = h('span', { class: 'lx-engine' });
     this.map = h('section', { class: 'lx-map', 'data-testid': 'latent-map', 'data-ready': 'false', 'aria-label': words.map },
-      this.toolbar(), this.stage, this.legend(), this.message, this.notices);
+      this.toolbar(), this.stage, this.legend(), this.help, this.message, this.notices);
     this.side = h('section', { class: 'lx-panel' }, this.chooser(), this.panel.element);
     root.replaceChildren(
-      h('div', { class: 'lx' }, this.map, this.side, h('footer', { class: 'lx-foot' }, this.help, this.note, this.engineNote)));
+      h('div', { class: 'lx' }, this.map, this.side, h('footer', { class: 'lx-foot' }, this.note, this.engineNote)));
     this.panel.setMode(state.mode);
     this.turn();
     // Until there is something to work on, see open().
@@ -174,9 +176,19 @@ export class View {
   /** All is there: the posterior and the handles lie over it, and everything can be used. */
   open(posterior, overlay) {
     this.stage.append(posterior, overlay);
-    this.stage.append(this.hoverCard); // above the handles
+    this.stage.append(this.whole, this.hoverCard); // above the handles
     this.controls.forEach((part) => { part.inert = false; });
+    this.explaining = new Explaining(this.root.firstChild);
     this.plot.style.pointerEvents = '';
+  }
+
+  /** The way back to the whole map is there while a part of it is shown. */
+  showWhole(whole) {
+    if (this.whole.hidden !== whole) this.whole.hidden = whole;
+  }
+
+  destroy() {
+    this.explaining?.destroy();
   }
 
   showAnchor(anchor, label) {
@@ -187,7 +199,8 @@ export class View {
 
   setMode(mode) {
     for (const [name, node] of Object.entries(this.modes)) node.setAttribute('aria-pressed', name === mode);
-    this.help.textContent = mode === 'gaussian' && !this.plane.exact ? words.help.moved : words.help[mode];
+    const help = words.help[matchMedia('(pointer: coarse)').matches ? 'finger' : 'mouse'];
+    this.help.textContent = mode === 'gaussian' && !this.plane.exact ? help.moved : help[mode];
     if (this.panel.mode !== mode) this.panel.setMode(mode);
   }
 

@@ -2,12 +2,18 @@
 
 export const words = {
   help: {
-    gaussian:
-      'Drag the round handle: it is the mean of q. Drag the two small ones: they are its scales. ' +
-      'Click a point to choose its image. Arrow keys work too.',
-    moved: 'Drag the round handle: q moves over the map as it is. Click a point to choose its image. Arrow keys work too.',
-    point: 'Drag the handle through latent space and watch it decode. Click a point to choose its image. Arrow keys work too.',
+    mouse: {
+      gaussian: 'Drag the ring, the mean of q; the two small ones are its scales. Click a point to choose its image. Arrow keys work too.',
+      moved: 'Drag the ring: q moves over the map as it is. Click a point to choose its image. Arrow keys work too.',
+      point: 'Drag the ring through latent space and watch z decode. Click a point to choose its image. Arrow keys work too.',
+    },
+    finger: {
+      gaussian: 'Drag the rings. Tap a point for its image, a word for its meaning.',
+      moved: 'Drag the ring. Tap a point for its image, a word for its meaning.',
+      point: 'Drag the ring. Tap a point for its image, a word for its meaning.',
+    },
   },
+  whole: ['⤢ Whole map', 'Show the whole map again. A double click on the map does the same.'],
   modes: {
     gaussian: [
       'Gaussian q',
@@ -157,7 +163,7 @@ export const words = {
     line: 'the codes of these three images lie on one line, so there is no plane: choose another one.',
     failed: (why) => `The map in the address cannot be shown: ${why.replace(/\.$/, '')}. The one the model opens on is shown.`,
     dimension: (number) => `z${[...String(number)].map((digit) => '₀₁₂₃₄₅₆₇₈₉'[digit]).join('')}`,
-    through: ([a, b, c]) => [`from image ${a} towards ${b}`, `across it, towards ${c}`],
+    through: ([a, b, c]) => [`A → B: from image ${a} towards ${b}`, `across it, towards C: ${c}`],
   },
   gallery: (count) => `The data set is not on this machine: ${count.toLocaleString('en')} images kept with the model are shown.`,
   dismiss: 'Dismiss',

@@ -69,8 +69,8 @@ export class MapTab {
     this.three = [0, 1, 2].map((at) => h('input', { type: 'number', min: 0, max: count - 1, step: 1, class: 'lx-number', 'aria-label': words.image(at), 'data-testid': `through-${at}`,
       value: at < count ? at : 0, onchange: () => this.useImages() }));
     this.next = 0;
-    return h('div', { class: 'lx-row', hidden: true }, h('span', {}, words.images), ...this.three,
-      h('button', { type: 'button', class: 'lx-button', title: words.take[1], 'data-testid': 'through-chosen', onclick: () => this.takeChosen() }, words.take[0]));
+    this.takes = h('button', { type: 'button', class: 'lx-button', title: words.take(0)[1], 'data-testid': 'through-chosen', onclick: () => this.takeChosen() }, words.take(0)[0]);
+    return h('div', { class: 'lx-row', hidden: true }, ...this.three.map((input, at) => h('label', { class: 'lx-lettered' }, words.letter(at), input)), this.takes);
   }
 
   /** Which kind the map on screen is. */
@@ -157,6 +157,7 @@ export class MapTab {
     if (image === null) return;
     this.three[this.next].value = image;
     this.next = (this.next + 1) % 3;
+    [this.takes.textContent] = words.take(this.next);
     this.useImages();
   }
 

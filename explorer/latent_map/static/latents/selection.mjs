@@ -28,6 +28,8 @@ export class Selection {
     this.byColumn = h('select', { class: 'lx-select', 'aria-label': words.byColumn, 'data-testid': 'select-column', onchange: () => this.pickColumn() });
     this.range = h('span', { class: 'lx-row', hidden: true });
     const button = (name, click) => h('button', { type: 'button', class: 'lx-button', title: words[name][1], 'data-testid': `select-${name}`, onclick: click }, words[name][0]);
+    this.adding = button('add', () => this.adding.setAttribute('aria-pressed', this.adding.getAttribute('aria-pressed') !== 'true'));
+    this.adding.setAttribute('aria-pressed', 'false');
     this.count = h('p', { class: 'lx-selected', role: 'status', 'data-testid': 'select-count' });
     this.gallery = new Thumbnails(scene, MANY, 'selected');
     this.more = h('button', { type: 'button', class: 'lx-button', 'data-testid': 'select-more', onclick: () => this.unfold() });
@@ -39,7 +41,7 @@ export class Selection {
     this.away = new TakeAway(scene, events);
     this.table = new OwnTable(scene, events);
     this.element = h('div', { class: 'lx-selection', 'data-testid': 'selection' },
-      h('div', { class: 'lx-row' }, h('div', { class: 'lx-segments', role: 'group', 'aria-label': words.tool }, ...Object.values(this.tools)),
+      h('div', { class: 'lx-row' }, h('div', { class: 'lx-segments', role: 'group', 'aria-label': words.tool }, ...Object.values(this.tools)), this.adding,
         button('invert', () => this.set(this.mask.map((bit) => 1 - bit))), button('all', () => this.everything()), button('none', () => this.set(this.mask.fill(0)))),
       h('div', { class: 'lx-row' }, this.byClass, this.byColumn, this.range), this.count, this.away.element, this.fault, this.said, this.found, this.table.element);
     this.chip = h('button', { type: 'button', class: 'lx-button lx-selected-chip', hidden: true, title: words.none[1], 'data-testid': 'selected-chip', onclick: () => this.set(this.mask.fill(0)) });
@@ -98,7 +100,8 @@ export class Selection {
   }
 
   lassoed(indices) {
-    const mask = new Uint8Array(this.mask.length);
+    const adding = this.adding.getAttribute('aria-pressed') === 'true';
+    const mask = adding ? Uint8Array.from(this.mask) : new Uint8Array(this.mask.length);
     for (const index of indices) mask[index] = 1;
     this.set(mask, { outlined: true });
   }

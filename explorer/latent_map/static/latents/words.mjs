@@ -52,8 +52,8 @@ export const words = {
     choose: 'Projection',
     axis: ['Dimension to the right', 'Dimension upwards'],
     image: (at) => `Image ${'ABC'[at]}`,
-    images: 'Through images',
-    take: ['Use chosen', 'Put the chosen image in the next place.'],
+    letter: (at) => 'ABC'[at],
+    take: (at) => [`Chosen → ${'ABC'[at]}`, 'Put the chosen image in this place.'],
     show: 'Show',
     dimension: (number, rate) => `${name(number)} · ${rate.toFixed(2)} nats`,
     maps: 'Fitted maps',
@@ -172,6 +172,7 @@ export const words = {
   },
   selection: {
     tools: { pan: ['✥ Move', 'Drag moves the map'], lasso: ['Lasso', 'Drag around points to select them; with Shift to add'], select: ['Box', 'Drag a box to select its points; with Shift to add'] },
+    add: ['+ Add', 'The next lasso or box adds to what is selected, as with Shift.'],
     tool: 'What dragging over the map does',
     byClass: 'by class …',
     byColumn: 'by column …',

@@ -1,0 +1,36 @@
+// The classes' names on the map, each at the middle of its points, and not over one another.
+
+const SIZE = 12; // pixels of the letters
+const [WIDTH, HEIGHT] = [0.62 * SIZE, 1.35 * SIZE]; // of a letter and of a line, about
+const ROUNDS = 12;
+
+/**
+ * Plotly's annotations.
+ * @param names [{ text, centre: [x, y] in map units }]
+ * @param unit pixels a map unit; { text, halo }: colours
+ */
+export function nameLabels(names, unit, { text, halo }) {
+  const shifts = apart(names.map(({ text: name, centre: [x, y] }) => ({ x: x * unit, y: y * unit, width: WIDTH * name.length + 6 })));
+  return names.map(({ text: name, centre: [x, y] }, at) => ({
+    x, y, yshift: shifts[at], text: name.replaceAll('<', ''), showarrow: false, captureevents: false,
+    font: { size: SIZE, color: text }, bgcolor: halo, borderpad: 1,
+  }));
+}
+
+/** How far up or down each box has to go, in pixels, so that it lies over none: a few rounds of pushing two apart. */
+export function apart(boxes) {
+  const shifts = boxes.map(() => 0);
+  for (let round = 0; round < ROUNDS; round++) {
+    for (let a = 0; a < boxes.length; a++) {
+      for (let b = a + 1; b < boxes.length; b++) {
+        const beside = Math.abs(boxes[a].x - boxes[b].x) >= (boxes[a].width + boxes[b].width) / 2;
+        const gap = boxes[a].y + shifts[a] - boxes[b].y - shifts[b];
+        if (beside || Math.abs(gap) >= HEIGHT) continue;
+        const push = (HEIGHT - Math.abs(gap)) / 2;
+        shifts[a] += gap >= 0 ? push : -push;
+        shifts[b] -= gap >= 0 ? push : -push;
+      }
+    }
+  }
+  return shifts;
+}

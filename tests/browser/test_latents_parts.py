@@ -1,0 +1,162 @@
+"""Parts of the latents' page tried alone: what overlaps in time, and what is told of numbers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.modules import module_page
+
+
+@pytest.fixture(scope="module")
+def page(browser) -> Iterator[Page]:
+    with module_page(browser) as page:
+        yield page
+
+
+# What a scene needs of the map, for parts that are tried alone.
+SCENE = """
+  const svg = document.createElement('div');
+  const plane = { exact: true, shown: {}, kind: 'pca', project: () => [0, 0] };
+  const scene = {
+    manifest: { imageShape: [1, 2, 2], latent: 3, count: 10, ways: '/ways', maps: '/maps', umap: { metrics: [] } },
+    state: { image: 0, map: null, u: [0, 0] }, plane, anchor: { x: null, loc: [0, 0, 0] }, overlay: { svg },
+    plot: { toPixels: () => [0, 0], element: svg.appendChild(document.createElement('div')) },
+    facts: () => null, z: () => [0, 0, 0], goTo() {}, mapping: { codes: async () => new Float32Array(30) },
+  };
+"""
+
+
+def test_every_curved_map_is_hatched_until_somebody_chooses(page: Page) -> None:
+    said = page.evaluate(
+        f"""async () => {{
+          {SCENE}
+          const {{ Shades }} = await import('/static/latents/shades.mjs');
+          let drawn = null;
+          scene.shade = (layer) => {{ drawn = layer; }};
+          const shades = new Shades(scene);
+          const said = [];
+          const follow = (exact) => {{
+            plane.exact = exact;
+            shades.follow();
+            said.push([shades.on, drawn !== null]);
+          }};
+          for (const exact of [false, false, true, true, false]) follow(exact);
+          shades.press('doubt');  // away with it
+          for (const exact of [false, true, false]) follow(exact);
+          return said;
+        }}"""
+    )
+    assert said == [["doubt", True]] * 2 + [[None, False]] * 2 + [["doubt", True]] + [[None, False]] * 3
+
+
+def test_what_is_cleared_while_it_is_decoded_does_not_come_back(page: Page) -> None:
+    found = page.evaluate(
+        f"""async () => {{
+          {SCENE}
+          const {{ Paths }} = await import('/static/latents/paths.mjs');
+          let release;
+          const gate = new Promise((resolve) => {{ release = resolve; }});
+          const way = {{ z: Array.from({{ length: 64 }}, () => [0, 0, 0]), latent: 1, image: 1 }};
+          const real = globalThis.fetch;
+          const ways = {{ straight: way, spherical: way, geodesic: way }};
+          globalThis.fetch = async () => new Response(JSON.stringify(ways));
+          const evaluate = async ({{ k }}) => {{
+            await gate;
+            return {{ mean: new Float32Array(4 * k) }};
+          }};
+          scene.engine = {{ evaluate }};
+          const paths = new Paths(scene);
+          paths.show();
+          paths.add([0, 0, 0]);
+          paths.add([1, 1, 1]);
+          const shown = () => [!paths.player.element.hidden, !paths.table.hidden, paths.chips.children.length];
+          await new Promise((resolve) => setTimeout(resolve, 60));
+          const before = shown();
+          paths.clear();
+          release();
+          await new Promise((resolve) => setTimeout(resolve, 60));
+          globalThis.fetch = real;
+          return {{ before, after: shown(), note: paths.message.textContent }};
+        }}"""
+    )
+    assert found["before"] == [False, True, 0]  # the ways were there, their pictures on their way
+    assert found["after"] == [False, False, 0] and "two places" in found["note"]
+
+
+def test_a_page_that_is_gone_asks_for_nothing_more(page: Page) -> None:
+    calls = page.evaluate(
+        f"""async () => {{
+          {SCENE}
+          const {{ Fits }} = await import('/static/latents/fits.mjs');
+          const real = [globalThis.fetch, globalThis.setTimeout];
+          let calls = 0;
+          const timers = [];
+          globalThis.fetch = async () => {{ calls += 1; throw new TypeError('down'); }};
+          globalThis.setTimeout = (call) => timers.push(call);
+          const fits = new Fits(scene, {{}});
+          fits.watch('a');
+          fits.destroy();
+          await new Promise((resolve) => real[1].call(window, resolve, 30));
+          for (const call of timers) await call();
+          [globalThis.fetch, globalThis.setTimeout] = real;
+          return [calls, timers.length];
+        }}"""
+    )
+    assert calls == [1, 0]
+
+
+def test_long_work_gives_way_every_few_milliseconds(page: Page) -> None:
+    beats = page.evaluate(
+        """async () => {
+          const { breather } = await import('/static/latents/breather.mjs');
+          const breathe = breather();
+          let [beats, working] = [0, true];
+          const beat = () => {
+            beats += 1;
+            if (working) setTimeout(beat, 0);
+          };
+          beat();
+          for (let piece = 0; piece < 300; piece++) {
+            await breathe();
+            const until = performance.now() + 1;
+            while (performance.now() < until);
+          }
+          working = false;
+          return beats;
+        }"""
+    )
+    assert beats > 40  # in 300 ms of work, five or so at a time
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (0.0, "0.00"),
+        (-0.0002, "0.00"),
+        (0.001, "0.001"),
+        (0.002, "0.002"),
+        (-1.236, "−1.24"),
+        (17.36, "17.4"),
+        (-812.4, "−812"),
+    ],
+)
+def test_numbers_are_told_in_the_digits_they_need(page: Page, value: float, told: str) -> None:
+    assert page.evaluate("async (value) => (await import('/static/latents/colouring.mjs')).short(value)", value) == told
+
+
+def test_names_on_the_map_do_not_lie_over_one_another(page: Page) -> None:
+    shifts = page.evaluate(
+        """async () => {
+          const { apart } = await import('/static/labels.mjs');
+          const box = (x, y) => ({ x, y, width: 60 });
+          return [apart([box(0, 0), box(20, 3), box(40, -2), box(300, 0)]), apart([box(0, 0), box(61, 0)])];
+        }"""
+    )
+    near, beside = shifts
+    heights = sorted(y + shift for y, shift in zip((0, 3, -2), near, strict=False))
+    assert all(above - below > 15 for below, above in itertools.pairwise(heights))
+    assert near[3] == 0 and beside == [0, 0]
