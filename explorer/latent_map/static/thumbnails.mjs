@@ -1,15 +1,7 @@
-// Rows of small pictures: images of the data set by their numbers, or what a place decodes to.
+// Rows of small images of the data set, by their numbers.
 
 import { h } from './dom.mjs';
-import { paint } from './layers.mjs';
-
-/** Puts grey or colour values in [0, 1], float32 (D), on a canvas of the images' size. */
-export function show(canvas, values, channels) {
-  const context = canvas.getContext('2d');
-  const tile = context.createImageData(canvas.width, canvas.height);
-  paint(tile.data, values, channels);
-  context.putImageData(tile, 0, 0);
-}
+import { show } from './pictures.mjs';
 
 /** A row of at most `count` images of the data set, each with a line below: click one to choose it. */
 export class Thumbnails {
@@ -49,17 +41,4 @@ export class Thumbnails {
       button.title = shown[k].title;
     });
   }
-}
-
-/** Decodes latents z float32 (k, d) a few hundred at a time: images float32 (k, D). */
-export async function decoded({ engine, anchor }, z, d) {
-  const count = z.length / d;
-  let images;
-  for (let first = 0; first < count; first += 64) {
-    const k = Math.min(64, count - first);
-    const { mean } = await engine.evaluate({ z: z.slice(first * d, (first + k) * d), k, x: anchor.x, images: k });
-    images ??= new Float32Array((mean.length / k) * count);
-    images.set(mean, (mean.length / k) * first);
-  }
-  return images;
 }

@@ -3,7 +3,7 @@
 import { h } from '../dom.mjs';
 import { paint } from '../layers.mjs';
 import { writeUrl } from '../url.mjs';
-import { decoded } from '../thumbnails.mjs';
+import { decoded } from '../pictures.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.dimensions;

@@ -2,7 +2,7 @@
 
 import { download, h } from '../dom.mjs';
 import { sentence } from '../evidence.mjs';
-import { decoded, show } from '../thumbnails.mjs';
+import { decoded, show } from '../pictures.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.paths;

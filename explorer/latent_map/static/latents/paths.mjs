@@ -2,7 +2,7 @@
 
 import { h } from '../dom.mjs';
 import { ask } from '../evidence.mjs';
-import { decoded, show } from '../thumbnails.mjs';
+import { decoded, show } from '../pictures.mjs';
 import { LineTool } from './line_tool.mjs';
 import { PathLines } from './path_lines.mjs';
 import { PathPlayer } from './path_player.mjs';

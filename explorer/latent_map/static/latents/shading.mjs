@@ -1,7 +1,7 @@
 // Layers over the whole map: where it should not be believed, and how fast the image changes along it.
 
 import { isDark } from '../colours.mjs';
-import { decoded } from '../thumbnails.mjs';
+import { decoded } from '../pictures.mjs';
 import { breather } from './breather.mjs';
 import { doubt, emptiness, roundTrip } from './trust.mjs';
 

@@ -198,7 +198,7 @@ export const words = {
     deviations: (value) => `${value > 0 ? '+' : value < 0 ? '−' : ''}${Math.abs(value).toFixed(2)} σ`,
     take: 'Take away',
     formats: { csv: ['CSV', 'A table: numbers, labels, terms, map, latents'], parquet: ['Parquet', 'The same table, compact'], npz: ['NumPy', 'Arrays: images, latents, labels, terms'], zip: ['Images', 'A zip of PNGs with their labels'] },
-    bring: ['Bring a CSV …', 'A column computed elsewhere: a row for every image in order, or with a column “index”. It stays in your data folder, and points can be coloured by it.'],
+    bring: ['Bring a CSV …', 'A column computed elsewhere: a row for every image in order, or with a column “index”. It is kept for you on the server, and points can be coloured by it.'],
     forget: (count) => (count === 1 ? 'Delete your column' : `Delete your ${count} columns`),
     forgetTip: 'What you brought is deleted here; your file stays as it is.',
     sure: (count) => (count === 1 ? 'Press again to delete it' : 'Press again to delete them'),
