@@ -6,8 +6,10 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
+import torch
 from playwright.sync_api import Page
 
+from explorer.geometry import resampled
 from tests.browser.modules import module_page
 
 
@@ -85,6 +87,16 @@ def test_what_is_cleared_while_it_is_decoded_does_not_come_back(page: Page) -> N
     )
     assert found["before"] == [False, True, 0]  # the ways were there, their pictures on their way
     assert found["after"] == [False, False, 0] and "two places" in found["note"]
+
+
+def test_a_drawn_line_is_followed_in_even_steps(page: Page) -> None:
+    u = [[0.0, 0.0], [0.0, 0.0], [1.0, 0.0], [1.0, 4.0]]
+    z = [[2 * x, 3 * y, 0.0] for x, y in u]  # lengths 0, 2 and 12
+    found = page.evaluate(
+        "async ({ u, z }) => (await import('/static/latents/path_lines.mjs')).alongLine(u, z, 8)", {"u": u, "z": z}
+    )
+    steps = resampled(torch.tensor(z, dtype=torch.float64), 8)
+    torch.testing.assert_close(torch.tensor(found, dtype=torch.float64), steps[:, :2] / torch.tensor([2.0, 3.0]))
 
 
 def test_a_page_that_is_gone_asks_for_nothing_more(page: Page) -> None:

@@ -2,10 +2,10 @@
 
 import { classColour, isDark } from './colours.mjs';
 import { h } from './dom.mjs';
-import { paint } from './layers.mjs';
 import { Explaining } from './explaining.mjs';
 import { plotElement } from './map.mjs';
 import { Panel } from './panel.mjs';
+import { show } from './pictures.mjs';
 import { words } from './words.mjs';
 
 export class View {
@@ -205,10 +205,7 @@ export class View {
   }
 
   showThumbnail(index, label, grey, event) {
-    const context = this.thumbnail.getContext('2d');
-    const tile = context.createImageData(this.thumbnail.width, this.thumbnail.height);
-    paint(tile.data, Float32Array.from(grey, (value) => value / 255), this.manifest.imageShape[0]);
-    context.putImageData(tile, 0, 0);
+    show(this.thumbnail, Float32Array.from(grey, (value) => value / 255), this.manifest.imageShape[0]);
     this.cardText.textContent = words.card(label, index);
     const box = this.stage.getBoundingClientRect();
     const x = event.clientX - box.left;

@@ -4,6 +4,22 @@ import { h } from '../dom.mjs';
 
 const NAMES = ['straight', 'spherical', 'geodesic', 'drawn'];
 
+/**
+ * Where on a drawn line (u, n places of the map, lifted to z) `count` places lie that are evenly spaced along z: as
+ * explorer/geometry/paths.py resamples it.
+ */
+export function alongLine(u, z, count) {
+  const ends = [0];
+  for (let i = 1; i < z.length; i++) ends.push(ends[i - 1] + Math.hypot(...z[i].map((value, k) => value - z[i - 1][k])));
+  let at = 1;
+  return Array.from({ length: count }, (_, k) => {
+    const far = (ends.at(-1) * k) / (count - 1);
+    while (at < z.length - 1 && ends[at] < far) at += 1;
+    const share = Math.min(Math.max((far - ends[at - 1]) / (ends[at] - ends[at - 1] || 1), 0), 1);
+    return u[at].map((value, j) => (1 - share) * u[at - 1][j] + share * value);
+  });
+}
+
 export class PathLines {
   constructor(scene) {
     this.scene = scene;
@@ -47,6 +63,11 @@ export class PathLines {
     const [x, y] = this.pixels(z);
     this.dot.setAttribute('cx', x);
     this.dot.setAttribute('cy', y);
+  }
+
+  /** The places of a way lie where somebody drew it, and not where this map would put them again. */
+  settle(places, at) {
+    places.forEach((z, k) => this.homes.set(z, [this.scene.plane.shown, at[k]]));
   }
 
   /** Where a place in latent space is on screen; on a curved map that takes a search, so once for each map. */

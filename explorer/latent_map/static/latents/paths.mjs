@@ -4,7 +4,7 @@ import { h } from '../dom.mjs';
 import { ask } from '../evidence.mjs';
 import { decoded, show } from '../pictures.mjs';
 import { LineTool } from './line_tool.mjs';
-import { PathLines } from './path_lines.mjs';
+import { alongLine, PathLines } from './path_lines.mjs';
 import { PathPlayer } from './path_player.mjs';
 import { words as all } from './words.mjs';
 
@@ -130,9 +130,9 @@ export class Paths {
     this.say(wanted ? words.drawing : this.next());
   }
 
-  /** What is to be done for a path. */
+  /** What was found, or what is to be done for a path. */
   next() {
-    if (this.ways) return '';
+    if (this.ways) return this.line ? words.followed : words.found(this.ways);
     return this.stops.length ? words.second : words.empty;
   }
 
@@ -141,8 +141,10 @@ export class Paths {
     this.drawLine(false);
     if (line.length < 2) return undefined;
     this.clear();
+    const { plane } = this.scene;
     const from = this.scene.from();
-    this.line = line.map((u) => Array.from(this.scene.plane.lift(u, from)));
+    this.line = line.map((u) => Array.from(plane.lift(u, from)));
+    this.drawn = { u: line, map: plane.shown };
     return this.find();
   }
 
@@ -159,9 +161,10 @@ export class Paths {
       const { ways, missing } = await this.ask();
       if (stale()) return undefined;
       this.ways = ways;
+      if (ways.drawn && this.drawn.map === this.scene.plane.shown) this.lines.settle(ways.drawn.z, alongLine(this.drawn.u, this.line, ways.drawn.z.length));
       if (!ways[this.way]) this.way = this.line ? 'drawn' : 'straight';
       if (ways.geodesic && this.way === 'drawn') this.way = 'geodesic';
-      this.say('');
+      this.say(this.next());
       if (missing) this.fail(missing);
       this.tabulate();
       this.place();

@@ -160,6 +160,9 @@ export const words = {
     table: ['path', 'length in z', 'length in pixels'],
     tableTip: 'Lengths: in units of the prior’s scale, and as the expected image’s way, a Euclidean distance over all pixels.',
     computing: 'finding the ways …',
+    followed: 'In 64 even steps through latent space, along your line.',
+    found: ({ straight, geodesic }) =>
+      geodesic && straight.image > 0 ? `The geodesic takes ${(geodesic.image / straight.image).toFixed(2)} of the straight line’s length in pixels.` : 'In 64 steps.',
     failed: (why) => `No path: ${why}`,
     full: (most) => `A path has at most ${most} stops.`,
     strip: 'Decoded images along the path',
