@@ -9,6 +9,7 @@ import numpy as np
 import pandas
 import pytest
 import torch
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -314,6 +315,18 @@ def test_a_map_is_fitted_in_the_background_while_another_is_dragged(open_latents
     )
     agreeing(page)
     assert "8 neighbours" in page.get_by_test_id("umap-choice").evaluate("s => s.selectedOptions[0].textContent")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_tab_has_accessibility_faults(open_latents, scheme):
+    page = open_latents(f"map=umap-{UMAP}", color_scheme=scheme)
+    for name in ("map", "dimensions", "paths", "neighbours", "selection"):
+        page.get_by_test_id(f"tab-{name}").click()
+        if name == "selection":
+            page.get_by_test_id("select-class").select_option("7")
+            expect(page.get_by_test_id("statistics")).to_contain_text("σ")
+        faults = Axe().run(page, context=".lx").response["violations"]
+        assert not faults, (name, [(fault["id"], [node["html"][:120] for node in fault["nodes"]]) for fault in faults])
 
 
 def test_a_phone_has_room_for_it(open_latents):
