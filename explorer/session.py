@@ -33,7 +33,7 @@ FAULTS = (CheckpointError, DatasetError, JobError)
 
 
 def first_model() -> tuple[str, dict[str, Summary], tuple[str, ...]]:
-    """The model the address names, summaries of all there are, and notices.
+    """The model the address names, or else the one of the page before; summaries of all there are, and notices.
 
     Raises:
         CheckpointError: there is no model at all.
@@ -41,13 +41,16 @@ def first_model() -> tuple[str, dict[str, Summary], tuple[str, ...]]:
     summaries = {name: summarise(name, folder) for name, folder in models().items()}
     if not summaries:
         raise CheckpointError("There is no model yet: train one with `python -m explorer train --out runs/mine`.")
-    name, notices = choose_model(st.query_params.get("model"), list(summaries))
+    before = kept("model")
+    wanted = st.query_params.get("model") or (before if before in summaries else None)
+    name, notices = choose_model(wanted, list(summaries))
     return name, summaries, notices
 
 
 def asked_for_all_points() -> bool:
-    """Whether the address asks for the training images too."""
-    return st.query_params.get("points") == "all"
+    """Whether the address asks for the training images too, or else the page before showed them."""
+    points = st.query_params.get("points")
+    return points == "all" if points or st.query_params.get("model") else kept("points", False)
 
 
 def open_view(name: str, *, all_points: bool, tabs: str = "") -> tuple[View, dict[str, Any]]:
@@ -64,6 +67,8 @@ def open_view(name: str, *, all_points: bool, tabs: str = "") -> tuple[View, dic
     except CheckpointError as error:
         # Visitors need not know where on this machine a model lies.
         raise CheckpointError(str(error).replace(f"{models().get(name, name)}{os.sep}", "")) from None
+    keep("model", name)
+    keep("points", all_points)
     manifest = {**describe(space), "tabs": tabs, "zoom": tabs == "anatomy"}
     view = read_view(
         {name: st.query_params[name] for name in st.query_params},

@@ -2,12 +2,13 @@
 
 from .geodesic import geodesic
 from .metric import Decoder, magnification, mean_decoder, pullback
-from .paths import Path, length, resampled, spherical, straight, through
+from .paths import Path, legs, length, resampled, spherical, straight, through
 
 __all__ = [
     "Decoder",
     "Path",
     "geodesic",
+    "legs",
     "length",
     "magnification",
     "mean_decoder",

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image as Picture
 
-from .columns import column_of
+from .columns import NAMES, column_of
+from .fitted_maps import trust_in
 from .space import Space
 from .state import BadState
 
@@ -24,7 +25,6 @@ FORMATS = {
 }
 # A zip of images, so that nobody fills the server's memory: a data set has its own files.
 MOST_PICTURES = 20_000
-NAMES = ("kl", "log_evidence", "gap")
 MOST_COLUMNS = 60
 LARGEST = 1e300
 
@@ -34,8 +34,9 @@ def export_of(space: Space, state: Any) -> bytes:
 
     Args:
         state: {"format": one of FORMATS, "rows": base64 of one bit an image, from the highest; null for all,
-            "map": the places, base64 of float32 (n, 2), or null; "measured": whether the ELBO is wanted,
-            "columns": [{"name", "values"}], with "kinds" where values are positions among them, that a person brought}.
+            "map": the places, base64 of float32 (n, 2), or null; "fitted": the name of the fitted map that they are
+            of, or null; "columns": [{"name", "values"}] that a person brought, with "kinds" where values are positions
+            among them}.
 
     Raises:
         BadState: a part of it is not usable, or nothing is selected.
@@ -94,13 +95,15 @@ def _table(space: Space, rows: np.ndarray, state: dict[str, Any]) -> dict[str, A
         "label": labels,
         "class": np.array(latents.classes)[labels],
     }
-    for name in ("kl", "reconstruction", "elbo", "log_evidence", "gap") if state.get("measured") else NAMES:
+    for name in NAMES:
         values = column_of(space, name)[0].numpy()[rows]
         if np.isfinite(values).any():
             table[name] = values
     if state.get("map") is not None:
         u = _places(state["map"], len(latents))[rows]
         table["map_1"], table["map_2"] = u[:, 0], u[:, 1]
+    for name, values in trust_in(space, str(state.get("fitted"))).items():
+        table[name] = values.numpy()[rows]
     coordinates = _coordinates(space)
     table |= dict(zip(coordinates, np.hstack([latents.loc.numpy(), latents.scale.numpy()])[rows].T, strict=True))
     for name, values in _brought(state.get("columns"), len(latents)):

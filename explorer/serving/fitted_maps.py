@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
@@ -137,6 +138,20 @@ def pack_map(space: Space, key: str) -> bytes | None:
     facts = {**_facts(key, found), "count": n, "fitted": fitted}
     parts = (places, found.trustworthiness[:fitted], found.continuity[:fitted])
     return packed(facts, b"".join(part.contiguous().numpy().astype("<f4", copy=False).tobytes() for part in parts))
+
+
+def trust_in(space: Space, key: str) -> dict[str, torch.Tensor]:
+    """Trustworthiness and continuity of every image (n,) on a fitted map, NaN of those that were placed afterwards."""
+    named = re.fullmatch("[0-9a-f]{16}", key)
+    found = find_map(_folders(space), key, space.latents, space.test_count) if named else None
+    if found is None or key != _key(space, found.settings):
+        return {}
+    columns = {}
+    for name in ("trustworthiness", "continuity"):
+        columns[name] = torch.full((len(space.latents),), torch.nan)
+        known = getattr(found, name)[: space.test_count]
+        columns[name][: len(known)] = known
+    return columns
 
 
 def map_stamp(space: Space, key: str) -> tuple[Any, ...]:

@@ -9,12 +9,13 @@ import torch
 from PIL import Image as Picture
 from torch import Tensor
 
-from ..geometry import geodesic, length, mean_decoder, resampled, spherical, straight, through
+from ..geometry import geodesic, legs, length, mean_decoder, resampled, spherical, straight
 from .space import Space
 from .state import BadState, read_vector
 
 WAYS = ("straight", "spherical", "geodesic")
 MOST_PLACES, MOST_STEPS, MOST_DRAWN = 8, 256, 600
+LEAST_A_LEG = 32  # steps: with fewer a geodesic is a polygon that one can see
 # Multiply-adds of a decoder times latent dimensions times steps: a geodesic of so many takes about half a minute.
 MOST_WORK = 10_000_000_000
 FORMATS = {"gif": "image/gif", "webp": "image/webp", "png": "image/png"}
@@ -38,6 +39,7 @@ def ways_of(space: Space, state: Any) -> dict[str, Any]:
 
     Args:
         state: {"places": [[d], ...], "steps": n, "ways": [...]}, or with "line" in the place of "places" and "ways".
+            Of many places a way has more steps, LEAST_A_LEG between two.
 
     Raises:
         BadState: a part of it is not usable, or a geodesic would take too long.
@@ -52,27 +54,31 @@ def ways_of(space: Space, state: Any) -> dict[str, Any]:
         line = read_places(state["line"], space.latent, 2, MOST_DRAWN, "line")
         if not length(line) > 0:
             raise BadState("The line stays in one place: draw it over some of the map.")
-        return {"drawn": _described(resampled(line, steps), decode)}
+        return {"drawn": _described([resampled(line, steps)], decode)}
     places = read_places(state.get("places"), space.latent, 2, MOST_PLACES, "places")
     wanted = state.get("ways", list(WAYS))
     if not isinstance(wanted, list) or not wanted or not set(map(str, wanted)) <= set(WAYS):
         raise BadState(f"ways must be some of {', '.join(WAYS)}.")
     if length(places) == 0:
         raise BadState("All the places are the same one: choose another.")
+    if len(places) > 2:
+        steps = max(steps, (len(places) - 1) * (LEAST_A_LEG - 1) + 1)
     found = {}
     for name in dict.fromkeys(wanted):
         if name == "geodesic":
             if space.decoder_cost * space.latent * steps > MOST_WORK:
                 raise BadState("A geodesic through this decoder would take minutes here: ask for fewer steps.")
-            z = through(places, steps, lambda a, b, count: geodesic(decode, a, b, count).z)
+            parts = legs(places, steps, lambda a, b, count: geodesic(decode, a, b, count).z)
         else:
-            z = through(places, steps, straight if name == "straight" else spherical)
-        found[name] = _described(z, decode)
+            parts = legs(places, steps, straight if name == "straight" else spherical)
+        found[name] = _described(parts, decode)
     return found
 
 
-def _described(z: Tensor, decode: Any) -> dict[str, Any]:
-    return {"z": z.tolist(), "latent": length(z), "image": length(z, decode)}
+def _described(parts: list[Tensor], decode: Any) -> dict[str, Any]:
+    """A way and its lengths, which are those of its parts together."""
+    z = torch.cat([parts[0], *(part[1:] for part in parts[1:])])
+    return {"z": z.tolist(), "latent": sum(map(length, parts)), "image": sum(length(part, decode) for part in parts)}
 
 
 @torch.inference_mode()

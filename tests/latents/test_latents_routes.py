@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +16,18 @@ from PIL import Image
 from starlette.testclient import TestClient
 from torch.distributions import kl_divergence
 
-from explorer.fitted_maps import map_file, map_key, row_sums
+from explorer.fitted_maps import map_file
 from explorer.geometry import length, mean_decoder, straight
 from explorer.inference import elbo
 from explorer.jobs import Database
 from explorer.jobs.fits import Fits
-from explorer.projection import Embedding, Local, UmapSettings, load_embedding, save_embedding
+from explorer.projection import Local, UmapSettings, load_embedding, save_embedding
 from explorer.serving.manifest import describe
 from explorer.serving.space import SPACES, Space
 
-from .asking import ORIGIN, packed, post
+from .asking import ORIGIN, keep_map, packed, post
 
 # Maps
-
-
-def keep_map(space: Space, folder: Path, settings: UmapSettings, count: int | None = None) -> tuple[str, Embedding]:
-    count = space.test_count if count is None else count
-    places = space.latents.loc[:count, :2].clone()
-    rows = row_sums(space.latents, count)
-    made = Embedding(places, torch.rand(count), torch.rand(count), settings, "by hand", rows)
-    key = map_key(space.checkpoint.model, space.latents, settings)
-    save_embedding(map_file(folder, key), made, key)
-    return key, made
 
 
 def test_maps_are_listed_and_their_points_served(client: TestClient, space: Space, data: Path) -> None:
@@ -161,6 +152,17 @@ def test_a_drawn_line_is_followed_evenly(client: TestClient, space: Space) -> No
     way = post(client, space, "ways", {"line": line, "steps": 9})["drawn"]
     steps = torch.tensor(way["z"]).diff(dim=0).norm(dim=1)
     assert way["latent"] == pytest.approx(4, rel=1e-6) and torch.allclose(steps, torch.full((8,), 0.5), atol=1e-6)
+
+
+def test_a_path_is_as_long_as_its_legs_together(client: TestClient, space: Space) -> None:
+    places = space.latents.loc[[0, 5, 10, 20, 21, 22, 23, 24]].tolist()
+    together = post(client, space, "ways", {"places": places})
+    assert len(together["straight"]["z"]) == 7 * 31 + 1
+    for name in ("straight", "spherical"):
+        parts = [post(client, space, "ways", {"places": [a, b], "ways": [name]})[name] for a, b in pairwise(places)]
+        for length_in in ("latent", "image"):
+            assert together[name][length_in] == pytest.approx(sum(part[length_in] for part in parts), rel=2e-3)
+    assert together["geodesic"]["image"] <= together["straight"]["image"] + 1e-9
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from explorer.projection import UmapSettings
 from explorer.serving.manifest import describe
 from explorer.serving.space import Space
 
-from .asking import post
+from .asking import keep_map, post
 
 # Selections
 
@@ -35,7 +37,7 @@ def test_a_selection_is_taken_away_in_every_format(client: TestClient, space: Sp
         {"name": "file", "values": [i % 2 for i in range(n)], "kinds": ["a", "b"]},
     ]
     places = base64.b64encode(u.tobytes()).decode()
-    state = {"rows": bits(rows, n), "map": places, "measured": True, "columns": brought}
+    state = {"rows": bits(rows, n), "map": places, "columns": brought}
     csv = pandas.read_csv(io.BytesIO(post(client, space, "export", {**state, "format": "csv"})))
     parquet = pandas.read_parquet(io.BytesIO(post(client, space, "export", {**state, "format": "parquet"})))
     assert csv["index"].tolist() == parquet["index"].tolist() == rows
@@ -54,6 +56,17 @@ def test_a_selection_is_taken_away_in_every_format(client: TestClient, space: Sp
     assert np.array_equal(first, space.latents.images[2, 0].numpy())
     everything = pandas.read_csv(io.BytesIO(post(client, space, "export", {"format": "csv", "rows": None})))
     assert len(everything) == n
+
+
+def test_a_selection_on_a_fitted_map_takes_its_trust_along(client: TestClient, space: Space, data: Path) -> None:
+    key, made = keep_map(space, data, UmapSettings(seed=41))
+    state = {"format": "csv", "rows": bits([4, 7], len(space.latents)), "fitted": key}
+    csv = pandas.read_csv(io.BytesIO(post(client, space, "export", state)))
+    np.testing.assert_allclose(csv["trustworthiness"], made.trustworthiness[[4, 7]], rtol=1e-6)
+    np.testing.assert_allclose(csv["continuity"], made.continuity[[4, 7]], rtol=1e-6)
+    for none in ("0" * 16, "../config", None, 5):
+        text = post(client, space, "export", {**state, "fitted": none}).decode()
+        assert "trustworthiness" not in text and text.startswith("index,label,class,kl,reconstruction,elbo")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 // theme changes, so it keeps one map an element and a manifest.
 
 const maps = new WeakMap();
+let last = null; // the map opened last, as a promise: another page goes on from what it showed
 
 // Another model, or more points of the same one, for the same screen: what has a meaning there is kept.
 function carriedOver(old, manifest, state) {
@@ -14,6 +15,16 @@ function carriedOver(old, manifest, state) {
   };
 }
 
+/** Another page, opened by its name and not by an address of its own: what has a meaning there goes along. */
+function goesAlong(left, manifest, state) {
+  const asked = new URLSearchParams(location.search);
+  if (left.manifest.name !== manifest.name || ['image', 'drawn', 'at'].some((name) => asked.has(name))) return state;
+  const { image, drawn, mode, hidden, u, sigma, map, base } = left.state;
+  if (image !== null && image >= manifest.count) return state;
+  const opening = map === null && !base; // another map's places mean nothing on this one
+  return { ...state, mode, image: image ?? 0, drawn, hidden: [...hidden], u: opening ? u : null, sigma: opening ? sigma : null };
+}
+
 export default function ({ parentElement, data }) {
   const { manifest, notices } = data;
   const identity = JSON.stringify([manifest.entry, manifest.terms]);
@@ -22,10 +33,11 @@ export default function ({ parentElement, data }) {
     before.map.then((map) => map.restyle(), () => {});
   } else {
     const root = parentElement.querySelector('.lx-root');
+    const gone = last;
     const map = (async () => {
-      const old = before && (await before.map);
+      const [old, left] = await Promise.all([before?.map, gone?.catch(() => null)]);
       // The state in the data is where a visit begins; afterwards it lives in the map.
-      const state = old ? carriedOver(old, manifest, data.state) : data.state;
+      const state = old ? carriedOver(old, manifest, data.state) : left ? goesAlong(left, manifest, data.state) : data.state;
       old?.destroy();
       const { Explore } = await import(new URL(manifest.entry, document.baseURI).href);
       return new Explore(root, manifest, state, old ? [] : notices);
@@ -36,6 +48,7 @@ export default function ({ parentElement, data }) {
       root.textContent = `The map could not be loaded: ${error.message} Reload the page.`;
     });
     maps.set(parentElement, { identity, map });
+    last = map;
   }
   return () => {
     maps.get(parentElement)?.map.then((map) => map.destroy(), () => {});

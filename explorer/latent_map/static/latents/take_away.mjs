@@ -22,7 +22,7 @@ export class TakeAway {
     this.events.said(words.saving);
     const places = plot.points.u;
     const body = {
-      format, rows: packBits(this.events.mask()), measured: columns.known.has('elbo') || columns.known.has('reconstruction'),
+      format, rows: packBits(this.events.mask()), fitted: state.map?.startsWith('umap-') ? state.map.slice(5) : null,
       map: state.map === null && manifest.latent <= 2 ? null : base64(new Uint8Array(places.buffer, places.byteOffset, places.byteLength)),
       columns: columns.brought.map(({ name, raw, kinds }) => ({ name, values: raw, kinds })),
     };
