@@ -76,6 +76,19 @@ def test_the_whole_map_is_one_press_away(open_page):
     assert page.get_by_test_id("zoom").get_attribute("aria-pressed") == "false"
 
 
+def test_what_is_shown_goes_along_to_another_page(open_page):
+    page = open_page("model=mnist-16d&image=7&at=0.5,0.7&scale=0.2,0.3&mode=gaussian")
+    settle(page)
+    elbo = term(page, "elbo")
+    # Another model than the first one, and a page opened by its name.
+    page.get_by_role("link", name="ELBO", exact=True).first.click()
+    page.wait_for_url("**/elbo?*image=7*")
+    page.wait_for_selector(READY)
+    settle(page)
+    assert "at=0.5%2C0.7" in page.url and "model=mnist-16d" in page.url
+    assert term(page, "elbo") == pytest.approx(elbo, abs=1e-6)
+
+
 def test_a_finger_and_the_keyboard_have_words_explained(open_page):
     page = open_page("model=mnist-2d", viewport={"width": 390, "height": 844}, has_touch=True)
     settle(page)

@@ -78,6 +78,7 @@ export class Mapping {
     if (!plane) throw new Error(all.line);
     plane.names = all.through(numbers);
     plane.through = numbers;
+    plane.origin = codes.slice(numbers[0] * d, (numbers[0] + 1) * d);
     return plane;
   }
 }

@@ -96,8 +96,9 @@ export class Colouring {
         h('span', {}, h('i', { style: `background: ${classColour(i, isDark(this.element))}` }), kind)));
     } else {
       this.bar.style.background = `linear-gradient(to right, ${RAMP.join(', ')})`;
-      this.ends[0].textContent = short(low);
-      this.ends[1].textContent = `${short(high)}${column.unit ? ` ${column.unit}` : ''}`;
+      const [least, most] = column.values.reduce(([a, b], value) => [value < a ? value : a, value > b ? value : b], [Infinity, -Infinity]);
+      this.ends[0].textContent = `${least < low ? '≤ ' : ''}${short(low)}`; // the outermost have the colour of the scale's end
+      this.ends[1].textContent = `${most > high ? '≥ ' : ''}${short(high)}${column.unit ? ` ${column.unit}` : ''}`;
     }
     const unknown = missing ? Uint8Array.from(column.values, (value) => Number(!Number.isFinite(value))) : null;
     return plot.setColumn({ values, unknown, scale: (dark) => scaleOf(low, high, colours(dark), Boolean(kinds)) });

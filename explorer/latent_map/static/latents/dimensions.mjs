@@ -34,7 +34,9 @@ export class Dimensions {
       ? h('span', { class: 'lx-pair' }, ...this.pair, h('button', { type: 'button', class: 'lx-button', title: words.manifoldTip,
           'data-testid': 'plane-show', onclick: () => this.map() }, words.manifold))
       : null;
-    this.gridBox.append(this.grid);
+    this.heads = h('div', { class: 'lx-grid-heads', 'aria-hidden': 'true' }, ...STEPS.map((value, column) => h('span', {}, column % 2 ? '' : words.value(value))));
+    this.names = h('div', { class: 'lx-grid-names', 'aria-hidden': 'true' }, ...this.order.slice(0, ROWS).map((i) => h('span', {}, words.name(i + 1))));
+    this.gridBox.append(h('span'), this.heads, this.names, this.grid);
     this.element = h('div', { class: 'lx-dimensions', 'data-testid': 'dimensions' },
       h('div', { class: 'lx-row' }, h('div', { class: 'lx-segments', role: 'group', 'aria-label': words.view }, ...views), plane), this.sliders, this.gridBox,
       h('p', { class: 'lx-quiet' }, words.explain));
@@ -141,35 +143,22 @@ export class Dimensions {
     await this.scene.idle();
     const images = await decoded(this.scene, z, d);
     if (this.gone || drawing !== this.drawing) return;
-    const [left, top] = [Math.ceil(width * 0.75), Math.ceil(height * 0.5)];
-    this.grid.width = left + STEPS.length * width;
-    this.grid.height = top + rows.length * height;
+    this.grid.width = STEPS.length * width;
+    this.grid.height = rows.length * height;
     this.grid.style.aspectRatio = `${this.grid.width} / ${this.grid.height}`;
-    [this.left, this.top] = [left, top];
     const context = this.grid.getContext('2d');
-    context.fillStyle = '#000';
-    context.fillRect(0, 0, this.grid.width, this.grid.height);
     const tile = new ImageData(width, height);
     const pixels = channels * height * width;
-    context.fillStyle = '#d8dde4';
-    context.font = `${Math.max(7, Math.round(height / 3.2))}px sans-serif`;
-    context.textBaseline = 'middle';
-    context.textAlign = 'center';
-    STEPS.forEach((value, column) => {
-      if (column % 2 === 0) context.fillText(words.value(value), left + (column + 0.5) * width, top / 2);
-    });
-    context.textAlign = 'left';
     rows.forEach((i, row) => {
-      context.fillText(words.name(i + 1), 2, top + (row + 0.5) * height);
       STEPS.forEach((_, column) => {
         const at = row * STEPS.length + column;
         paint(tile.data, images.subarray(at * pixels, (at + 1) * pixels), channels);
-        context.putImageData(tile, left + column * width, top + row * height);
+        context.putImageData(tile, column * width, row * height);
       });
       // The tile that is nearest to what is on screen.
       const nearest = STEPS.reduce((best, value, column) => (Math.abs(value - here[i]) < Math.abs(STEPS[best] - here[i]) ? column : best), 0);
       context.strokeStyle = '#4f9de8';
-      context.strokeRect(left + nearest * width + 0.5, top + row * height + 0.5, width - 1, height - 1);
+      context.strokeRect(nearest * width + 0.5, row * height + 0.5, width - 1, height - 1);
     });
     this.grid.dataset.rows = rows.length;
   }
@@ -178,11 +167,11 @@ export class Dimensions {
   pick(event) {
     const box = this.grid.getBoundingClientRect();
     const [, height, width] = this.scene.manifest.imageShape;
-    const x = ((event.clientX - box.left) / box.width) * this.grid.width - this.left;
-    const y = ((event.clientY - box.top) / box.height) * this.grid.height - this.top;
+    const x = ((event.clientX - box.left) / box.width) * this.grid.width;
+    const y = ((event.clientY - box.top) / box.height) * this.grid.height;
     const i = this.order[Math.floor(y / height)];
     const value = STEPS[Math.floor(x / width)];
-    if (x < 0 || y < 0 || i === undefined || value === undefined) return;
+    if (i === undefined || value === undefined) return;
     const z = this.scene.z();
     z[i] = value;
     this.scene.goTo(z);

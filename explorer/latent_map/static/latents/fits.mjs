@@ -38,7 +38,8 @@ export class Fits {
       seed: number('seed', umap.seed, { min: 0, step: 1 }),
       supervised: h('input', { type: 'checkbox', 'data-testid': 'umap-supervised' }),
     };
-    return h('form', { class: 'lx-fit-form', hidden: true, novalidate: true, onsubmit: (event) => { event.preventDefault(); this.submit(); } },
+    return h('form', { class: 'lx-fit-form', hidden: true, novalidate: true, onsubmit: (event) => { event.preventDefault(); this.submit(); },
+      oninput: () => { this.fault.hidden = true; } },
       ...Object.entries(this.inputs).map(([key, input]) => field(key, input)),
       h('button', { type: 'submit', class: 'lx-button', 'data-testid': 'umap-fit' }, words.fit));
   }

@@ -70,7 +70,7 @@ export class MapTab {
       value: at < count ? at : 0, onchange: () => this.useImages() }));
     this.next = 0;
     this.takes = h('button', { type: 'button', class: 'lx-button', title: words.take(0)[1], 'data-testid': 'through-chosen', onclick: () => this.takeChosen() }, words.take(0)[0]);
-    return h('div', { class: 'lx-row', hidden: true }, ...this.three.map((input, at) => h('label', { class: 'lx-lettered' }, words.letter(at), input)), this.takes);
+    return h('div', { class: 'lx-row', hidden: true }, ...this.three.map((input, at) => h('label', { class: 'lx-lettered' }, words.letter(at), input)), this.takes, h('span', { class: 'lx-quiet' }, words.entered));
   }
 
   /** Which kind the map on screen is. */
@@ -203,7 +203,7 @@ export class MapTab {
     const z = scene.z();
     const said = words.live;
     write(this.live.back, plane.exact ? said.exact : said.approximate(plane.neighbours));
-    if (plane.exact) write(this.live.kept, said.keptValue(offPlane(plane, z), Math.hypot(...z)));
+    if (plane.exact) write(this.live.kept, said.keptValue(offPlane(plane, z.map((value, i) => value - (plane.origin?.[i] ?? 0))), Math.hypot(...z)));
     else write(this.live.kept, plane.spread(state.u).toFixed(2));
     const trip = roundTrip(plane, state.u, z);
     write(this.live.trip, plane.exact ? said.noTrip : said.tripValue(trip));
@@ -212,13 +212,14 @@ export class MapTab {
     const { distance, times } = this.trust.nearest(z);
     write(this.live.nearest, said.nearestValue(distance, times));
     this.live.nearest.dataset.value = distance;
-    const { far, elsewhere } = doubts(times, trip, emptiness(plane, state.u));
-    write(this.warning, far > 0.5 ? said.far : elsewhere > 0.5 ? said.elsewhere : said.near);
-    this.warning.dataset.doubt = far > 0.5 || elsewhere > 0.5;
+    const found = Object.entries(doubts(times, trip, emptiness(plane, state.u))).sort(([, a], [, b]) => b - a);
+    const [[most, value]] = found;
+    write(this.warning, value > 0.5 ? said[most] : said.near);
+    this.warning.dataset.doubt = value > 0.5;
   }
 }
 
-/** The norm of z's part that is perpendicular to a plane. */
+/** The norm of z's part that is perpendicular to a plane through the origin. */
 function offPlane(plane, z) {
   const u = plane.project(z);
   return Math.hypot(...z.map((value, i) => value - u[0] * plane.basis[i][0] - u[1] * plane.basis[i][1]));

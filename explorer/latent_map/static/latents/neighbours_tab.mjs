@@ -41,7 +41,10 @@ export class NeighboursTab {
   changed(what) {
     if (!this.visible) return;
     // So many images are looked through by the server, when the handle is let go.
-    if (what === 'moved' && this.of === 'place' && this.scene.manifest.count <= LIVE) this.soon();
+    if (what === 'moved' && this.of === 'place') {
+      if (this.scene.manifest.count <= LIVE) this.soon();
+      this.wait();
+    }
     if (what === 'rest' || what === 'anchor') this.refresh();
   }
 
@@ -53,6 +56,15 @@ export class NeighboursTab {
 
   stop() {
     for (const asking of Object.values(this.asking)) asking.abort();
+  }
+
+  /** What is compared when the handle is let go is of another place until then. */
+  wait() {
+    for (const space of this.scene.manifest.count <= LIVE ? ['pixels'] : ['pixels', 'latent']) {
+      this.asking[space]?.abort();
+      if (!this[space].element.classList.contains('lx-past')) this[space].element.classList.add('lx-past');
+      if (this.said[space].textContent !== words.released) this.said[space].textContent = words.released;
+    }
   }
 
   choose(of) {
@@ -111,6 +123,7 @@ export class NeighboursTab {
     const found = await ask(scene.manifest.near, { ...stateFor(request, where), space, of: this.of, count: COUNT }, asking.signal);
     if (this.gone || asking.signal.aborted) return;
     note.textContent = (found.exact ? words.exact : words.approximate)(scene.manifest.count);
+    this[space].element.classList.remove('lx-past');
     await this[space].show(found.index.map((one, k) => this.entry(one, found.distance[k], space)));
   }
 

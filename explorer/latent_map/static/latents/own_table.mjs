@@ -40,7 +40,10 @@ export class OwnTable {
     this.file.value = '';
     if (!file) return;
     try {
+      const before = this.scene.columns.brought.map(({ name }) => name);
       const remarks = await this.scene.columns.bring(textOf(await file.arrayBuffer()));
+      const lost = before.filter((name) => !this.scene.columns.brought.some((column) => column.name === name));
+      if (lost.length) remarks.unshift(words.replaced(lost));
       const [first] = this.scene.columns.brought;
       this.events.said(words.brought(this.scene.columns.brought.map(({ name }) => name), remarks));
       await this.scene.colouring.choose(`own ${first.name}`);

@@ -162,8 +162,7 @@ export class Paths {
       if (stale()) return undefined;
       this.ways = ways;
       if (ways.drawn && this.drawn.map === this.scene.plane.shown) this.lines.settle(ways.drawn.z, alongLine(this.drawn.u, this.line, ways.drawn.z.length));
-      if (!ways[this.way]) this.way = this.line ? 'drawn' : 'straight';
-      if (ways.geodesic && this.way === 'drawn') this.way = 'geodesic';
+      if (!ways[this.way]) this.way = ['drawn', 'geodesic', 'straight'].find((name) => ways[name]);
       this.say(this.next());
       if (missing) this.fail(missing);
       this.tabulate();

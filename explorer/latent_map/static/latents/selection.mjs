@@ -145,7 +145,10 @@ export class Selection {
         if (input.value === '') return none;
         return input.value === input.defaultValue ? known[at] : Math.fround(Number(input.value)); // as the values are
       };
-      this.range.replaceChildren(words.from, low, words.to, high, apply((value) => value >= end(low, middle, -Infinity) && value <= end(high, last, Infinity)));
+      this.range.replaceChildren(words.from, low, words.to, high, apply((value) => {
+        const [a, b] = [end(low, middle, -Infinity), end(high, last, Infinity)];
+        return value >= Math.min(a, b) && value <= Math.max(a, b);
+      }));
     } catch (error) {
       this.range.hidden = true;
       this.byColumn.value = '';

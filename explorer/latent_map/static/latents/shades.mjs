@@ -34,12 +34,17 @@ export class Shades {
     if (name === this.on) return;
     this.on = name;
     for (const [other, button] of Object.entries(this.buttons)) button.setAttribute('aria-pressed', other === name);
-    this.note.replaceChildren(...(name === 'doubt' ? [h('i', { class: 'lx-hatched' }), words.doubted] : []));
+    this.note.replaceChildren();
     this.scene.shade(name && ((view, stale) => this.layer(name, view, stale)));
   }
 
   async layer(name, view, stale) {
-    if (name === 'doubt') return doubtImage(this.scene, await trustOf(this.scene), view, stale);
+    this.note.replaceChildren(words.shading);
+    if (name === 'doubt') {
+      const image = await doubtImage(this.scene, await trustOf(this.scene), view, stale);
+      if (!stale()) this.note.replaceChildren(h('i', { class: 'lx-hatched' }), words.doubted);
+      return image;
+    }
     const found = await magnificationImage(this.scene, view, stale);
     if (!found || stale()) return null;
     const bar = h('i', { class: 'lx-ramp', style: `background: linear-gradient(to right, transparent, rgb(${MAGNIFIED}))` });

@@ -80,13 +80,12 @@ const TRIP = [0.4, 1.6]; // map units, of about twenty across
 
 const EMPTY = [1, 2.5]; // radii of a neighbourhood
 
-/** 0 where a place can be believed, 1 where not: as far as data are away, and as the map contradicts itself. */
+/** 0 where a place can be believed, 1 where not: z far from data, the map empty around it, or contradicting itself. */
 export function doubts(times, trip, empty) {
   const by = (value, [low, high]) => Math.min(Math.max((value - low) / (high - low), 0), 1);
-  return { far: Math.max(by(times, [SURE, LOST]), by(empty, EMPTY)), elsewhere: by(trip, TRIP) };
+  return { far: by(times, [SURE, LOST]), empty: by(empty, EMPTY), elsewhere: by(trip, TRIP) };
 }
 
 export function doubt(times, trip, empty) {
-  const { far, elsewhere } = doubts(times, trip, empty);
-  return Math.max(far, elsewhere);
+  return Math.max(...Object.values(doubts(times, trip, empty)));
 }

@@ -61,8 +61,9 @@ export const words = {
     fitted: ({ settings, trustworthiness }) =>
       `${settings.neighbours} neighbours · distance ${settings.min_distance}${settings.metric === 'euclidean' ? '' : ` · ${settings.metric}`}` +
       `${settings.seed ? ` · seed ${settings.seed}` : ''}${settings.supervised ? ' · supervised' : ''} · trust ${trustworthiness.toFixed(3)}`,
-    facts: ({ trustworthiness, continuity, made }) =>
-      `trustworthiness ${trustworthiness.toFixed(3)}, continuity ${continuity.toFixed(3)} (means over points); ${made}`,
+    facts: ({ trustworthiness, continuity, made, count, fitted }) =>
+      `trustworthiness ${trustworthiness.toFixed(3)}, continuity ${continuity.toFixed(3)} (means over points); ${made}` +
+      `${count > fitted ? `; the other ${many(count - fitted)} are placed among them` : ''}`,
     another: ['Fit another …', 'Choose settings and fit a UMAP of these codes'],
     settings: {
       neighbours: ['neighbours', 'How many nearest points make the neighbourhood that is kept: few keep the fine structure, many the whole.'],
@@ -75,7 +76,7 @@ export const words = {
     stop: ['■ Stop', 'Stop this fit'],
     states: {
       waiting: 'waits for its turn …',
-      running: (share, left) => `${Math.round(100 * share)} %${left === null ? '' : `, about ${left} s left`}`,
+      running: (share, left) => (share < 0.16 ? 'starts: umap-learn compiles itself …' : `${Math.round(100 * share)} %${left === null ? '' : `, about ${left} s left`}`),
       failed: (why) => `was not fitted. ${why ?? ''}`,
       stopping: 'stops at its next step …',
       stopped: () => 'was stopped.',
@@ -83,7 +84,7 @@ export const words = {
       waits: (why) => `A map is there: choose it above.${why ? ` ${why}` : ''}`,
     },
     failed: (why) => `The map cannot be shown: ${why}`,
-    unfitted: (why) => `No map is fitted: ${why}`,
+    unfitted: (why) => `No map is fitted: ${why.replace('min_distance', 'min distance')}`,
     live: {
       back: ['map → z', 'How a place on the map becomes a z.'],
       exact: 'exact',
@@ -97,7 +98,8 @@ export const words = {
       tripValue: (error) => `${error.toFixed(2)} units off`,
       noTrip: 'exact',
       near: '✓ Data is near: this place can be believed.',
-      far: 'Do not trust what you see here: no data is near.',
+      far: 'Do not trust what you see here: this z is far from all data.',
+      empty: 'Do not trust what you see here: the map is empty around it.',
       elsewhere: 'Do not trust this place: the map itself would put this z elsewhere.',
     },
     shade: 'Shade',
@@ -106,6 +108,8 @@ export const words = {
       magnification: ['Magnification', 'How fast the decoded image changes along the map (the square root of the determinant of the pull-back metric): bright where a short way crosses many images.'],
     },
     doubted: 'no data near, or the map contradicts itself',
+    shading: 'being drawn …',
+    entered: 'The handle goes to A: the plane then holds all three.',
     magnified: 'a squared map unit, log scale',
     plain: {
       identity: () => 'The map is latent space itself: every place on it is a z.',
@@ -137,6 +141,7 @@ export const words = {
     exact: (count) => `exact: all ${many(count)} images were compared`,
     approximate: (count) => `approximate: a graph of neighbours of ${many(count)} images was searched`,
     asking: 'comparing pixels …',
+    released: 'compared when you let go',
     entry: (label, index, distance, space) => `${label} · no. ${index} · ${distance.toFixed(3)} away in ${space === 'latent' ? 'latent space' : 'pixels'}`,
     failed: (why) => `The neighbours are not known: ${why}`,
   },
@@ -205,6 +210,7 @@ export const words = {
     forget: (count) => (count === 1 ? 'Delete your column' : `Delete your ${count} columns`),
     forgetTip: 'What you brought is deleted here; your file stays as it is.',
     sure: (count) => (count === 1 ? 'Press again to delete it' : 'Press again to delete them'),
+    replaced: (names) => `It takes the place of ${names.join(', ')}.`,
     brought: (names, remarks) => [`${names.length === 1 ? 'There is a column' : `There are ${names.length} columns`} to colour by: ${names.join(', ')}.`, ...remarks].join(' '),
     forgotten: 'Your columns are gone.',
     saving: 'preparing …',

@@ -25,6 +25,8 @@ export class Projection {
   /** What the axes are called, where the map says so; the numbers of the images that a plane goes through. */
   get names() { return this.inner.names; }
   get through() { return this.inner.through; }
+  /** What a plane lies around, latents (d), where that is not the origin. */
+  get origin() { return this.inner.origin; }
   /** Of a curved map, see curved.mjs. */
   get places() { return this.inner.places; }
   get neighbours() { return this.inner.neighbours; }
