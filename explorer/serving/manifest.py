@@ -68,7 +68,7 @@ def describe(space: Space) -> dict[str, Any]:
         **{name: f"{PREFIX}/{name}/{space.key}{own}" for name in ("maps", "ways", "strip", "near", "table", "export")},
         **{name: f"{PREFIX}/{name}/{space.key}/{{name}}.bin{own}" for name in ("map", "column")},
         "rates": rates(space),
-        "umap": {**asdict(UmapSettings()), "metrics": METRICS, "most_neighbours": MOST_NEIGHBOURS},
+        "umap": {**asdict(UmapSettings()), "metrics": list(METRICS), "most_neighbours": MOST_NEIGHBOURS},
         "gaps": f"{PREFIX}/gaps/{space.key}.bin{own}",
         "socket": f"{PREFIX}/engine/{space.key}",
         "engine": space.engine,
