@@ -6,6 +6,7 @@ As with training jobs, every change is one short transaction. What a fit starts 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import sqlite3
@@ -82,10 +83,11 @@ class Fits:
             parts = {"codes": codes.float(), "labels": labels.long(), "rows": rows}
             save_file({name: part.clone() for name, part in parts.items()}, beside)
             self._enter(key, beside, settings, person, model)
-        except OSError as error:
+        except (OSError, SafetensorError) as error:
             raise JobError(f"The data folder cannot be written ({error}), so no map can be fitted.") from None
         finally:
-            beside.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
         found = self.get(key)
         assert found is not None
         return found

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.browser.harness import CHROMIUM_ARGS, READY, chromium_path, server
 
@@ -36,19 +36,20 @@ def browser() -> Iterator[Browser]:
 def visit(browser):
     """Opens an address in a context of its own; fails on any error in a page's console.
 
-    With `refused`, the server is expected to refuse something, which a browser's console calls an error.
+    With `refused`, the server is expected to refuse something, which a browser's console calls an error. `within` a
+    context that is there, files need not be fetched again.
     """
-    contexts, faults = [], []
+    opened, faults = [], []
 
     def heard(message) -> None:
         # Streamlit's front end looks for its server below the page's own path first.
         if message.type == "error" and "/_stcore/" not in message.location.get("url", ""):
             faults.append(message.text)
 
-    def visit_(url: str, *, refused: bool = False, **options) -> Page:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
-        contexts.append(context)
+    def visit_(url: str, *, refused: bool = False, within: BrowserContext | None = None, **options) -> Page:
+        context = within or browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
         page = context.new_page()
+        opened.append(page if within else context)
         page.on("pageerror", lambda error: faults.append(str(error)))
         if not refused:
             page.on("console", heard)
@@ -56,8 +57,8 @@ def visit(browser):
         return page
 
     yield visit_
-    for context in contexts:
-        context.close()
+    for page_or_context in opened:
+        page_or_context.close()
     assert not faults, faults
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from explorer.projection import UmapSettings, images_plane, read_settings
 from explorer.registry import model_folder
@@ -26,10 +27,20 @@ UMAP = next(
 TERMS = ("reconstruction", "kl", "elbo")
 
 
+@pytest.fixture(scope="module")
+def context(browser) -> Iterator[BrowserContext]:
+    """One visitor for all tests that ask for no other: what is fetched once need not be fetched again."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def open_latents(visit, address):
+def open_latents(visit, address, context):
     def open_(query: str = "", **options) -> Page:
-        page = visit(f"{address}/latents?model=mnist-16d&image=3&{query}", **options)
+        own = {name: value for name, value in options.items() if name != "refused"}
+        within = None if own else context
+        page = visit(f"{address}/latents?model=mnist-16d&image=3&{query}", within=within, **options)
         page.wait_for_selector(READY, timeout=30_000)
         return page
 
