@@ -16,6 +16,11 @@ TABS = {
     "anatomy": ("game", "derivation", "ladder", "units", "gaps"),
     "latents": ("map", "dimensions", "paths", "neighbours", "selection"),
 }
+# What points are coloured by and what is shaded, on the page of the latents: `colouring.mjs` and `shades.mjs`.
+_COLOUR = re.compile(
+    "kl|reconstruction|elbo|log_evidence|gap|trustworthiness|continuity|z_([1-9][0-9]{0,5})|own .{1,200}"
+)
+SHADES = ("doubt", "magnification", "none")
 _MAP = re.compile(r"axes(-[0-9]{1,6}){2}|images(-[0-9]{1,9}){3}|umap-[0-9a-f]{16}")
 # The range of a map of which the server knows no more; a place may lie FAR times outside, as of any.
 WIDEST = 100.0
@@ -46,6 +51,8 @@ class View:
     tab: str | None = None
     map: str | None = None
     z: tuple[float, ...] | None = None
+    colour: str | None = None
+    shade: str | None = None
     notices: tuple[str, ...] = field(default=(), compare=False)
 
     def state(self) -> dict[str, object]:
@@ -63,6 +70,8 @@ class View:
             "tab": self.tab,
             "map": self.map,
             "base": self.z,
+            "colour": self.colour,
+            "shade": self.shade,
         }
 
 
@@ -87,13 +96,13 @@ def read_view(
     image = _image(query.get("image"), count, notices)
     mode = _option(query.get("mode"), MODES, "mode", "gaussian", notices)
     engine = _option(query.get("engine"), ENGINES, "engine", None, notices)
-    anatomy = tabs == "anatomy"
-    shown = query.get("map") if tabs == "latents" else None
+    anatomy, latents = tabs == "anatomy", tabs == "latents"
+    shown = query.get("map") if latents else None
     if shown and not _MAP.fullmatch(shown):
         notices.append(f"There is no map “{shown[:40]}”, so the one the model opens on is shown.")
         shown = None
         query = {key: value for key, value in query.items() if key not in ("at", "scale")}  # in another map's units
-    z = _vector(query.get("z"), latent, notices) if tabs == "latents" else None
+    z = _vector(query.get("z"), latent, notices) if latents else None
     u = _pair(query.get("at"))
     bounds = (-WIDEST, WIDEST, -WIDEST, WIDEST) if shown else map_range
     if query.get("at") and (u is None or not _near(u, bounds)):
@@ -127,6 +136,8 @@ def read_view(
         _option(query.get("tab"), TABS[tabs], "tab", None, notices) if tabs else None,
         shown or None,
         z,
+        _colour(query.get("colour"), latent, notices) if latents else None,
+        _option(query.get("shade"), SHADES, "shade", None, notices) if latents else None,
         tuple(notices),
     )
 
@@ -153,6 +164,16 @@ def _option(text: str | None, options: Sequence[str], name: str, default: str | 
         return text or default
     notices.append(f"There is no {name} “{text[:40]}”: it is {' or '.join(options)}.")
     return default
+
+
+def _colour(text: str | None, latent: int, notices: list[str]) -> str | None:
+    if not text or text == "class":
+        return None
+    known = _COLOUR.fullmatch(text)
+    if known and int(known[1] or 1) <= latent:
+        return text
+    notices.append(f"There is no colour “{text[:40]}”, so the points have those of their classes.")
+    return None
 
 
 def _pair(text: str | None) -> tuple[float, float] | None:

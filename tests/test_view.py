@@ -26,7 +26,8 @@ def test_every_part_is_read() -> None:
     assert view.notices == ()
     assert view.state() == {"image": 299, "mode": "point", "u": (0.25, -1e-3), "sigma": (0.5, 2.0),
                             "layers": ["manifold", "prior"], "hidden": [0, 3, 9], "engine": "server",
-                            "drawn": None, "zoom": False, "tab": None, "map": None, "base": None}  # fmt: skip
+                            "drawn": None, "zoom": False, "tab": None, "map": None, "base": None,
+                            "colour": None, "shade": None}  # fmt: skip
 
 
 def test_the_page_of_the_elbo_opens_close_to_the_posterior_and_an_address_says_otherwise() -> None:
@@ -61,7 +62,12 @@ def test_the_page_of_the_latents_reads_its_map_and_its_z() -> None:
         view = latents(map=name, at="40,-3", z="1,-2.5,1e-3", tab="paths")
         assert (view.map, view.u, view.z, view.tab) == (name, (40.0, -3.0), (1.0, -2.5, 1e-3), "paths")
         assert not view.notices and view.state()["base"] == view.z
+    for colour in ("kl", "trustworthiness", "z_3", "own my score", None):
+        view = latents(colour=colour or "class", shade="none")
+        assert (view.colour, view.shade, view.notices) == (colour, "none", ())
     for name, value in (
+        *(("colour", value) for value in ("z_0", "z_4", "z_", "KL", "own ", "own " + "x" * 300, "<script>")),
+        *(("shade", value) for value in ("Doubt", "x", "<script>")),
         *(("map", value) for value in ("axes-1", "umap-xyz", "images-1-2", "../x", "umap-" + "0" * 17)),
         *(("z", value) for value in ("1,2", "1,2,3,4", "1,2,nan", "1,2,1e9", "a,b,c", "1" * 30_000)),
     ):
@@ -73,7 +79,7 @@ def test_the_page_of_the_latents_reads_its_map_and_its_z() -> None:
     # A z whose place on the map is refused would not be the one that is shown.
     far = latents(z="1,2,3", at="1e6,0")
     assert far.u is None and far.z is None
-    assert read(map="axes-1-3", z="1,2,3") == View()  # of another page
+    assert read(map="axes-1-3", z="1,2,3", colour="kl", shade="doubt") == View()  # of another page
 
 
 def test_no_layer_at_all_is_said_by_a_word_and_tabs_are_of_one_page() -> None:

@@ -27,7 +27,8 @@ SCENE = """
     manifest: { imageShape: [1, 2, 2], latent: 3, count: 10, ways: '/ways', maps: '/maps', umap: { metrics: [] } },
     state: { image: 0, map: null, u: [0, 0] }, plane, anchor: { x: null, loc: [0, 0, 0] }, overlay: { svg },
     plot: { toPixels: () => [0, 0], element: svg.appendChild(document.createElement('div')) },
-    facts: () => null, z: () => [0, 0, 0], goTo() {}, mapping: { codes: async () => new Float32Array(30) },
+    facts: () => null, z: () => [0, 0, 0], goTo() {},
+    keep(change) { Object.assign(scene.state, change); }, mapping: { codes: async () => new Float32Array(30) },
   };
 """
 

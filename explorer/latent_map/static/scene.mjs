@@ -58,8 +58,9 @@ export function sceneOf(explore) {
     z: () => explore.z(),
     goTo: (z, options) => explore.goTo(z, options),
     say: (text) => explore.view.say(text),
-    setTab: (name) => {
-      explore.state.tab = name;
+    /** Something of the state that only the tabs know of: the address holds it. */
+    keep: (change) => {
+      Object.assign(explore.state, change);
       writeUrl(explore.manifest, explore.state);
     },
     trouble: (error) => explore.trouble(error),

@@ -45,7 +45,7 @@ export class Tabs {
       if (was && i !== at) tab.hide();
       if (!was && i === at) tab.show();
     });
-    if (!quietly) this.scene.setTab(at ? this.tabs[at].name : null);
+    if (!quietly) this.scene.keep({ tab: at ? this.tabs[at].name : null });
   }
 
   byKey(event) {

@@ -17,6 +17,8 @@ export function writeUrl(manifest, state) {
   if (manifest.tabs === 'latents') {
     set('map', state.map ?? '');
     set('z', state.base ? Array.from(state.base).join(',') : '');
+    set('colour', state.colour ?? '');
+    set('shade', state.shade ?? '');
   }
   set('zoom', state.zoom === manifest.zoom ? '' : state.zoom ? 'q' : 'map');
   set('hide', [...state.hidden].sort((a, b) => a - b).join(','));

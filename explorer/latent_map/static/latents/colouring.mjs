@@ -56,11 +56,19 @@ export class Colouring {
     if (!there && this.name !== 'class') this.choose('class');
   }
 
+  /** The colour of the address. */
+  async open() {
+    const { colour } = this.scene.state;
+    if (colour?.startsWith('own ')) await this.scene.columns.loaded;
+    if (colour && !this.scene.gone()) await this.choose(colour);
+  }
+
   /** Colours the points by a column, by its name. */
   async choose(name) {
     this.name = name;
     const wanted = (this.wanted = {});
     this.select.value = name;
+    this.keep();
     if (name === 'class') return this.show(null);
     this.said.textContent = words.waiting;
     try {
@@ -69,9 +77,16 @@ export class Colouring {
     } catch (error) {
       if (wanted !== this.wanted) return;
       this.name = this.select.value = 'class';
+      this.keep();
       await this.show(null);
       this.said.textContent = words.failed(error.message);
     }
+  }
+
+  /** The address holds the choice. */
+  keep() {
+    const colour = this.name === 'class' ? null : this.name;
+    if (colour !== this.scene.state.colour) this.scene.keep({ colour });
   }
 
   async show(column) {
@@ -105,6 +120,7 @@ export class Colouring {
   }
 
   changed(what) {
+    if (what === 'open') this.open();
     if (what === 'theme' && this.shown?.kinds) this.show(this.shown); // the colours of its words are the theme's
     if (what !== 'map') return;
     this.fill(); // a map has columns of its own

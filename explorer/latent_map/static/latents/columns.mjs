@@ -16,7 +16,7 @@ export class Columns {
     this.known = new Map();
     this.brought = [];
     this.listeners = [];
-    this.load().catch(() => {}); // the page is there without a table; bringing one will say what is wrong
+    this.loaded = this.load().catch(() => {}); // the page is there without a table; bringing one will say what is wrong
   }
 
   /** Called when there are other columns than before. */

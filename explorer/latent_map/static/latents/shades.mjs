@@ -21,12 +21,13 @@ export class Shades {
 
   /** A map is shown: a curved one says where it is not to be believed, unless somebody has chosen what is seen. */
   follow() {
-    if (!this.asked) this.set(this.scene.plane.exact ? null : 'doubt');
+    const { shade } = this.scene.state;
+    this.set(shade === 'none' ? null : shade ?? (this.scene.plane.exact ? null : 'doubt'));
   }
 
   press(name) {
-    this.asked = true;
-    this.set(this.on === name ? null : name);
+    this.scene.keep({ shade: this.on === name ? 'none' : name });
+    this.follow();
   }
 
   /** One layer over the whole map, or none. */
