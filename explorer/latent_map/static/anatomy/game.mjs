@@ -67,7 +67,7 @@ export class Game {
     }
     if (what === 'placed') this.arrow.place();
     if (what === 'terms') this.arrow.take(this.scene.last());
-    if (['terms', 'encoder', 'evidence', 'anchor'].includes(what)) this.refresh();
+    if (['terms', 'encoder', 'evidence', 'anchor', 'rest'].includes(what)) this.refresh(); // at rest: the mode may be another
     if (what === 'evidence') this.findBest();
     if (what === 'rest') {
       this.scatter();
