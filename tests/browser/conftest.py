@@ -32,12 +32,20 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+@pytest.fixture(scope="module")
+def visitor(browser) -> Iterator[BrowserContext]:
+    """One visitor for the tests of a file that need no stranger: what is fetched once need not be fetched again."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    yield context
+    context.close()
+
+
 @pytest.fixture
 def visit(browser):
     """Opens an address in a context of its own; fails on any error in a page's console.
 
-    With `refused`, the server is expected to refuse something, which a browser's console calls an error. `within` a
-    context that is there, files need not be fetched again.
+    With `refused`, the server is expected to refuse something, which a browser's console calls an error. Without
+    options it may be opened `within` the context of a visitor who is there.
     """
     opened, faults = [], []
 
@@ -47,9 +55,10 @@ def visit(browser):
             faults.append(message.text)
 
     def visit_(url: str, *, refused: bool = False, within: BrowserContext | None = None, **options) -> Page:
-        context = within or browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        shared = None if options else within
+        context = shared or browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
         page = context.new_page()
-        opened.append(page if within else context)
+        opened.append(page if shared else context)
         page.on("pageerror", lambda error: faults.append(str(error)))
         if not refused:
             page.on("console", heard)
@@ -63,13 +72,25 @@ def visit(browser):
 
 
 @pytest.fixture
-def open_page(visit, address):
+def open_page(visit, address, visitor):
     """Opens Explore with a query and waits for the map."""
 
     def open_(query: str = "", *, ready: bool = True, **options) -> Page:
-        page = visit(f"{address}/?{query}", **options)
+        page = visit(f"{address}/?{query}", within=visitor, **options)
         if ready:
             page.wait_for_selector(READY, timeout=30_000)
+        return page
+
+    return open_
+
+
+@pytest.fixture
+def open_latents(visit, address, visitor):
+    """Opens Latents at an image of mnist-16d, with more of a query, and waits for the map."""
+
+    def open_(query: str = "", **options) -> Page:
+        page = visit(f"{address}/latents?model=mnist-16d&image=3&{query}", within=visitor, **options)
+        page.wait_for_selector(READY, timeout=30_000)
         return page
 
     return open_

@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import parse_qs, urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = "[data-testid=latent-map][data-ready=true]"
@@ -126,6 +127,20 @@ def centre(page, name: str = "latent-handle") -> tuple[float, float]:
     """Where an element is on the screen."""
     box = page.get_by_test_id(name).bounding_box()
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag(page, dx: float, dy: float, name: str = "latent-handle", steps: int = 10) -> None:
+    """A handle dragged with the real mouse, in pixels."""
+    x, y = centre(page, name)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + dx, y + dy, steps=steps)
+    page.mouse.up()
+
+
+def asked(page) -> dict[str, list[str]]:
+    """What the page's address asks for."""
+    return parse_qs(urlsplit(page.url).query)
 
 
 def pixels(page, name: str) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 import torch
@@ -11,18 +11,10 @@ import explorer
 from explorer.datasets import load_dataset
 from explorer.datasets.binarise import fixed
 from explorer.inference import elbo
-from tests.browser.harness import centre, pixels, settle, term
+from tests.browser.harness import asked, centre, drag, pixels, settle, term
 
 GAUSSIAN = ("reconstruction", "kl", "elbo")
 POINT = ("log-likelihood", "log-prior", "log-posterior", "log-weight")
-
-
-def drag(page, dx: float, dy: float, name: str = "latent-handle", steps: int = 12) -> None:
-    x, y = centre(page, name)
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + dx, y + dy, steps=steps)
-    page.mouse.up()
 
 
 def assert_agrees(page, names) -> dict[str, float]:
@@ -35,7 +27,7 @@ def assert_agrees(page, names) -> dict[str, float]:
 
 @pytest.mark.parametrize(
     "model",
-    # mnist-16d is dragged on each of its maps in test_latents_page.
+    # mnist-16d is dragged on each of its maps in test_latents_maps.
     [
         "mnist-2d",
         *(
@@ -66,7 +58,7 @@ def test_the_scale_handles_change_the_scale(open_page, axis):
     drag(page, *((40, 0) if axis == 0 else (0, -40)), name=f"latent-scale-{axis}")
     terms = assert_agrees(page, GAUSSIAN)
     assert terms["kl"] < kl  # a wider q is nearer to the prior
-    scale = [float(s) for s in parse_qs(urlsplit(page.url).query)["scale"][0].split(",")]
+    scale = [float(s) for s in asked(page)["scale"][0].split(",")]
     posterior = explorer.load("mnist-2d").posterior(fixed(load_dataset("mnist", "test").images[:6])[5:]).base_dist
     assert scale[axis] > 2 * posterior.scale[0, axis].item()
     assert scale[1 - axis] == pytest.approx(posterior.scale[0, 1 - axis].item(), rel=1e-5)

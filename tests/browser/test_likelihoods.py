@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browser.harness import centre, pixels, server, settle, term
+from tests.browser.harness import drag, pixels, server, settle, term
 from tests.spaces import save_pictures
 
 GAUSSIAN = ("reconstruction", "kl", "elbo")
@@ -27,14 +27,6 @@ def address(tmp_path_factory) -> Iterator[str]:
         save_pictures(folder / name, shape, likelihood, gain=1.7, **options)
     with server(EXPLORER_MODELS=str(folder)) as url:
         yield url
-
-
-def drag(page, dx: float, dy: float) -> None:
-    x, y = centre(page)
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + dx, y + dy, steps=10)
-    page.mouse.up()
 
 
 def assert_agrees(page, names, size: int) -> None:

@@ -200,6 +200,7 @@ def test_nothing_of_ours_travels_twice(open_page):
         "() => performance.getEntriesByType('resource').map((e) => [e.name, e.transferSize])"
         ".filter(([name]) => name.includes('/explorer/') && !name.includes('/terms/'))"
     )
+    again.close()
     assert sizes and all(size == 0 for _, size in sizes), [entry for entry in sizes if entry[1]]
 
 

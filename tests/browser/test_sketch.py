@@ -12,7 +12,7 @@ import torch
 import explorer
 from explorer.inference import log_evidence
 from explorer.serving.space import Spaces
-from tests.browser.harness import READY, centre, pixels, settle, term
+from tests.browser.harness import READY, asked, centre, pixels, settle, term
 
 
 def stroke(page, points: list[tuple[float, float]], *, lift: bool = True) -> None:
@@ -38,8 +38,8 @@ def drawn_of(url: str) -> torch.Tensor:
     return torch.from_numpy(bits.astype("f4")).view(1, 1, 28, 28)
 
 
-def start(visit, url: str):
-    page = visit(url)
+def start(visit, url: str, visitor=None):
+    page = visit(url, within=visitor)
     page.wait_for_selector(READY, timeout=30_000)
     page.get_by_test_id("draw").click()
     page.wait_for_selector("[data-testid=drawing-canvas]", state="visible")
@@ -49,8 +49,8 @@ def start(visit, url: str):
 @pytest.mark.parametrize(
     "query", ["elbo?model=mnist-2d", pytest.param("?model=mnist-2d&engine=server", marks=pytest.mark.slow)]
 )
-def test_every_number_of_a_drawn_image_is_torchs_and_a_link_holds_it(visit, address, query):
-    page = start(visit, f"{address}/{query}")
+def test_every_number_of_a_drawn_image_is_torchs_and_a_link_holds_it(visit, address, visitor, query):
+    page = start(visit, f"{address}/{query}", visitor)
     before = pixels(page, "decoded-image")
     stroke(page, SEVEN, lift=False)
     page.wait_for_function("() => document.querySelector('[data-testid=image-label]').textContent === 'drawn'")
@@ -66,7 +66,7 @@ def test_every_number_of_a_drawn_image_is_torchs_and_a_link_holds_it(visit, addr
     exact = log_evidence(model, x, method="quadrature", tolerance=1e-4).value.item()
     assert term(page, "log-evidence") == pytest.approx(exact, abs=3e-3)
     q = model.posterior(x).base_dist
-    at = [float(part) for part in parse_qs(urlsplit(page.url).query)["at"][0].split(",")]
+    at = [float(part) for part in asked(page)["at"][0].split(",")]
     np.testing.assert_allclose(at, q.loc[0].detach().numpy(), atol=1e-3)
 
     page.wait_for_selector("[data-testid=neighbour-0]:visible")
@@ -94,8 +94,8 @@ def test_every_number_of_a_drawn_image_is_torchs_and_a_link_holds_it(visit, addr
     assert "drawn" not in page.url and page.get_by_test_id("image-number").input_value() != ""
 
 
-def test_undo_and_clear_and_an_empty_pad(visit, address):
-    page = start(visit, f"{address}/?model=mnist-2d")
+def test_undo_and_clear_and_an_empty_pad(visit, address, visitor):
+    page = start(visit, f"{address}/?model=mnist-2d", visitor)
     before = pixels(page, "anchor-image")
     stroke(page, SEVEN)
     page.wait_for_timeout(500)
@@ -120,8 +120,8 @@ def test_undo_and_clear_and_an_empty_pad(visit, address):
     assert not page.get_by_test_id("sketch").is_visible()
 
 
-def test_the_pad_opens_beside_the_handle_and_can_be_moved(visit, address):
-    page = start(visit, f"{address}/?model=mnist-2d")
+def test_the_pad_opens_beside_the_handle_and_can_be_moved(visit, address, visitor):
+    page = start(visit, f"{address}/?model=mnist-2d", visitor)
     pad, (x, y) = page.get_by_test_id("sketch"), centre(page)
     box = pad.bounding_box()
     assert not (box["x"] <= x <= box["x"] + box["width"] and box["y"] <= y <= box["y"] + box["height"])
@@ -137,8 +137,8 @@ def test_the_pad_opens_beside_the_handle_and_can_be_moved(visit, address):
 @pytest.mark.parametrize(
     "drawn", ["AAAA", *(pytest.param(text, marks=pytest.mark.slow) for text in ("x" * 3_000, "%2B%2F%2F"))]
 )
-def test_a_spoilt_drawing_in_an_address_is_said(visit, address, drawn):
-    page = visit(f"{address}/?model=mnist-2d&drawn={drawn}")
+def test_a_spoilt_drawing_in_an_address_is_said(visit, address, visitor, drawn):
+    page = visit(f"{address}/?model=mnist-2d&drawn={drawn}", within=visitor)
     page.wait_for_selector(READY, timeout=30_000)
     assert "drawing in the address" in page.get_by_test_id("notice").inner_text()
     assert page.get_by_test_id("image-number").input_value() == "0"

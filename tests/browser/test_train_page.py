@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from explorer.jobs import Database, Jobs
-from tests.browser.harness import READY, centre, pixels, server, settle, term, worker_pid
+from tests.browser.harness import READY, drag, pixels, server, settle, term, worker_pid
 
 VIEW = "[data-testid=training-view]"
 
@@ -36,10 +36,16 @@ def open_form(visit, served: str, **options) -> Page:
     return page
 
 
+def rest(page: Page) -> None:
+    """Waits until Streamlit has run the page's script: what is typed before that may be lost."""
+    page.wait_for_timeout(300)
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=20_000)
+
+
 def choose(page: Page, label: str, option: str) -> None:
     page.get_by_role("combobox", name=label).click()
     page.get_by_role("option", name=option, exact=True).click()
-    page.wait_for_timeout(300)
+    rest(page)
 
 
 def fill(page: Page, label: str, value: str) -> None:
@@ -47,7 +53,8 @@ def fill(page: Page, label: str, value: str) -> None:
     expect(box).to_have_count(1, timeout=20_000)  # while the page is made anew, the old settings are there too
     box.fill(value)
     box.press("Enter")
-    page.wait_for_timeout(300)
+    rest(page)
+    expect(page.get_by_label(label, exact=True)).to_have_value(value)
 
 
 def begin(visit, served: str, seconds: int, **settings: str) -> tuple[Page, str]:
@@ -122,11 +129,7 @@ def test_train_reload_kill_explore_and_replay(visit, served: str, data: Path) ->
     page.wait_for_selector(READY, timeout=30_000)
     settle(page)
     elbo, decoded = term(page, "elbo"), pixels(page, "decoded-image")
-    x, y = centre(page)
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + 60, y - 40, steps=8)
-    page.mouse.up()
+    drag(page, 60, -40)
     torch = settle(page)
     assert term(page, "elbo") != elbo and pixels(page, "decoded-image") != decoded
     assert abs(term(page, "elbo") - torch["elbo"]) < 1e-3

@@ -1,130 +1,19 @@
-"""The page of the latents with the real mouse: every way of dragging, and what its tabs do."""
+"""What the tabs of the latents' page do: dimensions, paths, neighbours, selections and colours."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import numpy as np
 import pandas
 import pytest
-import torch
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import expect
 
-from explorer.projection import UmapSettings, images_plane, read_settings
-from explorer.registry import model_folder
-from explorer.serving.space import SPACES
-from tests.browser.harness import READY, centre, settle, term
-
-UMAP = next(
-    path.stem
-    for path in sorted((model_folder("mnist-16d") / "projections").glob("*.safetensors"))
-    if read_settings(path) == UmapSettings()
-)
-TERMS = ("reconstruction", "kl", "elbo")
-
-
-@pytest.fixture(scope="module")
-def context(browser) -> Iterator[BrowserContext]:
-    """One visitor for all tests that ask for no other: what is fetched once need not be fetched again."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def open_latents(visit, address, context):
-    def open_(query: str = "", **options) -> Page:
-        own = {name: value for name, value in options.items() if name != "refused"}
-        within = None if own else context
-        page = visit(f"{address}/latents?model=mnist-16d&image=3&{query}", within=within, **options)
-        page.wait_for_selector(READY, timeout=30_000)
-        return page
-
-    return open_
-
-
-def drag(page: Page, dx: float, dy: float) -> None:
-    x, y = centre(page)
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + dx, y + dy, steps=8)
-    page.mouse.up()
-
-
-def agreeing(page: Page) -> dict[str, float]:
-    """Torch's terms, which are those on screen."""
-    terms = settle(page)
-    assert page.get_by_test_id("torch-check").get_attribute("data-kind") == "agrees"
-    assert all(abs(term(page, name) - terms[name]) < 1e-3 for name in TERMS)
-    return terms
-
-
-def asked(page: Page) -> dict[str, list[str]]:
-    return parse_qs(urlsplit(page.url).query)
-
-
-@pytest.mark.parametrize("shown", ["", "axes-3-7", "images-12-55-803", f"umap-{UMAP}"])
-def test_every_map_can_be_dragged_and_its_address_reproduces_it(open_latents, shown):
-    page = open_latents(f"map={shown}" if shown else "")
-    before = agreeing(page)
-    drag(page, 50, -40)
-    after = agreeing(page)
-    assert abs(after["elbo"] - before["elbo"]) > 0.5
-    assert asked(page).get("map", [""]) == [shown]
-    exact = not shown.startswith("umap")
-    expect(page.get_by_test_id("live-back")).to_have_text("exact" if exact else "≈ 30 neighbours")
-    assert (float(page.get_by_test_id("live-trip").get_attribute("data-value")) == 0) == exact
-    assert page.get_by_test_id("layer-prior").is_enabled() == exact
-    assert page.get_by_test_id("latent-scale-0").is_visible() == exact
-    if shown.startswith(("umap", "axes")):  # another page takes seconds
-        again = open_latents(urlsplit(page.url).query.replace("model=mnist-16d&image=3&", ""))
-        assert agreeing(again) == pytest.approx(after, abs=1e-6)
-
-
-def test_another_map_keeps_what_is_on_screen(open_latents):
-    page = open_latents()
-    drag(page, 60, 30)
-    first = agreeing(page)
-    for kind in ("axes", "umap", "pca"):
-        page.get_by_test_id(f"projection-{kind}").click()
-        page.wait_for_function(
-            "(kind) => (new URL(location.href).searchParams.get('map') ?? 'pca').startsWith(kind)", arg=kind
-        )
-        page.wait_for_function("() => new URL(location.href).searchParams.has('z')")
-        terms = agreeing(page)
-        # z is the same one; q's own stretching belongs to the map on which it was stretched, and was not.
-        assert terms["elbo"] == pytest.approx(first["elbo"], abs=1e-3), kind
-    assert len(asked(page)["z"][0].split(",")) == 16
-
-
-def test_a_plane_through_three_images_holds_all_three(open_latents):
-    page = open_latents()
-    page.get_by_test_id("projection-images").click()
-    page.wait_for_function("() => new URL(location.href).searchParams.has('z')")
-    codes = SPACES.get("mnist-16d").latents.loc.double()
-    for image, mark in enumerate(("mark-0", "mark-1", "mark-2")):
-        x, y = centre(page, mark)
-        at = centre(page)
-        drag(page, x - at[0], y - at[1])
-        settle(page)
-        page.wait_for_timeout(100)
-        shown = torch.tensor([float(number) for number in asked(page)["z"][0].split(",")], dtype=torch.float64)
-        u = torch.tensor([float(number) for number in asked(page)["at"][0].split(",")], dtype=torch.float64)
-        plane = images_plane(codes.float(), codes[:3].float())
-        # Within half a pixel of the map.
-        assert (plane.lift(u, shown) - codes[image]).norm() < 0.03, mark
-
-
-def test_a_map_that_is_not_there_is_a_sentence(open_latents):
-    page = open_latents("map=umap-0123456789abcdef", refused=True)
-    expect(page.get_by_test_id("notice")).to_contain_text("The map in the address cannot be shown")
-    agreeing(page)
-    page = open_latents("map=images-1-1-1")
-    expect(page.get_by_test_id("notice")).to_contain_text("lie on one line")
+from tests.browser.harness import asked, drag
+from tests.browser.latents_page import UMAP, agreeing
 
 
 def test_a_slider_moves_its_own_dimension_alone(open_latents):
@@ -189,40 +78,6 @@ def test_paths_have_their_lengths_and_are_taken_away(open_latents):
     page.get_by_test_id("latent-drawn").wait_for()
     assert float(page.get_by_test_id("latent-drawn").get_attribute("data-value")) > 1
     assert not page.get_by_test_id("line-sheet").is_visible()
-
-
-LAYERS = "() => document.querySelector('.lx-plot').layout.images?.map((image) => image.source) ?? []"
-
-
-def test_a_curved_map_is_hatched_whichever_tab_is_open(open_latents):
-    page = open_latents(f"map=umap-{UMAP}&tab=paths")
-    page.wait_for_function(f"({LAYERS})().length === 1")
-
-
-def test_a_shade_is_of_the_image_that_is_chosen(open_latents):
-    page = open_latents("map=axes-1-2")
-    page.get_by_test_id("shade-magnification").click()
-    page.wait_for_function(f"({LAYERS})().length === 1")
-    (before,) = page.evaluate(LAYERS)
-    page.get_by_test_id("image-number").fill("1234")
-    page.get_by_test_id("image-number").press("Enter")
-    page.wait_for_function(f"(old) => ({LAYERS})().length === 1 && ({LAYERS})()[0] !== old", arg=before)
-
-
-def test_what_is_in_view_stays_in_view_when_the_map_changes_its_size(open_latents):
-    page = open_latents()
-    view = """() => {
-      const { xaxis, yaxis } = document.querySelector('.lx-plot')._fullLayout;
-      return [...xaxis.range, ...yaxis.range];
-    }"""
-    before = page.evaluate(view)
-    for height in (700, 800, 640, 800):
-        page.set_viewport_size({"width": 1280, "height": height})
-        page.wait_for_function(
-            "() => { const plot = document.querySelector('.lx-plot');"
-            " return Math.abs(plot._fullLayout.height - plot.parentNode.offsetHeight) < 1; }"
-        )
-    np.testing.assert_allclose(page.evaluate(view), before, atol=0.02)
 
 
 def test_the_nearest_image_to_an_images_own_place_is_itself(open_latents):
@@ -306,25 +161,17 @@ def test_colours_by_terms_and_by_trust(open_latents):
     expect(page.get_by_test_id("colour-none")).to_contain_text("no value (9,500)")
     page.get_by_test_id("shade-magnification").click()
     expect(page.get_by_test_id("shade-note")).to_contain_text("squared map unit", timeout=20_000)
-
-
-@pytest.mark.slow  # umap-learn compiles itself for most of a minute
-def test_a_map_is_fitted_in_the_background_while_another_is_dragged(open_latents):
-    page = open_latents()
-    page.get_by_test_id("projection-umap").click()
-    page.get_by_test_id("umap-another").click()
-    page.get_by_test_id("umap-neighbours").fill("8")
-    page.get_by_test_id("umap-fit").click()
-    expect(page.get_by_test_id("umap-progress")).to_be_visible(timeout=10_000)
-    drag(page, 40, 30)
-    page.wait_for_function("() => document.querySelector('[data-testid=umap-progress]').value > 0.1", timeout=120_000)
-    page.wait_for_function(
-        "(old) => ![null, old].includes(new URL(location.href).searchParams.get('map'))",
-        arg=f"umap-{UMAP}",
-        timeout=240_000,
-    )
-    agreeing(page)
-    assert "8 neighbours" in page.get_by_test_id("umap-choice").evaluate("s => s.selectedOptions[0].textContent")
+    # The address holds both, and what is not there any more is said.
+    page = open_latents(urlsplit(page.url).query.replace("model=mnist-16d&image=3&", ""))
+    expect(page.get_by_test_id("colour-none")).to_contain_text("no value (9,500)", timeout=20_000)
+    expect(page.get_by_test_id("shade-magnification")).to_have_attribute("aria-pressed", "true")
+    page.get_by_test_id("shade-magnification").click()
+    page.get_by_test_id("colour-by").select_option("class")
+    assert asked(page)["shade"] == ["none"] and "colour" not in asked(page)
+    page = open_latents(f"map=umap-{UMAP}&shade=none&colour=own%20score")
+    expect(page.get_by_test_id("colour-note")).to_contain_text("not there any more")
+    expect(page.get_by_test_id("shade-doubt")).to_have_attribute("aria-pressed", "false")
+    assert "colour" not in asked(page)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,0 +1,25 @@
+"""What the tests of the latents' page share."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page
+
+from explorer.projection import UmapSettings, read_settings
+from explorer.registry import model_folder
+from tests.browser.harness import settle, term
+
+# The UMAP of the defaults that comes with the model.
+UMAP = next(
+    path.stem
+    for path in sorted((model_folder("mnist-16d") / "projections").glob("*.safetensors"))
+    if read_settings(path) == UmapSettings()
+)
+TERMS = ("reconstruction", "kl", "elbo")
+
+
+def agreeing(page: Page) -> dict[str, float]:
+    """Torch's terms, which are those on screen."""
+    terms = settle(page)
+    assert page.get_by_test_id("torch-check").get_attribute("data-kind") == "agrees"
+    assert all(abs(term(page, name) - terms[name]) < 1e-3 for name in TERMS)
+    return terms
