@@ -138,6 +138,12 @@ def drag(page, dx: float, dy: float, name: str = "latent-handle", steps: int = 1
     page.mouse.up()
 
 
+def rest(page) -> None:
+    """Waits until Streamlit has run the page's script: what is typed or uploaded before that may be lost."""
+    page.wait_for_timeout(300)
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=20_000)
+
+
 def asked(page) -> dict[str, list[str]]:
     """What the page's address asks for."""
     return parse_qs(urlsplit(page.url).query)

@@ -12,6 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
 
+from tests.browser.harness import rest
 from tests.picture_files import BAD, encoded, noise, zipped
 
 STREAMLIT_S_OWN = {"list", "listitem", "presentation-role-conflict"}  # the last one of st.file_uploader
@@ -62,7 +63,9 @@ def test_a_folder_of_pictures_from_upload_to_deletion(browser, address, folder):
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.get_by_text("A folder", exact=True).click()
     page.get_by_text("in folders named after what they show").wait_for()
+    rest(page)
     page.locator("input[type=file][webkitdirectory]").set_input_files(str(folder))
+    rest(page)
     page.get_by_text("Colour", exact=True).click()
     page.get_by_role("button", name="Read the pictures").click()
 
@@ -101,6 +104,7 @@ def test_a_bad_zip_and_then_a_good_one_on_a_telephone(browser, address):
     page = open_pictures(browser, address, viewport={"width": 390, "height": 844}, color_scheme="dark")
     whole = zipped({f"{number}.png": noise(number) for number in range(20)})
     page.get_by_text("64", exact=True).click()
+    rest(page)
     chooser = page.locator("input[type=file]")
     chooser.set_input_files({"name": "pictures.zip", "mimeType": "application/zip", "buffer": whole[:-30]})
     page.get_by_role("button", name="Read the pictures").click()
@@ -121,6 +125,7 @@ def test_the_picture_shown_is_the_picture_uploaded(browser, address):
     picture.paste("red", (0, 0, 28, 56))
     whole = zipped({f"{number}.png": encoded(picture) for number in range(20)})
     page.get_by_text("Colour", exact=True).click()
+    rest(page)
     page.locator("input[type=file]").set_input_files(
         {"name": "halves.zip", "mimeType": "application/zip", "buffer": whole}
     )
@@ -141,6 +146,7 @@ def test_reading_a_folder_of_the_server_can_be_stopped_and_says_so(browser, addr
         (tmp_path / f"{number}.png").hardlink_to(tmp_path / "0.png")
     page = open_pictures(browser, address)
     page.get_by_text("A folder of the server").click()
+    rest(page)
     page.get_by_label("Full path of the folder").fill(str(tmp_path))
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Read the pictures").click()

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from explorer.jobs import Database, Jobs
-from tests.browser.harness import READY, drag, pixels, server, settle, term, worker_pid
+from tests.browser.harness import READY, drag, pixels, rest, server, settle, term, worker_pid
 
 VIEW = "[data-testid=training-view]"
 
@@ -34,12 +34,6 @@ def open_form(visit, served: str, **options) -> Page:
     page = visit(f"{served}/train", **options)
     page.get_by_role("button", name="Train", exact=True).wait_for(timeout=30_000)
     return page
-
-
-def rest(page: Page) -> None:
-    """Waits until Streamlit has run the page's script: what is typed before that may be lost."""
-    page.wait_for_timeout(300)
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=20_000)
 
 
 def choose(page: Page, label: str, option: str) -> None:
