@@ -17,9 +17,9 @@ from tests.browser.harness import READY, centre, settle, term
 
 
 @pytest.fixture
-def tab(visit, address, visitor):
+def tab(visit, address):
     def open_(query: str):
-        page = visit(f"{address}/elbo?{query}", within=visitor)
+        page = visit(f"{address}/elbo?{query}")
         page.wait_for_selector(READY, timeout=30_000)
         page.wait_for_selector("[data-testid=term-log-evidence][data-value]")
         return page

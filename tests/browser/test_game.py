@@ -16,9 +16,9 @@ from tests.browser.harness import READY, centre, settle, term
 
 
 @pytest.fixture
-def game(visit, address, visitor):
+def game(visit, address):
     def open_(query: str):
-        page = visit(f"{address}/elbo?{query}", within=visitor)
+        page = visit(f"{address}/elbo?{query}")
         page.wait_for_selector(READY, timeout=30_000)
         page.wait_for_selector("[data-testid=gap-diagonal][data-value]")
         return page

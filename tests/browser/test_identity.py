@@ -17,11 +17,11 @@ ROWS = ("reconstruction", "kl", "elbo", "gap", "log-evidence")
 
 
 @pytest.fixture
-def elbo(visit, address, visitor):
+def elbo(visit, address):
     """Opens the page of the ELBO with a query, and waits for log p(x)."""
 
     def open_(query: str, **options):
-        page = visit(f"{address}/elbo?{query}", within=visitor, **options)
+        page = visit(f"{address}/elbo?{query}", **options)
         page.wait_for_selector(READY, timeout=30_000)
         page.wait_for_selector("[data-testid=term-log-evidence][data-value]")
         return page

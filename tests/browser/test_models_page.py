@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,23 +17,16 @@ STREAMLIT_S_OWN = {"list", "listitem", "presentation-role-conflict"}  # the last
 
 
 @pytest.fixture
-def models_page(browser, address) -> Iterator[Callable[..., Page]]:
-    """Opens Models; fails on any fault of a script (Streamlit's own 404s below a page's address are none)."""
-    contexts, faults = [], []
+def models_page(visit, address) -> Callable[..., Page]:
+    """Opens Models and waits for what can be done there."""
 
     def open_(**options) -> Page:
-        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options}))
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.goto(f"{address}/models")
+        page = visit(f"{address}/models", **options)
         expect(page.locator("a[href='/explorer/download/mnist-16d.zip']")).to_be_visible(timeout=30_000)
         expect(page.get_by_text("Bring a model")).to_be_visible()
         return page
 
-    yield open_
-    for context in contexts:
-        context.close()
-    assert not faults, faults
+    return open_
 
 
 def test_a_model_goes_out_as_a_zip_and_comes_back_under_another_name(models_page, address, tmp_path: Path) -> None:

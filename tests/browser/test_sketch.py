@@ -38,8 +38,8 @@ def drawn_of(url: str) -> torch.Tensor:
     return torch.from_numpy(bits.astype("f4")).view(1, 1, 28, 28)
 
 
-def start(visit, url: str, visitor=None):
-    page = visit(url, within=visitor)
+def start(visit, url: str):
+    page = visit(url)
     page.wait_for_selector(READY, timeout=30_000)
     page.get_by_test_id("draw").click()
     page.wait_for_selector("[data-testid=drawing-canvas]", state="visible")
@@ -49,8 +49,8 @@ def start(visit, url: str, visitor=None):
 @pytest.mark.parametrize(
     "query", ["elbo?model=mnist-2d", pytest.param("?model=mnist-2d&engine=server", marks=pytest.mark.slow)]
 )
-def test_every_number_of_a_drawn_image_is_torchs_and_a_link_holds_it(visit, address, visitor, query):
-    page = start(visit, f"{address}/{query}", visitor)
+def test_every_number_of_a_drawn_image_is_torchs_and_a_link_holds_it(visit, address, query):
+    page = start(visit, f"{address}/{query}")
     before = pixels(page, "decoded-image")
     stroke(page, SEVEN, lift=False)
     page.wait_for_function("() => document.querySelector('[data-testid=image-label]').textContent === 'drawn'")
@@ -94,8 +94,8 @@ def test_every_number_of_a_drawn_image_is_torchs_and_a_link_holds_it(visit, addr
     assert "drawn" not in page.url and page.get_by_test_id("image-number").input_value() != ""
 
 
-def test_undo_and_clear_and_an_empty_pad(visit, address, visitor):
-    page = start(visit, f"{address}/?model=mnist-2d", visitor)
+def test_undo_and_clear_and_an_empty_pad(visit, address):
+    page = start(visit, f"{address}/?model=mnist-2d")
     before = pixels(page, "anchor-image")
     stroke(page, SEVEN)
     page.wait_for_timeout(500)
@@ -120,8 +120,8 @@ def test_undo_and_clear_and_an_empty_pad(visit, address, visitor):
     assert not page.get_by_test_id("sketch").is_visible()
 
 
-def test_the_pad_opens_beside_the_handle_and_can_be_moved(visit, address, visitor):
-    page = start(visit, f"{address}/?model=mnist-2d", visitor)
+def test_the_pad_opens_beside_the_handle_and_can_be_moved(visit, address):
+    page = start(visit, f"{address}/?model=mnist-2d")
     pad, (x, y) = page.get_by_test_id("sketch"), centre(page)
     box = pad.bounding_box()
     assert not (box["x"] <= x <= box["x"] + box["width"] and box["y"] <= y <= box["y"] + box["height"])
@@ -137,8 +137,8 @@ def test_the_pad_opens_beside_the_handle_and_can_be_moved(visit, address, visito
 @pytest.mark.parametrize(
     "drawn", ["AAAA", *(pytest.param(text, marks=pytest.mark.slow) for text in ("x" * 3_000, "%2B%2F%2F"))]
 )
-def test_a_spoilt_drawing_in_an_address_is_said(visit, address, visitor, drawn):
-    page = visit(f"{address}/?model=mnist-2d&drawn={drawn}", within=visitor)
+def test_a_spoilt_drawing_in_an_address_is_said(visit, address, drawn):
+    page = visit(f"{address}/?model=mnist-2d&drawn={drawn}")
     page.wait_for_selector(READY, timeout=30_000)
     assert "drawing in the address" in page.get_by_test_id("notice").inner_text()
     assert page.get_by_test_id("image-number").input_value() == "0"

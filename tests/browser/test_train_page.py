@@ -165,7 +165,7 @@ def test_slow_motion_pause_resume_and_stop(visit, served: str, data: Path) -> No
     reach(page, "stopped", 30)
     expect(page.get_by_test_id("explore-link")).to_be_visible(timeout=10_000)
     # Somebody else sees it in the list, can watch it, and cannot steer it.
-    other = visit(f"{served}/train?job={identity}")
+    other = visit(f"{served}/train?job={identity}", stranger=True)
     other.wait_for_selector(f"{VIEW}[data-state=stopped]", timeout=20_000)
     refused = other.request.post(f"{served}/explorer/jobs/{identity}/control", data={"action": "stop"}).json()
     assert "somebody else" in refused["error"]
