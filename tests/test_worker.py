@@ -140,5 +140,6 @@ def test_a_run_goes_on_while_the_server_is_gone_and_is_found_by_the_next(databas
     wait(lambda: seen() > before + 1)  # nobody serves, and it trains
     with server(EXPLORER_DATA=str(tmp_path)):
         wait(lambda: jobs.get(identity).state == "done")
-        assert worker_pid(tmp_path) == worker  # the new server took the old one's worker
+        # The new server took the old one's worker; where it was slow to come up, that has ended its work and itself.
+        assert worker_pid(tmp_path) in (worker, None)
     assert (jobs.get(identity).attempt, jobs.get(identity).deaths) == (1, 0)
