@@ -13,6 +13,8 @@ _REACH = 1 << 30
 # Where curvature changes within a cell, or kinks fall together with nodes, the error is up to about three times
 # its estimate: of 10,000 images of MNIST at 0.01 nats, 33 were off by up to 0.021 without it, none with it.
 SAFETY = 3
+# Values of log p(x, z) summed together: 1 MB.
+BLOCK = 1 << 17
 
 
 def numbered(index: Tensor) -> Tensor:
@@ -97,27 +99,39 @@ def rectangle(index: Tensor, log_joint: Tensor, step: float) -> tuple[Tensor, Te
     Returns:
         log of the integral (batch,) and its error in nats (batch,).
     """
-    d = index.shape[1]
+    parity = _parity(index)
+    beside = neighbours(index)
+    gone = (beside < 0).any(2)
+    beside = beside.clamp_min(0)
+    # Some rows at a time: what is computed for them stays in the processor's cache.
+    rows = max(1, BLOCK // len(index))
+    parts = [_sums(part, parity, beside, gone) for part in log_joint.split(rows)]
+    log_total, error = (torch.cat(part) for part in zip(*parts, strict=True))
+    return log_total + index.shape[1] * math.log(step), SAFETY * error
+
+
+def _parity(index: Tensor) -> Tensor:
+    """Which of four lattices, each of every fourth cell (in two dimensions: every second along both axes), has each."""
+    return (index % 2) @ torch.tensor([2, 1]) if index.shape[1] == 2 else index[:, 0] % 4
+
+
+def _sums(log_joint: Tensor, parity: Tensor, beside: Tensor, gone: Tensor) -> tuple[Tensor, Tensor]:
+    """log of the sum over the cells (rows,), and its relative error by the larger of the two estimates (rows,)."""
     top = log_joint.amax(1, keepdim=True)
     mass = (log_joint - top).exp_()
     total = mass.sum(1)
-    if d == 1:
-        first = [2 * mass[:, (index[:, 0] % 2) == i].sum(1) for i in range(2)]
-        second = [4 * mass[:, (index[:, 0] % 4) == i].sum(1) for i in range(4)]
-    else:
-        corner = (index % 2) @ torch.tensor([2, 1])
-        quarter = [mass[:, corner == i].sum(1) for i in range(4)]
-        first = [2 * (quarter[0] + quarter[3]), 2 * (quarter[1] + quarter[2])]
-        second = [4 * part for part in quarter]
-    a = torch.stack([(part / total - 1).abs() for part in first]).amax(0)
-    b = torch.stack([(part / total - 1).abs() for part in second]).amax(0)
+    quarter = torch.zeros(len(mass), 4, dtype=mass.dtype).index_add_(1, parity, mass) / total[:, None]
+    # Which two of the four make one of the two lattices of every second cell: on a chessboard, the two of a colour.
+    pairs = ((0, 3), (1, 2)) if beside.shape[1] == 2 else ((0, 2), (1, 3))
+    half = torch.stack([quarter[:, i] + quarter[:, j] for i, j in pairs], 1)
+    a, b = (2 * half - 1).abs().amax(1), (4 * quarter - 1).abs().amax(1)
     coarser = a * (a / b.clamp_min(1e-12)).clamp_max(1)
-    beside = neighbours(index)
-    local = torch.zeros_like(mass)
-    for axis in range(d):
-        before, after = beside[:, axis, 0], beside[:, axis, 1]
-        fall = 2 * log_joint - log_joint[:, before.clamp_min(0)] - log_joint[:, after.clamp_min(0)]
-        fall[:, (before < 0) | (after < 0)] = math.inf  # it falls too far to have been kept
-        local += 2 * torch.exp(-2 * math.pi**2 / fall.clamp_min_(0.1))
-    curved = (mass * local).sum(1) / total
-    return top.squeeze(1) + total.log() + d * math.log(step), SAFETY * torch.maximum(coarser, curved)
+    curved = torch.zeros_like(total)
+    for axis in range(beside.shape[1]):
+        fall = 2 * log_joint
+        for side in range(2):
+            fall -= log_joint.index_select(1, beside[:, axis, side])
+        fall.masked_fill_(gone[:, axis], math.inf)  # it falls too far to have been kept
+        local = fall.clamp_min_(0.1).reciprocal_().mul_(-2 * math.pi**2).exp_()
+        curved += 2 * (mass * local).sum(1) / total
+    return top.squeeze(1) + total.log(), torch.maximum(coarser, curved)

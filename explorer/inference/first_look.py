@@ -37,7 +37,7 @@ class Cells:
         index: (k, d) integer coordinates; log_joint: log p(x, z) there (k,), nats, float64.
         value, error: log p(x) and its numerical error, nats.
         slack: how much higher than its nodes a peak may be, nats.
-        also: further cells that may carry mass (m, d).
+        also: cells that may carry mass too (m, d); some of them may be among the others.
         spills: whether mass lies at the lattice's edge or beyond, so that some of it is not among the cells.
     """
 
@@ -113,8 +113,7 @@ def _surveyed(x: Tensor, loc: Tensor, lattice: Lattice) -> Iterator[Cells]:
             continue
         held = active[i].nonzero().squeeze(1)
         result = value[i].item(), error[i].item(), slack[i].item()
-        also = without(around(near[i : i + 1], 2), index[held])
-        yield Cells(index[held], log_joint[i, held], 0, *result, also, bool(spills[i]))
+        yield Cells(index[held], log_joint[i, held], 0, *result, around(near[i : i + 1], 2), bool(spills[i]))
 
 
 def _curvature(log_joint: Tensor, at: Tensor, sides: tuple[int, ...]) -> Tensor:
