@@ -12,16 +12,19 @@ import contextlib
 import hashlib
 import logging
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from .gap_table import fingerprint
+from .geometry import looks, mean_decoder, ruler
 from .latents import Latents
 from .models import VAE
-from .projection import Embedding, ProjectionError, UmapSettings, load_embedding, read_settings
+from .projection import DECODED, Embedding, ProjectionError, UmapSettings, load_embedding, read_settings
+from .projection.umap_fit import fit_umap
 
 FOLDER = "projections"
 PROBE = 64  # images and labels that are compared
@@ -34,6 +37,29 @@ _VERSION = b"1"
 def fitted_count(count: int) -> int:
     """How many of the first `count` images of a test set a map is fitted to."""
     return min(count, MOST_FITTED)
+
+
+def fit_map(
+    model: VAE | None,
+    codes: Tensor,
+    labels: Tensor,
+    settings: UmapSettings,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> tuple[Embedding, tuple[str, ...]]:
+    """`fit_umap` of a model's codes, by what they decode to where the settings say so.
+
+    Args:
+        model: None will do for distances in latent space.
+
+    Raises:
+        ProjectionError: these codes have no map; the message says why.
+    """
+    if settings.metric != DECODED:
+        return fit_umap(codes, labels, settings, progress)
+    assert model is not None
+    decode = mean_decoder(model)
+    embedding, notices = fit_umap(codes, labels, settings, progress, looks(decode, codes))
+    return replace(embedding, ruler=ruler(decode, codes)), notices
 
 
 def map_key(model: VAE, latents: Latents, settings: UmapSettings) -> str:
@@ -82,7 +108,8 @@ def find_map(folders: tuple[Path, ...], key: str, latents: Latents, count: int) 
             logging.getLogger("explorer").warning("%s was passed over: %s", path, error)
             continue
         rows = row_sums(latents, min(len(found), count))
-        if len(found) >= fitted_count(count) and torch.equal(found.rows[: len(rows)], rows):
+        fits = found.ruler is None or len(found.ruler) == latents.loc.shape[1]
+        if fits and len(found) >= fitted_count(count) and torch.equal(found.rows[: len(rows)], rows):
             return found
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,17 @@ import pytest
 import torch
 from torch import Tensor
 
+from explorer import fitted_maps
+from explorer.checkpoint import save_checkpoint
 from explorer.fitted_maps import map_file
+from explorer.gap_table import fingerprint
 from explorer.jobs import Database, JobError
 from explorer.jobs import fit_worker as worker
 from explorer.jobs.fits import MOST_DEATHS, MOST_OF_ONE, Fits
 from explorer.jobs.supervisor import Supervisor
-from explorer.projection import Embedding, ProjectionError, UmapSettings, load_embedding, umap_fit
+from explorer.projection import Embedding, ProjectionError, UmapSettings, load_embedding
+
+from .spaces import odd_space
 
 CODES, LABELS = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 4
 ROWS = torch.arange(40) + 7
@@ -29,7 +35,8 @@ def fits(tmp_path: Path) -> Fits:
 
 
 def submit(fits: Fits, key: str = KEY, person: str = "ann", **settings: Any):
-    return fits.submit(key, CODES, LABELS, ROWS, UmapSettings(**settings), person=person, model="mine")
+    whose = {"person": person, "model": "mine", "checkpoint": fits.folder, "weights": "none"}
+    return fits.submit(key, CODES, LABELS, ROWS, UmapSettings(**settings), **whose)
 
 
 def laid_out(codes: Tensor, labels: Tensor, settings: UmapSettings, progress: Any) -> tuple[Embedding, tuple[str, ...]]:
@@ -43,7 +50,8 @@ def laid_out(codes: Tensor, labels: Tensor, settings: UmapSettings, progress: An
 def test_the_same_map_is_asked_for_once(fits: Fits) -> None:
     first = submit(fits)
     assert first.state == "waiting" and submit(fits, person="bob") == first and len(fits.all()) == 1
-    codes, labels, rows = fits.read_input(KEY)
+    codes, labels, rows, folder, weights = fits.read_input(KEY)
+    assert (folder, weights) == (fits.folder, "none")
     assert torch.equal(codes, CODES) and torch.equal(labels, LABELS) and torch.equal(rows, ROWS)
     assert fits.open_states() == {"waiting"} and fits.claim().state == "running"  # type: ignore[union-attr]
     assert fits.claim() is None and fits.open_states() == {"running"}
@@ -51,6 +59,41 @@ def test_the_same_map_is_asked_for_once(fits: Fits) -> None:
     fits.end(KEY, "failed", "memory")
     assert fits.open_states() == set()
     assert submit(fits).state == "waiting"  # but again after it failed
+
+
+def test_a_map_by_decoded_images_is_fitted_to_what_the_model_shows(
+    fits: Fits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = odd_space(tmp_path / "model")
+    model, latents = space.checkpoint.model, space.latents
+    folder, asked = tmp_path / "model", []
+
+    def laid_out_by_images(*args: Any) -> tuple[Embedding, tuple[str, ...]]:
+        asked.append(args[4])
+        return laid_out(*args[:4])
+
+    monkeypatch.setattr(fitted_maps, "fit_umap", laid_out_by_images)
+    rows, settings = fitted_maps.row_sums(latents, len(latents)), UmapSettings(metric="decoded")
+
+    def order(weights: str) -> str | None:
+        whose = {"person": "ann", "model": "odd", "checkpoint": folder, "weights": weights}
+        fits.submit(KEY, latents.loc, latents.labels, rows, settings, **whose)
+        worker.carry_out(fits, fits.claim(), tmp_path)  # type: ignore[arg-type]
+        return fits.get(KEY).message  # type: ignore[union-attr]
+
+    assert "not there any more" in (order(fingerprint(model)) or "")
+    save_checkpoint(folder, model, space.checkpoint.config, dtype=torch.float32)
+    assert "has changed" in (order("of another") or "")
+    assert not map_file(tmp_path, KEY).exists()
+    order(fingerprint(model))
+    made = load_embedding(map_file(tmp_path, KEY), KEY)
+    with torch.no_grad():
+        images = model.likelihood(latents.loc[:20]).mean.flatten(1)
+    torch.testing.assert_close(torch.pdist(asked[0][:20]), torch.pdist(images), rtol=1e-2, atol=1e-3)
+    assert made.ruler is not None and made.ruler.shape == (latents.loc.shape[1],) * 2
+    assert fitted_maps.find_map((tmp_path,), KEY, latents, len(latents)) is not None
+    narrow = replace(latents, loc=latents.loc[:, :1])  # codes that its ruler does not measure
+    assert fitted_maps.find_map((tmp_path,), KEY, narrow, len(latents)) is None
 
 
 def test_one_person_does_not_fill_the_queue(fits: Fits) -> None:
@@ -96,7 +139,7 @@ def test_only_who_asked_stops_a_fit(fits: Fits) -> None:
 
 
 def test_a_fit_is_carried_out_and_kept(fits: Fits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(umap_fit, "fit_umap", laid_out)
+    monkeypatch.setattr(fitted_maps, "fit_umap", laid_out)
     submit(fits)
     worker.carry_out(fits, fits.claim(), tmp_path)  # type: ignore[arg-type]
     ended = fits.get(KEY)
@@ -119,7 +162,7 @@ def test_what_goes_wrong_is_said(fits: Fits, tmp_path: Path, monkeypatch: pytest
     def fails(*_: Any) -> None:
         raise fault
 
-    monkeypatch.setattr(umap_fit, "fit_umap", fails)
+    monkeypatch.setattr(fitted_maps, "fit_umap", fails)
     submit(fits)
     worker.carry_out(fits, fits.claim(), tmp_path)  # type: ignore[arg-type]
     ended = fits.get(KEY)
@@ -127,7 +170,7 @@ def test_what_goes_wrong_is_said(fits: Fits, tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_fit_that_is_stopped_ends_at_its_next_report(fits: Fits, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(umap_fit, "fit_umap", laid_out)
+    monkeypatch.setattr(fitted_maps, "fit_umap", laid_out)
     monkeypatch.setattr(worker, "REPORT_SECONDS", 0.0)
     submit(fits)
     running = fits.claim()
@@ -149,7 +192,7 @@ def test_what_a_dead_process_left_is_taken_up_again_but_not_for_ever(fits: Fits)
 
 
 def test_a_fit_whose_end_could_not_be_written_is_taken_up_again(fits: Fits, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(umap_fit, "fit_umap", laid_out)
+    monkeypatch.setattr(fitted_maps, "fit_umap", laid_out)
     monkeypatch.setattr(worker, "IDLE_SECONDS", 0.5)
     monkeypatch.setattr(worker, "NICENESS", 0)
     real, refused = Fits.end, []
@@ -188,7 +231,7 @@ def test_a_server_has_waiting_maps_fitted_and_those_whose_process_died(
 
 
 def test_there_is_one_process_a_folder_and_it_ends_when_idle(fits: Fits, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(umap_fit, "fit_umap", laid_out)
+    monkeypatch.setattr(fitted_maps, "fit_umap", laid_out)
     monkeypatch.setattr(worker, "IDLE_SECONDS", 1.5)
     monkeypatch.setattr(worker, "NICENESS", 0)
     ended: list[bool] = []

@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "latents": {"datasets", "models"},
     "geometry": {"models"},
     "projection": set(),
-    "fitted_maps": {"gap_table", "latents", "models", "projection"},
+    "fitted_maps": {"gap_table", "geometry", "latents", "models", "projection"},
     "jobs": {
         *(
             "card",
@@ -54,6 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "datasets",
             "device",
             "fitted_maps",
+            "gap_table",
             "models",
             "names",
             "projection",

@@ -42,7 +42,8 @@ def test_the_neighbours_and_the_regression_are_scikit_learns() -> None:
         np.testing.assert_allclose(lifted.slopes[i].numpy(), fitted.coef_, rtol=1e-9, atol=1e-12)
         expected = mean + fitted.coef_ @ (u[i].numpy() - centre)
         np.testing.assert_allclose(lifted.z[i].numpy(), expected, rtol=1e-9, atol=1e-12)
-        spread = np.sqrt(weight @ ((z - expected) ** 2).sum(1))
+        regressed = mean + (y - centre) @ fitted.coef_.T
+        spread = np.sqrt(weight @ ((z - regressed) ** 2).sum(1))
         assert lifted.spread[i].item() == pytest.approx(spread, rel=1e-9)
     placed = local.place(codes[:3] + 0.01)
     distance, index = (
@@ -51,6 +52,26 @@ def test_the_neighbours_and_the_regression_are_scikit_learns() -> None:
     weight = (1 - (distance[:, :-1] / distance[:, -1:]) ** 3) ** 3
     expected = (weight[..., None] * places.numpy()[index[:, :-1]]).sum(1) / weight.sum(1, keepdims=True)
     np.testing.assert_allclose(placed.numpy(), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_what_a_map_knows_all_of_has_no_spread() -> None:
+    places = torch.rand(2_000, 2, generator=torch.Generator().manual_seed(3), dtype=torch.float64) * 4 - 2
+    codes = places @ torch.tensor([[1.0, -2.0, 0.5], [0.3, 1.0, 2.0]], dtype=torch.float64)
+    lifted = Local(codes, places).lift(torch.tensor([[0.2, -0.7], [1.0, 1.1]]))
+    size = torch.cdist(places, torch.tensor([[0.2, -0.7]], dtype=torch.float64)).sort(0).values[NEIGHBOURS].item()
+    # What is left is what the ridge takes off the slopes, of 2.2 and 2.3 code units a map unit.
+    assert lifted.spread.max() < RIDGE * 2.3 * size
+
+
+def test_codes_are_near_as_a_ruler_says() -> None:
+    codes, places = curved()
+    stretched = codes * torch.tensor([1.0, 1.0, 1.0, 1.0, 50.0])  # the last coordinate would drown all others
+    ruler = torch.diag(torch.tensor([1.0, 1.0, 1.0, 1.0, 1 / 50], dtype=torch.float64))
+    z = stretched[:5] + 0.02
+    by_ruler = Local(stretched, places, ruler=ruler)
+    torch.testing.assert_close(by_ruler.place(z), Local(codes, places).place(z @ ruler))
+    assert (by_ruler.place(z) - Local(stretched, places).place(z)).abs().max() > 0.01
+    torch.testing.assert_close(by_ruler.lift(places[:3]).z, Local(stretched, places).lift(places[:3]).z)
 
 
 def test_more_points_lift_nearer_to_the_truth() -> None:

@@ -10,7 +10,7 @@ import torch
 
 from ..datasets import load_dataset
 from ..device import choose_device
-from ..fitted_maps import fitted_count, map_file, map_key, row_sums
+from ..fitted_maps import fit_map, fitted_count, map_file, map_key, row_sums
 from ..latents import encode
 from ..projection import METRICS, UmapSettings, save_embedding
 from ..registry import open_model
@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="a pretrained model's name, or a checkpoint's folder")
     parser.add_argument("--neighbours", type=int, default=standard.neighbours)
     parser.add_argument("--min-distance", type=float, default=standard.min_distance)
-    parser.add_argument("--metric", choices=METRICS, default=standard.metric)
+    parser.add_argument(
+        "--metric", choices=METRICS, default=standard.metric, help="in latent space, or between decoded images"
+    )
     parser.add_argument("--seed", type=seed, default=standard.seed)
     parser.add_argument("--supervised", action="store_true", help="labels pull points of one class together")
     parser.add_argument("--data", type=Path, help="data folder in torchvision's layout (default: EXPLORER_DATA)")
@@ -32,8 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ..projection.umap_fit import fit_umap
-
     settings = UmapSettings(args.neighbours, args.min_distance, args.metric, args.seed, args.supervised)
     torch.distributions.Distribution.set_default_validate_args(False)
     checkpoint = open_model(args.model, device=choose_device("cpu").torch)
@@ -41,8 +41,9 @@ def run(args: argparse.Namespace) -> int:
     test = load_dataset(training.dataset, "test", data_dir=args.data, download=args.download)
     latents = encode(checkpoint.model, [(test.images, test.labels)], test.classes, binarisation=training.binarisation)
     n, line = fitted_count(len(latents)), ProgressLine()
-    embedding, notices = fit_umap(
-        latents.loc[:n], latents.labels[:n], settings, lambda fraction: line.show(fraction, args.model)
+    embedding, notices = fit_map(
+        *(checkpoint.model, latents.loc[:n], latents.labels[:n], settings),
+        lambda fraction: line.show(fraction, args.model),
     )
     line.close()
     key = map_key(checkpoint.model, latents, settings)

@@ -1,6 +1,7 @@
 """Latent space as the decoder bends it: the pull-back metric, and ways through it."""
 
 from .geodesic import geodesic
+from .looks import looks, ruler
 from .metric import Decoder, magnification, mean_decoder, pullback
 from .paths import Path, legs, length, resampled, spherical, straight, through
 
@@ -10,10 +11,12 @@ __all__ = [
     "geodesic",
     "legs",
     "length",
+    "looks",
     "magnification",
     "mean_decoder",
     "pullback",
     "resampled",
+    "ruler",
     "spherical",
     "straight",
     "through",

@@ -10,6 +10,7 @@ short way on the map crosses many images.
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -37,7 +38,8 @@ def mean_decoder(model: VAE) -> Decoder:
 def jacobian(decode: Decoder, z: Tensor) -> tuple[Tensor, Tensor]:
     """Images (m, D) and their derivatives (m, D, d) at latents z (m, d), forward: all directions at once."""
     directions = torch.eye(z.shape[1], dtype=z.dtype)[:, None].expand(-1, len(z), -1).contiguous()
-    with _FORWARD:
+    with _FORWARD, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch's, of torch's own code
         image, slopes = torch.func.vmap(lambda along: torch.func.jvp(decode, (z,), (along,)), out_dims=(None, -1))(
             directions
         )

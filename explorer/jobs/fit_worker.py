@@ -15,8 +15,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ..fitted_maps import map_file, trim_maps
-from ..projection import ProjectionError, save_embedding
+from ..checkpoint import CheckpointError
+from ..fitted_maps import fit_map, map_file, trim_maps
+from ..gap_table import fingerprint
+from ..models import VAE
+from ..projection import DECODED, ProjectionError, save_embedding
+from ..registry import open_model
 from .database import Database
 from .fits import Fit, Fits
 from .job import JobError
@@ -69,10 +73,23 @@ def fit_maps(data_dir: Path, *, while_served: bool) -> bool:
     return True
 
 
+def _same_model(folder: Path, weights: str) -> VAE:
+    """The model that a map was asked for.
+
+    Raises:
+        JobError: it is not there any more, or another one is.
+    """
+    try:
+        model = open_model(folder).model
+    except CheckpointError:
+        raise JobError("The model is not there any more, so its images cannot be compared.") from None
+    if fingerprint(model) != weights:
+        raise JobError("The model has changed since its map was asked for: ask for the map again.")
+    return model
+
+
 def carry_out(fits: Fits, fit: Fit, data_dir: Path) -> None:
     """Fits one map and keeps it."""
-    from ..projection.umap_fit import fit_umap
-
     last = 0.0
 
     def progress(share: float) -> None:
@@ -84,8 +101,10 @@ def carry_out(fits: Fits, fit: Fit, data_dir: Path) -> None:
             raise Stopped
 
     try:
-        codes, labels, rows = fits.read_input(fit.id)
-        embedding, notices = fit_umap(codes, labels, fit.settings, progress)
+        codes, labels, rows, folder, weights = fits.read_input(fit.id)
+        progress(0.0)
+        model = _same_model(folder, weights) if fit.settings.metric == DECODED else None
+        embedding, notices = fit_map(model, codes, labels, fit.settings, progress)
         save_embedding(map_file(data_dir, fit.id), replace(embedding, rows=rows), fit.id)
         trim_maps(data_dir)
     except Stopped:

@@ -1,7 +1,8 @@
 """The table of maps that are being fitted, shared by servers and the worker that fits them.
 
 As with training jobs, every change is one short transaction. What a fit starts from lies beside the table, in
-`fits/<id>.safetensors`: the codes and labels. What it makes is kept by content, see `fitted_maps`.
+`fits/<id>.safetensors`: the codes and labels, and where their model lies. What it makes is kept by content, see
+`fitted_maps`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from ..projection import UmapSettings
@@ -63,12 +64,23 @@ class Fits:
         self.folder = database.data_dir / FOLDER
 
     def submit(
-        self, key: str, codes: Tensor, labels: Tensor, rows: Tensor, settings: UmapSettings, *, person: str, model: str
+        self,
+        key: str,
+        codes: Tensor,
+        labels: Tensor,
+        rows: Tensor,
+        settings: UmapSettings,
+        *,
+        person: str,
+        model: str,
+        checkpoint: Path,
+        weights: str,
     ) -> Fit:
         """Puts a fit at the end of the queue; one that waits or runs already is the same.
 
         Args:
-            rows: of the images, see `fitted_maps.row_sums`.
+            rows: of the images, see `fitted_maps.row_sums`; checkpoint: the folder of the model they are codes of;
+                weights: its `fingerprint`.
 
         Raises:
             JobError: too many wait, of this person or of all; or the folder cannot be written.
@@ -81,7 +93,8 @@ class Fits:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             parts = {"codes": codes.float(), "labels": labels.long(), "rows": rows}
-            save_file({name: part.clone() for name, part in parts.items()}, beside)
+            whose = {"checkpoint": str(checkpoint.resolve()), "weights": weights}
+            save_file({name: part.clone() for name, part in parts.items()}, beside, whose)
             self._enter(key, beside, settings, person, model)
         except (OSError, SafetensorError) as error:
             raise JobError(f"The data folder cannot be written ({error}), so no map can be fitted.") from None
@@ -177,15 +190,17 @@ class Fits:
             )
             table.execute("UPDATE fits SET state = 'waiting', progress = 0 WHERE state = 'running'")
 
-    def read_input(self, key: str) -> tuple[Tensor, Tensor, Tensor]:
-        """Codes (n, d), labels (n,) and the rows' checksums (n,).
+    def read_input(self, key: str) -> tuple[Tensor, Tensor, Tensor, Path, str]:
+        """Codes (n, d), labels (n,), the rows' checksums (n,), the model's folder and its `fingerprint`.
 
         Raises:
             JobError: they are gone or spoilt.
         """
         try:
-            parts = load_file(self._input(key))
-            return parts["codes"], parts["labels"], parts["rows"]
+            with safe_open(self._input(key), "pt") as file:
+                whose = file.metadata() or {}
+                codes, labels, rows = map(file.get_tensor, ("codes", "labels", "rows"))
+            return codes, labels, rows, Path(whose["checkpoint"]), whose["weights"]
         except (OSError, KeyError, SafetensorError) as error:
             logging.getLogger("explorer").warning("The codes to be mapped cannot be read: %s", error)
             raise JobError("The codes to be mapped are gone from the data folder: ask for the map again.") from None

@@ -3,10 +3,10 @@
 from .embedding import Embedding, load_embedding, read_settings, save_embedding
 from .local import Local
 from .plane import Plane, ProjectionError, axes_plane, explained_by, fit_plane, images_plane
-from .settings import LEAST_POINTS, METRICS, UmapSettings
+from .settings import DECODED, METRICS, UmapSettings, check_codes
 
 __all__ = [
-    "LEAST_POINTS",
+    "DECODED",
     "METRICS",
     "Embedding",
     "Local",
@@ -14,6 +14,7 @@ __all__ = [
     "ProjectionError",
     "UmapSettings",
     "axes_plane",
+    "check_codes",
     "explained_by",
     "fit_plane",
     "images_plane",

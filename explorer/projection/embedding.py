@@ -12,13 +12,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from .plane import ProjectionError
-from .settings import UmapSettings
+from .settings import DECODED, UmapSettings
 
 VERSION = "2"
 MAX_BYTES = 1 << 26
 COLUMNS = ("places", "trustworthiness", "continuity")
 # Places wider than this hold no map: umap-learn's lie within some tens.
 FARTHEST = 1e4
+LONGEST = 1e9  # entry of a ruler
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Embedding:
         settings: it was fitted with; made: by what, in words.
         rows: a number for each image and its label (n,), int64, by which it is known again; None of a map that is
             not kept yet.
+        ruler: (d, d), float32, of a map by decoded images: codes times it are as far apart as their images, nearly,
+            see `geometry.ruler`; None of other maps, and of one that is not kept yet.
     """
 
     places: Tensor
@@ -39,21 +42,33 @@ class Embedding:
     settings: UmapSettings
     made: str
     rows: Tensor | None = None
+    ruler: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.places)
 
 
 def save_embedding(path: Path, embedding: Embedding, key: str) -> None:
-    """Writes the file, whole or not at all. It must say of which rows it is."""
+    """Writes the file, whole or not at all. It must say of which rows it is.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     assert embedding.rows is not None
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {"version": VERSION, "key": key, "settings": embedding.settings.to_json(), "made": embedding.made}
     parts = {name: getattr(embedding, name).float().contiguous() for name in COLUMNS}
     parts["rows"] = embedding.rows.contiguous()
+    if embedding.ruler is not None:
+        parts["ruler"] = embedding.ruler.float().contiguous()
     beside = path.with_name(f"{path.stem}-{secrets.token_hex(4)}.part")  # two may write the same map
-    save_file(parts, beside, metadata)
-    beside.replace(path)
+    try:
+        save_file(parts, beside, metadata)
+        beside.replace(path)
+    except SafetensorError as error:  # what it says of a full disk
+        raise OSError(str(error)) from None
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def load_embedding(path: Path, key: str | None = None) -> Embedding:
@@ -70,10 +85,11 @@ def load_embedding(path: Path, key: str | None = None) -> Embedding:
             raise ProjectionError(f"{path.name} is too large for a map.")
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-            if metadata.get("version") != VERSION or set(file.keys()) != {*COLUMNS, "rows"}:
+            if metadata.get("version") != VERSION or {*file.keys()} - {"ruler"} != {*COLUMNS, "rows"}:
                 raise ProjectionError(f"{path.name} is not a map of this version.")
             parts = {name: file.get_tensor(name) for name in COLUMNS}
             rows = file.get_tensor("rows")
+            ruler = file.get_tensor("ruler") if "ruler" in file.keys() else None  # noqa: SIM118 - it is no dict
     except ProjectionError:
         raise
     except (OSError, SafetensorError, ValueError, KeyError, RecursionError) as error:
@@ -93,7 +109,15 @@ def load_embedding(path: Path, key: str | None = None) -> Embedding:
     if key is not None and metadata.get("key") != key:
         raise ProjectionError(f"{path.name} is the map of other codes.")
     settings = UmapSettings.from_json(metadata.get("settings", ""))
-    return Embedding(**parts, settings=settings, made=metadata.get("made", "")[:300], rows=rows)
+    if (ruler is not None) != (settings.metric == DECODED) or (ruler is not None and not _measures(ruler)):
+        raise ProjectionError(f"{path.name} does not say how far its codes are apart.")
+    return Embedding(**parts, settings=settings, made=metadata.get("made", "")[:300], rows=rows, ruler=ruler)
+
+
+def _measures(ruler: Tensor) -> bool:
+    """Whether it is a square of numbers that a ruler has."""
+    square = ruler.dim() == 2 and ruler.shape[0] == ruler.shape[1]
+    return square and ruler.dtype == torch.float32 and bool((ruler.abs() <= LONGEST).all())
 
 
 def read_settings(path: Path) -> UmapSettings:

@@ -31,8 +31,8 @@ class Lifted:
     Attributes:
         z: (m, d).
         slopes: dz/du (m, d, 2), of the regression.
-        spread: root mean square distance of the neighbours' codes from the regression's answer (m,): what the map
-            does not know of z.
+        spread: root mean square distance of the neighbours' codes from the regression at their own places (m,): what
+            the map does not know of z.
     """
 
     z: Tensor
@@ -46,11 +46,16 @@ class Local:
     Args:
         codes: (n, d); places: (n, 2), finite.
         neighbours: k; fewer where there are fewer points.
+        ruler: (d, d), by which codes are multiplied before it is asked which are near, see `Embedding`.
     """
 
-    def __init__(self, codes: Tensor, places: Tensor, neighbours: int = NEIGHBOURS) -> None:
+    def __init__(
+        self, codes: Tensor, places: Tensor, neighbours: int = NEIGHBOURS, ruler: Tensor | None = None
+    ) -> None:
         self.codes, self.places = codes.double(), places.double()
         self.neighbours = max(1, min(neighbours, len(codes) - 1))
+        self.ruler = torch.eye(codes.shape[1], dtype=torch.float64) if ruler is None else ruler.double()
+        self.measured = self.codes if ruler is None else self.codes @ self.ruler
 
     def lift(self, u: Tensor) -> Lifted:
         """Places (m, 2) to latents: a weighted linear regression each."""
@@ -68,12 +73,12 @@ class Local:
         gram[~level] = torch.eye(2, dtype=gram.dtype)
         slopes = torch.linalg.solve(gram, weighted.mT @ dz).mT
         lifted = mean + (slopes @ (u - centre)[..., None]).squeeze(-1)
-        spread = (weight * (z - lifted[:, None]).square().sum(2)).sum(1).sqrt()
+        spread = (weight * (dz - dy @ slopes.mT).square().sum(2)).sum(1).sqrt()
         return Lifted(lifted, slopes, spread)
 
     def place(self, z: Tensor) -> Tensor:
         """Codes (m, d) to places (m, 2): the weighted mean of the places of the nearest codes."""
-        index, weight = self._near(self.codes, z.double().reshape(-1, self.codes.shape[1]))
+        index, weight = self._near(self.measured, z.double().reshape(-1, self.codes.shape[1]) @ self.ruler)
         return (weight[..., None] * self.places[index]).sum(1)
 
     def lift_from(self, u: Tensor, anchor: Tensor, home: Tensor) -> Tensor:

@@ -69,6 +69,8 @@ def fit_plane(codes: Tensor) -> Plane:
 def axes_plane(codes: Tensor, first: int, second: int) -> Plane:
     """The plane of two latent dimensions, counted from 0.
 
+    The page does this in the browser; here it is for notebooks, and the oracle of what is done there.
+
     Raises:
         ProjectionError: they are not two different dimensions of this space.
     """
@@ -86,7 +88,8 @@ def images_plane(codes: Tensor, three: Tensor) -> Plane:
     """The plane through three codes (3, d): from the first to the second lies the map's first axis.
 
     A lift keeps the part of its anchor that is perpendicular: with one of the three as the anchor,
-    the map is the very plane that holds all of them.
+    the map is the very plane that holds all of them. The page does this in the browser; here it is for notebooks, and
+    the oracle of what is done there.
 
     Raises:
         ProjectionError: the three lie on one line, or two of them in one place.

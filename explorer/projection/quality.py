@@ -18,6 +18,11 @@ NEIGHBOURS = 30
 CHUNK = 256
 
 
+def quality_neighbours(n: int, neighbours: int = NEIGHBOURS) -> int:
+    """How many nearest points a map of n is judged by: fewer where there are not twice as many."""
+    return min(neighbours, (n - 1) // 2)
+
+
 def trustworthiness(
     codes: Tensor,
     places: Tensor,
@@ -34,7 +39,7 @@ def trustworthiness(
         ValueError: fewer than 5 points.
     """
     n = len(codes)
-    k = min(neighbours, (n - 1) // 2)
+    k = quality_neighbours(n, neighbours)
     if n < 5:
         raise ValueError(f"neighbourhoods want at least 5 points, not {n}.")
     codes, places = codes.double(), places.double()
@@ -42,7 +47,7 @@ def trustworthiness(
     for first in range(0, n, CHUNK):
         rows = torch.arange(first, min(first + CHUNK, n))
         own = torch.arange(len(rows))
-        far, near = torch.cdist(codes[rows], codes), torch.cdist(places[rows], places)
+        far, near = _distances(codes, rows), _distances(places, rows)
         far[own, rows] = near[own, rows] = -1.0  # itself before all others, also of its duplicates
         nearest = near.topk(k + 1, largest=False).indices[:, 1:]
         # How many are strictly nearer in latent space: itself is one of them, so that ranks count from 1.
@@ -61,3 +66,8 @@ def continuity(
 ) -> Tensor:
     """Of each point (n,), 0 to 1: see `trustworthiness`."""
     return trustworthiness(places, codes, neighbours, progress)
+
+
+def _distances(points: Tensor, rows: Tensor) -> Tensor:
+    """From some points to all. By differences: as a matrix product, equal points come out apart."""
+    return torch.cdist(points[rows], points, compute_mode="donot_use_mm_for_euclid_dist")

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields
 
+from torch import Tensor
+
 from .plane import ProjectionError
 
-METRICS = ("euclidean", "cosine", "manhattan", "correlation")
+DECODED = "decoded"  # between the images that codes decode to, see geometry/looks.py; the others are of latent space
+METRICS = ("euclidean", DECODED, "cosine", "manhattan", "correlation")
 MOST_NEIGHBOURS = 200
 LEAST_POINTS = 10  # of a map
+# Below, a metric that leaves out the length, or the length and the mean, takes two values.
+LEAST_DIMENSIONS = {"cosine": 2, "correlation": 3}
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,7 @@ class UmapSettings:
     Attributes:
         neighbours: how many nearest points make the neighbourhood that is kept; few keep the fine structure.
         min_distance: how near points may lie on the map, 0 to 0.99.
-        metric: of latent space, one of METRICS.
+        metric: what distance is, one of METRICS.
         seed: of the layout: the same seed gives the same map on the same machine.
         supervised: whether labels pull points of one class together.
     """
@@ -63,3 +68,22 @@ class UmapSettings:
         if not isinstance(values, dict) or not set(values) <= names:
             raise ProjectionError(f"The settings of a map are {', '.join(sorted(names))}.")
         return cls(**values)
+
+
+def check_codes(codes: Tensor, settings: UmapSettings) -> None:
+    """Whether there can be a map of codes (n, d) at all.
+
+    Raises:
+        ProjectionError: too few points, or none that differ, or by this metric.
+    """
+    if len(codes) < LEAST_POINTS:
+        raise ProjectionError(f"UMAP wants at least {LEAST_POINTS} points; there are {len(codes)}.")
+    if not codes.isfinite().all():
+        raise ProjectionError("Some codes are not finite numbers, so there is no map of them.")
+    varies = int((codes != codes[:1]).any(0).sum())
+    if not varies:
+        raise ProjectionError("All codes are the same: every dimension has collapsed, so there is nothing to map.")
+    if varies < LEAST_DIMENSIONS.get(settings.metric, 1):
+        raise ProjectionError(
+            f"The metric {settings.metric} tells next to nothing apart in {varies} dimensions: take euclidean."
+        )

@@ -18,10 +18,8 @@ from torch import Tensor
 from .embedding import Embedding
 from .plane import ProjectionError
 from .quality import continuity, trustworthiness
-from .settings import LEAST_POINTS, UmapSettings
+from .settings import DECODED, UmapSettings, check_codes
 
-# Below, a metric that leaves out the length, or the length and the mean, takes two values.
-LEAST_DIMENSIONS = {"cosine": 2, "correlation": 3}
 # Where the parts of a fit end, as shares of it: importing, neighbours, the layout, its quality.
 IMPORTED, LAID_OUT = 0.15, 0.85
 STARTED = 0.3
@@ -58,35 +56,36 @@ def fit_umap(
     labels: Tensor,
     settings: UmapSettings,
     progress: Callable[[float], None] = lambda fraction: None,
+    seen: Tensor | None = None,
 ) -> tuple[Embedding, tuple[str, ...]]:
     """A map of codes, and sentences on what was done about codes that are not as they should be.
 
     Args:
         codes: posterior means (n, d); labels: (n,), used where the settings say so.
         progress: told the share that is done; may raise to stop the fit.
+        seen: codes as they look (n, k), see `geometry.looks`; for the metric DECODED, which is the Euclidean one
+            among these.
 
     Raises:
-        ProjectionError: too few points, or none that differ.
+        ProjectionError: see `check_codes`.
     """
+    check_codes(codes, settings)
     n, notices = len(codes), []
-    if n < LEAST_POINTS:
-        raise ProjectionError(f"UMAP wants at least {LEAST_POINTS} points; there are {n}.")
-    if not codes.isfinite().all():
-        raise ProjectionError("Some codes are not finite numbers, so there is no map of them.")
-    if codes.shape[1] < LEAST_DIMENSIONS.get(settings.metric, 1):
-        raise ProjectionError(
-            f"The metric {settings.metric} tells next to nothing apart in {codes.shape[1]} dimensions: take euclidean."
-        )
-    varies = codes.double().std(0) > 0
-    if not varies.any():
-        raise ProjectionError("All codes are the same: every dimension has collapsed, so there is nothing to map.")
+    varies = (codes != codes[:1]).any(0)
     if not varies.all():
         notices.append(f"{int((~varies).sum())} dimensions are the same for all points and play no part in the map.")
+    among = codes[:, varies]
+    if settings.metric == DECODED:
+        assert seen is not None
+        if not seen.isfinite().all() or not (seen != seen[:1]).any():
+            raise ProjectionError("All codes decode to the same image, or to none: take euclidean.")
+        among = seen
     neighbours = settings.neighbours
     if neighbours >= n:
         neighbours = n - 1
         notices.append(f"There are {n} points, so each has {neighbours} neighbours instead of {settings.neighbours}.")
-    duplicates = n - len(torch.unique(codes, dim=0))
+    _, times = torch.unique(codes, dim=0, return_counts=True)
+    duplicates = int(times[times > 1].sum())
     if duplicates:
         notices.append(f"{duplicates:,} points have the same code as another one and lie beside it.")
     progress(0.0)
@@ -98,10 +97,10 @@ def fit_umap(
         fitter = umap.UMAP(
             n_neighbors=neighbours,
             min_dist=float(settings.min_distance),
-            metric=settings.metric,
+            metric="euclidean" if settings.metric == DECODED else settings.metric,
             random_state=settings.seed,
             n_jobs=1,
-            init=_start(codes, duplicates),
+            init=_start(among, duplicates),
             verbose=True,
             tqdm_kwds={
                 "file": _Epochs(progress),
@@ -112,7 +111,7 @@ def fit_umap(
             },
         )
         with contextlib.redirect_stdout(io.StringIO()):  # being verbose is what makes its progress bar go
-            fitted = fitter.fit_transform(codes.float().numpy(), labels.numpy() if settings.supervised else None)
+            fitted = fitter.fit_transform(among.float().numpy(), labels.numpy() if settings.supervised else None)
         places = torch.from_numpy(fitted).float()
     if not places.isfinite().all():
         raise ProjectionError("UMAP gave places that are not finite numbers for these codes: try more neighbours.")
@@ -120,7 +119,9 @@ def fit_umap(
     span = (places.amax(0) - places.amin(0)).max().clamp_min(1e-6)
     places = places * (EXTENT / span)
     progress(LAID_OUT)
-    believed = trustworthiness(codes, places, progress=lambda share: progress(LAID_OUT + 0.075 * share))
-    whole = continuity(codes, places, progress=lambda share: progress(LAID_OUT + 0.075 * (1 + share)))
+    # Trust is asked for in latent space, whatever the metric there; of a map by decoded images among these.
+    space = seen if settings.metric == DECODED else codes
+    believed = trustworthiness(space, places, progress=lambda share: progress(LAID_OUT + 0.075 * share))
+    whole = continuity(space, places, progress=lambda share: progress(LAID_OUT + 0.075 * (1 + share)))
     made = f"umap-learn {umap.__version__}, {n:,} points"
     return Embedding(places, believed.float().clamp(0, 1), whole.float().clamp(0, 1), settings, made), tuple(notices)

@@ -9,9 +9,11 @@ import torch
 
 from ..datasets import default_data_dir
 from ..fitted_maps import find_map, fitted_count, key_of, list_maps, map_file, map_stamps, map_subject, row_sums
+from ..gap_table import fingerprint
 from ..jobs import JobError
 from ..jobs.fits import Fit, Fits
-from ..projection import LEAST_POINTS, Embedding, Local, ProjectionError, UmapSettings
+from ..projection import Embedding, Local, ProjectionError, UmapSettings, check_codes
+from ..projection.quality import quality_neighbours
 from .anatomy import packed
 from .jobs import open_database
 from .kept import Kept
@@ -62,6 +64,7 @@ def _facts(key: str, found: Embedding) -> dict[str, Any]:
         "id": key,
         **_settings(found.settings),
         "made": found.made,
+        "judged_by": quality_neighbours(len(found)),
         "trustworthiness": round(found.trustworthiness.mean().item(), 6),
         "continuity": round(found.continuity.mean().item(), 6),
     }
@@ -106,23 +109,23 @@ def order_map(space: Space, state: Any, person: str) -> dict[str, Any]:
         if there is not None:
             return {**_facts(key, there), "state": "done", "progress": 1.0}
         codes, labels = space.latents.loc[:n], space.latents.labels[:n]
-        if n < LEAST_POINTS:
-            raise BadState(f"UMAP wants at least {LEAST_POINTS} points; there are {n}.")
-        if not (codes != codes[:1]).any():
-            raise BadState("All codes are the same: every dimension has collapsed, so there is nothing to map.")
-        return _fit(
-            open_fits().submit(
-                key, codes, labels, row_sums(space.latents, n), settings, person=person, model=space.name
-            ),
-            person,
+        check_codes(codes, settings)
+        fit = open_fits().submit(
+            *(key, codes, labels, row_sums(space.latents, n), settings),
+            person=person,
+            model=space.name,
+            checkpoint=space.checkpoint.folder,
+            weights=fingerprint(space.checkpoint.model),
         )
+        return _fit(fit, person)
     except (ProjectionError, JobError) as error:
         raise BadState(str(error)) from None
 
 
 def pack_map(space: Space, key: str) -> bytes | None:
     """A map's points: facts; u float32 (n, 2) of all of a space's images; trustworthiness and continuity float32 of
-    those it was fitted to, the first. None where there is no map of this name.
+    those it was fitted to, the first; of a map by decoded images its ruler (d, d). None where there is no map of this
+    name.
 
     Images beyond those are placed among them, and move none.
     """
@@ -133,10 +136,12 @@ def pack_map(space: Space, key: str) -> bytes | None:
     fitted = min(len(found), space.test_count)
     places = found.places[:fitted]
     if n > fitted:
-        local = Local(space.latents.loc[:fitted], places)
+        local = Local(space.latents.loc[:fitted], places, ruler=found.ruler)
         places = torch.cat([places, local.place(space.latents.loc[fitted:]).float()])
     facts = {**_facts(key, found), "count": n, "fitted": fitted}
-    parts = (places, found.trustworthiness[:fitted], found.continuity[:fitted])
+    parts = [places, found.trustworthiness[:fitted], found.continuity[:fitted]]
+    if found.ruler is not None:
+        parts.append(found.ruler)
     return packed(facts, b"".join(part.contiguous().numpy().astype("<f4", copy=False).tobytes() for part in parts))
 
 

@@ -39,6 +39,7 @@ def describe(space: Space) -> dict[str, Any]:
         "centred": space.checkpoint.config.training.dataset == "mnist",
         "classes": list(space.latents.classes),
         "count": len(space.latents),
+        "testCount": space.test_count,
         "complete": space.complete,
         "plane": {
             "kind": space.plane.kind,

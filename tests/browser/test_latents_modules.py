@@ -25,12 +25,14 @@ def page(browser) -> Iterator[Page]:
         yield page
 
 
-def test_lifting_is_the_same_in_browser_and_python(page: Page) -> None:
+@pytest.mark.parametrize("ruler", [None, torch.randn(5, 5, generator=GENERATOR)], ids=["plain", "ruler"])
+def test_lifting_is_the_same_in_browser_and_python(page: Page, ruler: torch.Tensor | None) -> None:
     anchor = CODES[7]
     found = page.evaluate(
-        """async ({ codes, places, at, anchor, home }) => {
+        """async ({ codes, places, at, anchor, home, ruler }) => {
           const { Local } = await import('/static/projections/local.mjs');
-          const local = new Local(Float32Array.from(codes), Float32Array.from(places));
+          const [all, there] = [codes, places].map((values) => Float32Array.from(values));
+          const local = new Local(all, there, undefined, ruler && Float32Array.from(ruler));
           return {
             lifted: at.map((u) => local.lift(u)).map((found) => ({ ...found, z: [...found.z] })),
             placed: at.map((u) => local.place([...local.lift(u).z])),
@@ -44,9 +46,10 @@ def test_lifting_is_the_same_in_browser_and_python(page: Page) -> None:
             "at": AT.tolist(),
             "anchor": anchor.tolist(),
             "home": PLACES[7].tolist(),
+            "ruler": None if ruler is None else ruler.flatten().tolist(),
         },
     )
-    local = Local(CODES, PLACES)
+    local = Local(CODES, PLACES, ruler=ruler)
     lifted = local.lift(AT)
     for k, one in enumerate(found["lifted"]):
         np.testing.assert_allclose(one["z"], lifted.z[k], rtol=1e-9, atol=1e-9)
@@ -113,6 +116,41 @@ def test_the_magnification_of_a_known_decoder(page: Page) -> None:
             assert found["values"][row * found["columns"] + column] == pytest.approx(expected, rel=1e-3)
 
 
+def test_codes_that_are_all_the_same_have_no_variance_in_any_plane(page: Page) -> None:
+    shares = page.evaluate(
+        """async (code) => {
+          const { axesPlane, explainedBy } = await import('/static/projections/linear.mjs');
+          const codes = Float32Array.from(Array(999).fill(code).flat());
+          return [[0, 1], [2, 3]].map(([i, j]) => explainedBy(axesPlane(4, i, j), codes));
+        }""",
+        [0.1, -0.7, 1.3, 0.33],
+    )
+    assert shares == [0, 0]
+
+
+def test_the_magnification_of_a_line_is_the_same_whichever_way_it_goes_over_the_map(page: Page) -> None:
+    # x = (z, z^2), on a map where z goes to the right, upwards, or askew: |dx/du| along the line is sqrt(1 + 4 z^2).
+    found = page.evaluate(
+        """async () => {
+          const { magnifications } = await import('/static/latents/shading.mjs');
+          const bent = (z) => Float32Array.from([...z].flatMap((a) => [a, a * a]));
+          const engine = { evaluate: async ({ z, k }) => ({ mean: bent(z.subarray(0, k)) }) };
+          return Promise.all([[1, 0], [0, 1], [0.6, 0.8]].map(async (way) => {
+            const plane = { dimensions: 1, lift: ([x, y]) => [x * way[0] + y * way[1]] };
+            const scene = { engine, plane, anchor: { x: null }, from: () => [0], idle: async () => {} };
+            const { values, step, corner, columns } = await magnifications(scene, [-1, 1, -1, 1], () => false);
+            return { values: [...values], step, corner, columns, way };
+          }));
+        }"""
+    )
+    for one in found:
+        for row, column in ((0, 0), (10, 30), (43, 21)):
+            x = one["corner"][0] + (column + 0.5) * one["step"]
+            y = one["corner"][1] - (row + 0.5) * one["step"]
+            z = x * one["way"][0] + y * one["way"][1]
+            assert one["values"][row * one["columns"] + column] == pytest.approx((1 + 4 * z**2) ** 0.5, rel=1e-3)
+
+
 def test_trust_is_the_distance_to_the_data_and_the_round_trip(page: Page) -> None:
     found = page.evaluate(
         """async ({ codes, places, at }) => {
@@ -123,12 +161,13 @@ def test_trust_is_the_distance_to_the_data_and_the_round_trip(page: Page) -> Non
           const curved = new Curved('umap', all, Float32Array.from(places));
           const flat = new Plane([[1, 0], [0, 1]]);
           const trust = await Trust.of(all, 5);
+          const probes = places.slice(0, 40).map((_, k) => trust.nearest([0.2 * k, 0, 0, 0, 0]));
           await trust.know(curved);
           const z = [...curved.local.lift(at).z];
           return {
-            z, typical: trust.typical, nearest: trust.nearest(z),
+            z, probes, typical: trust.typical, nearest: trust.nearest(z),
             trip: roundTrip(curved, at, z), flat: roundTrip(flat, at, z),
-            doubts: [0, 1, 2, 2.5, 4].map((times) => doubt(times, 0, 0)),
+            far: trust.far, doubts: [0, 0.5, 1].map((far) => doubt(far, 0, 0)),
             trips: [0, 1, 5].map((trip) => doubt(0, trip, 0)),
             empty: [[...places.slice(0, 2)], [60, 60]].map((u) => doubt(0, 0, emptiness(curved, u))),
             same: (await Trust.of(new Float32Array(50), 5)).nearest([0, 0, 0, 0, 0]),
@@ -137,15 +176,26 @@ def test_trust_is_the_distance_to_the_data_and_the_round_trip(page: Page) -> Non
         {"codes": CODES.flatten().tolist(), "places": PLACES.flatten().tolist(), "at": [0.7, -1.2]},
     )
     distances = torch.cdist(CODES.double(), CODES.double())
-    usual = distances.fill_diagonal_(torch.inf).min(1).values[::2].sort().values[100].item()
+    apart = distances.fill_diagonal_(torch.inf).min(1).values.sort().values
+    usual = apart[200].item()
     assert found["typical"] == pytest.approx(usual, rel=1e-6)
+    # No doubt as far as 95 of 100 images lie from the nearest other one; half a doubt where 99 of 100 are nearer.
+    sure, rare = apart[380].item(), apart[396].item()
+    assert found["far"] == [pytest.approx(sure, rel=1e-6), pytest.approx(2 * rare - sure, rel=1e-6)]
+    for probe in found["probes"]:
+        assert (probe["far"] == 0) == (probe["distance"] <= sure) and (probe["far"] > 0.5) == (probe["distance"] > rare)
+    assert {probe["far"] for probe in found["probes"]} >= {0, 1}
     z = torch.tensor(found["z"], dtype=torch.float64)
     nearest = (CODES.double() - z).norm(dim=1).min().item()
-    assert found["nearest"] == {"distance": pytest.approx(nearest), "times": pytest.approx(nearest / usual)}
+    assert found["nearest"] == {
+        "distance": pytest.approx(nearest),
+        "times": pytest.approx(nearest / usual),
+        "far": pytest.approx(min(max((nearest - sure) / (2 * (rare - sure)), 0), 1)),
+    }
     back = Local(CODES, PLACES).place(z)[0]
     assert found["trip"] == pytest.approx((back - torch.tensor([0.7, -1.2])).norm().item(), rel=1e-6)
-    assert found["empty"] == [0, 1] and found["flat"] == 0 and found["same"] == {"distance": 0, "times": 0}
-    assert found["doubts"] == sorted(found["doubts"]) and found["doubts"][0] == 0 and found["doubts"][-1] == 1
+    assert found["empty"] == [0, 1] and found["flat"] == 0 and found["same"] == {"distance": 0, "times": 0, "far": 0}
+    assert found["doubts"] == [0, 0.5, 1]
     assert found["trips"] == sorted(found["trips"]) and found["trips"][-1] == 1
 
 

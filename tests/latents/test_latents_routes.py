@@ -106,7 +106,7 @@ def test_a_fit_is_asked_for_once_and_can_be_stopped(client: TestClient, space: S
     assert post(client, space, "maps", {"action": "fit", "settings": {"neighbours": 7}})["id"] == asked["id"]
     (under_way,) = client.get(describe(space)["maps"]).json()["fits"]
     assert under_way["id"] == asked["id"] and under_way["own"]
-    codes, labels, _ = Fits(Database(data)).read_input(asked["id"])
+    codes, labels, *_ = Fits(Database(data)).read_input(asked["id"])
     assert torch.equal(codes, space.latents.loc) and torch.equal(labels, space.latents.labels)
     assert post(client, space, "maps", {"action": "stop", "id": asked["id"]})["state"] == "stopped"
     key, _ = keep_map(space, data, UmapSettings(seed=13))

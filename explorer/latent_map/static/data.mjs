@@ -97,12 +97,13 @@ export function unpacked(buffer) {
   return { facts: JSON.parse(text.decode(new Uint8Array(buffer, 4, length))), values: new Float32Array(buffer, 4 + length) };
 }
 
-/** A fitted map: { facts, u float32 (2n), trustworthiness and continuity float32 (facts.fitted) }. */
+/** A fitted map: { facts, u float32 (2n), trustworthiness and continuity float32 (facts.fitted), ruler (d d) or null }. */
 export async function loadMap(manifest, name) {
   const { facts, values } = unpacked(await bytes(manifest.map.replace('{name}', name)));
   const { count, fitted } = facts;
+  const rest = 2 * count + 2 * fitted;
   return {
     facts, u: values.subarray(0, 2 * count), trustworthiness: values.subarray(2 * count, 2 * count + fitted),
-    continuity: values.subarray(2 * count + fitted, 2 * count + 2 * fitted),
+    continuity: values.subarray(2 * count + fitted, rest), ruler: values.length > rest ? values.subarray(rest) : null,
   };
 }

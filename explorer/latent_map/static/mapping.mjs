@@ -49,9 +49,9 @@ export class Mapping {
     if (kind !== 'umap' && this.manifest.latent <= 2) throw new Error(all.space); // the posterior's grid lies along its axes
     const codes = await this.codes();
     if (kind === 'umap') {
-      const { facts, u, trustworthiness, continuity } = await loadMap(this.manifest, rest[0]);
+      const { facts, u, trustworthiness, continuity, ruler } = await loadMap(this.manifest, rest[0]);
       const fitted = facts.fitted;
-      const projection = new Curved('umap', codes.subarray(0, fitted * this.manifest.latent), u.subarray(0, 2 * fitted));
+      const projection = new Curved('umap', codes.subarray(0, fitted * this.manifest.latent), u.subarray(0, 2 * fitted), ruler);
       projection.range = extent(u);
       return { projection, u, facts: { ...facts, points: { trustworthiness, continuity } } };
     }

@@ -9,6 +9,9 @@ const POLL_MS = 700;
 
 class Gone extends Error {}
 
+/** The plain map first, then by the images, then others, and at last those that were told the labels. */
+const rank = ({ settings: { metric, supervised } }) => 3 * supervised + (metric === 'euclidean' ? 0 : metric === 'decoded' ? 1 : 2);
+
 export class Fits {
   /** @param events { show(name): a map is wanted on screen, welcome(): whether one that is done may take the place of what is shown } */
   constructor(scene, events) {
@@ -34,7 +37,7 @@ export class Fits {
     this.inputs = {
       neighbours: number('neighbours', umap.neighbours, { min: 2, max: umap.most_neighbours, step: 1 }),
       min_distance: number('min_distance', umap.min_distance, { min: 0, max: 0.99, step: 0.05 }),
-      metric: h('select', { class: 'lx-select', 'data-testid': 'umap-metric' }, ...umap.metrics.map((name) => h('option', { value: name }, name))),
+      metric: h('select', { class: 'lx-select', 'data-testid': 'umap-metric' }, ...umap.metrics.map((name) => h('option', { value: name }, words.metric(name)))),
       seed: number('seed', umap.seed, { min: 0, step: 1 }),
       supervised: h('input', { type: 'checkbox', 'data-testid': 'umap-supervised' }),
     };
@@ -60,7 +63,7 @@ export class Fits {
     if (!response.ok) throw new Error(await response.text());
     const { maps, fits } = await response.json();
     if (this.gone) return null;
-    this.maps = maps.sort((a, b) => a.settings.supervised - b.settings.supervised);
+    this.maps = maps.sort((a, b) => rank(a) - rank(b));
     this.fill();
     const active = fits.find(({ state, own }) => own && (state === 'waiting' || state === 'running'));
     if (active && !this.watched) this.watch(active.id);

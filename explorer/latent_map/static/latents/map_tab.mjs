@@ -7,6 +7,7 @@ import { doubts, emptiness, roundTrip, trustOf } from './trust.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.map;
+const WARY = 0.1; // of a doubt: less is none
 
 export class MapTab {
   name = 'map';
@@ -203,18 +204,19 @@ export class MapTab {
     const z = scene.z();
     const said = words.live;
     write(this.live.back, plane.exact ? said.exact : said.approximate(plane.neighbours));
-    if (plane.exact) write(this.live.kept, said.keptValue(offPlane(plane, z.map((value, i) => value - (plane.origin?.[i] ?? 0))), Math.hypot(...z)));
+    const from = z.map((value, i) => value - (plane.origin?.[i] ?? 0)); // both norms of what is told from one point
+    if (plane.exact) write(this.live.kept, (plane.origin ? said.keptAround : said.keptValue)(offPlane(plane, from), Math.hypot(...from)));
     else write(this.live.kept, plane.spread(state.u).toFixed(2));
     const trip = roundTrip(plane, state.u, z);
     write(this.live.trip, plane.exact ? said.noTrip : said.tripValue(trip));
     this.live.trip.dataset.value = trip;
     if (!this.trust) return;
-    const { distance, times } = this.trust.nearest(z);
+    const { distance, times, far } = this.trust.nearest(z);
     write(this.live.nearest, said.nearestValue(distance, times));
     this.live.nearest.dataset.value = distance;
-    const found = Object.entries(doubts(times, trip, emptiness(plane, state.u))).sort(([, a], [, b]) => b - a);
+    const found = Object.entries(doubts(far, trip, emptiness(plane, state.u))).sort(([, a], [, b]) => b - a);
     const [[most, value]] = found;
-    write(this.warning, value > 0.5 ? said[most] : said.near);
+    write(this.warning, value > 0.5 ? said[most] : value > WARY ? said.wary : said.near);
     this.warning.dataset.doubt = value > 0.5;
   }
 }

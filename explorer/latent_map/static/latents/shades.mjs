@@ -1,12 +1,14 @@
 // The layers over the map that a person switches on: where it is not to be believed, how fast the image changes along it.
 
 import { h } from '../dom.mjs';
-import { short } from './colouring.mjs';
 import { doubtImage, MAGNIFIED, magnificationImage } from './shading.mjs';
 import { trustOf } from './trust.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.map;
+
+/** Two digits, however small: the ends of a log scale. */
+const significant = (value) => (value >= 100 || value === 0 ? value.toFixed(0) : value >= 0.001 ? String(Number(value.toPrecision(2))) : value.toExponential(0).replace('-', '−'));
 
 export class Shades {
   constructor(scene) {
@@ -49,7 +51,9 @@ export class Shades {
     const found = await magnificationImage(this.scene, view, stale);
     if (!found || stale()) return null;
     const bar = h('i', { class: 'lx-ramp', style: `background: linear-gradient(to right, transparent, rgb(${MAGNIFIED}))` });
-    this.note.replaceChildren(short(found.low), bar, short(found.high), ` ${words.magnified}`);
+    const { low, high, least, most } = found;
+    const flat = this.scene.manifest.latent === 1;
+    this.note.replaceChildren(`${least < low ? '≤ ' : ''}${significant(low)}`, bar, `${most > high ? '≥ ' : ''}${significant(high)}`, ` ${words.magnified(flat)}`);
     return found.image;
   }
 }

@@ -38,7 +38,7 @@ export async function doubtImage(scene, trust, view, stale) {
       if (stale()) return null;
       const u = grid.at(column, row);
       const z = plane.lift(u, from);
-      const value = doubt(trust.nearest(z).times, roundTrip(plane, u, z), emptiness(plane, u));
+      const value = doubt(trust.nearest(z).far, roundTrip(plane, u, z), emptiness(plane, u));
       if (value > SURE) doubts.data[4 * (row * columns + column) + 3] = 255 * value;
     }
   }
@@ -93,7 +93,7 @@ export async function magnifications(scene, view, stale) {
   return { ...grid, values };
 }
 
-/** The area that a small square of the map takes among images, a squared map unit: images float32 (4, D). */
+/** The area that a small square of the map takes among images, by the square's own: images float32 (4, D). */
 function volume(images, pixels, flat) {
   let xx = 0, xy = 0, yy = 0;
   for (let i = 0; i < pixels; i++) {
@@ -103,17 +103,19 @@ function volume(images, pixels, flat) {
     xy += along * up;
     yy += up * up;
   }
-  return Math.sqrt(Math.max(flat ? xx : xx * yy - xy * xy, 0)); // on a line, a length in the place of an area
+  // On a line there is a length in the place of an area, whichever way the line goes over the map.
+  return Math.sqrt(Math.max(flat ? xx + yy : xx * yy - xy * xy, 0));
 }
 
-/** The magnification as a plotly image on a log scale, with the ends of the scale. Null once stale. */
+/** The magnification as a plotly image on a log scale, with the scale's ends and the values'. Null once stale. */
 export async function magnificationImage(scene, view, stale) {
   const found = await magnifications(scene, view, stale);
   if (!found) return null;
   const { values, columns, rows } = found;
   const sorted = Float64Array.from(values).sort();
-  const low = Math.max(sorted[Math.floor(0.05 * sorted.length)], 1e-6);
-  const high = Math.max(sorted[Math.floor(0.98 * (sorted.length - 1))], low * 1.0001);
+  const high = Math.max(sorted[Math.floor(0.98 * (sorted.length - 1))], 1e-9);
+  // A decade at least: where all places are nearly alike, none is to look bright beside the others.
+  const low = Math.min(Math.max(sorted[Math.floor(0.05 * sorted.length)], 1e-6 * high), high / 10);
   const canvas = document.createElement('canvas');
   canvas.width = columns;
   canvas.height = rows;
@@ -121,9 +123,9 @@ export async function magnificationImage(scene, view, stale) {
   const tile = context.createImageData(columns, rows);
   const red = MAGNIFIED.split(', ').map(Number);
   values.forEach((value, at) => {
-    const share = Math.min(Math.max(Math.log(Math.max(value, 1e-9) / low) / Math.log(high / low), 0), 1);
+    const share = Math.min(Math.max(Math.log(Math.max(value, low) / low) / Math.log(high / low), 0), 1);
     tile.data.set([...red, 190 * share], 4 * at);
   });
   context.putImageData(tile, 0, 0);
-  return { image: { ...picture(canvas, found), layer: 'below' }, low, high };
+  return { image: { ...picture(canvas, found), layer: 'below' }, low, high, least: sorted[0], most: sorted.at(-1) };
 }

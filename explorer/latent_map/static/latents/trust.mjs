@@ -3,59 +3,81 @@
 import { nearestRows } from '../projections/local.mjs';
 import { breather } from './breather.mjs';
 
-const PROBES = 200; // codes whose own nearest neighbour tells what is usual
+const PROBES = 1_000; // codes whose own nearest neighbour tells what is usual
+const FEW = 200; // places that tell how dense a map is
+// Of the distances of codes to the nearest other one: up to the first share of them all is well, and from the second one
+// on a place is rather not believed than believed.
+const [WELL, RARE] = [0.95, 0.99];
 
 export class Trust {
-  /** @param codes float32 (n d); typical: the usual distance of one to its nearest */
-  constructor(codes, d, typical) {
+  /**
+   * @param codes float32 (n d)
+   * @param apart the sorted distances of some of them to the nearest other one
+   */
+  constructor(codes, d, apart) {
     this.codes = codes;
     this.d = d;
-    this.typical = typical;
+    this.typical = quantile(apart, 0.5);
+    const [well, rare] = [quantile(apart, WELL), quantile(apart, RARE)];
+    this.far = [well, Math.max(2 * rare - well, 1.05 * well)]; // half a doubt at `rare`
   }
 
   /** In small pieces, see breather.mjs. */
   static async of(codes, d, idle) {
-    return new Trust(codes, d, await usual(codes, d, { idle }));
+    return new Trust(codes, d, await distances(codes, d, { probes: PROBES, idle }));
   }
 
   /** Takes the measure of a curved map, see emptiness(). */
   async know(plane) {
     if (plane.exact || spacing.has(plane.places)) return;
-    spacing.set(plane.places, await usual(plane.places, 2, { rank: plane.neighbours }));
+    spacing.set(plane.places, quantile(await distances(plane.places, 2, { probes: FEW, rank: plane.neighbours }), 0.5));
   }
 
-  /** Distance of z (d) to the nearest code, and in units of what is usual between neighbours. */
+  /** Distance of z (d) to the nearest code; in units of what is usual between neighbours; and the doubt that gives, 0 to 1. */
   nearest(z) {
     const { square } = nearestRows(this.codes, this.d, z, 1);
     const distance = Math.sqrt(square[0]);
-    return { distance, times: this.typical > 0 ? distance / this.typical : distance > 0 ? Infinity : 0 };
+    if (!(this.typical > 0)) return { distance, times: distance > 0 ? Infinity : 0, far: Number(distance > 0) };
+    return { distance, times: distance / this.typical, far: share(distance, this.far) };
   }
 }
 
-/** The trust in what is made of a scene's codes; made once. */
+/**
+ * The trust in what is made of a scene's codes; made once. Of the test images alone: images that are shown beside them
+ * change nothing in what the decoder can be trusted with.
+ */
 export function trustOf(scene) {
-  const { latent } = scene.manifest;
-  scene.trusting ??= scene.mapping.codes().then((codes) => Trust.of(codes, latent, scene.idle)).catch((error) => {
+  const { latent, testCount } = scene.manifest;
+  scene.trusting ??= scene.mapping.codes().then((codes) => Trust.of(codes.subarray(0, testCount * latent), latent, scene.idle)).catch((error) => {
     scene.trusting = undefined; // tried again the next time
     throw error;
   });
   return scene.trusting;
 }
 
-/** The median distance of a point (n, d) to the `rank`-th nearest other one. */
-async function usual(codes, d, { rank = 1, idle } = {}) {
-  const n = codes.length / d;
-  if (n < 2) return 0;
+/** Distances of some points (n, d) to the `rank`-th nearest other one, sorted; doubles say nothing of how dense the rest is. */
+async function distances(points, d, { probes, rank = 1, idle }) {
+  const n = points.length / d;
+  if (n < 2) return [];
   const found = [];
   const breathe = breather(idle);
-  for (let probe = 0; probe < Math.min(PROBES, n); probe++) {
+  for (let probe = 0; probe < Math.min(probes, n); probe++) {
     await breathe();
-    const row = Math.floor((probe * n) / Math.min(PROBES, n));
-    const { square } = nearestRows(codes, d, codes.subarray(row * d, (row + 1) * d), Math.min(rank + 1, n));
+    const row = Math.floor((probe * n) / Math.min(probes, n));
+    const { square } = nearestRows(points, d, points.subarray(row * d, (row + 1) * d), Math.min(rank + 1, n));
     found.push(Math.sqrt(square.at(-1)));
   }
-  const apart = found.filter((distance) => distance > 0).sort((a, b) => a - b); // doubles say nothing of how dense the rest is
-  return apart[apart.length >> 1] ?? 0;
+  return found.filter((distance) => distance > 0).sort((a, b) => a - b);
+}
+
+/** Of sorted numbers; 0 where there are none. */
+function quantile(sorted, at) {
+  return sorted[Math.min(Math.floor(at * sorted.length), sorted.length - 1)] ?? 0;
+}
+
+/** How far a value is between two others, 0 to 1. */
+function share(value, [low, high]) {
+  return Math.min(Math.max((value - low) / (high - low), 0), 1);
 }
 
 /** How far the lifted z would be put from u on a curved map; 0 where the way back is exact. */
@@ -74,18 +96,14 @@ export function emptiness(plane, u) {
   return Math.sqrt(square[0]) / (spacing.get(plane.places) || 1);
 }
 
-const SURE = 1.6; // times the usual distance: up to here all is well
-const LOST = 3.2; // and from here on nothing is
 const TRIP = [0.4, 1.6]; // map units, of about twenty across
-
 const EMPTY = [1, 2.5]; // radii of a neighbourhood
 
 /** 0 where a place can be believed, 1 where not: z far from data, the map empty around it, or contradicting itself. */
-export function doubts(times, trip, empty) {
-  const by = (value, [low, high]) => Math.min(Math.max((value - low) / (high - low), 0), 1);
-  return { far: by(times, [SURE, LOST]), empty: by(empty, EMPTY), elsewhere: by(trip, TRIP) };
+export function doubts(far, trip, empty) {
+  return { far, empty: share(empty, EMPTY), elsewhere: share(trip, TRIP) };
 }
 
-export function doubt(times, trip, empty) {
-  return Math.max(...Object.values(doubts(times, trip, empty)));
+export function doubt(far, trip, empty) {
+  return Math.max(...Object.values(doubts(far, trip, empty)));
 }

@@ -3,6 +3,7 @@
 const SUBSCRIPTS = '₀₁₂₃₄₅₆₇₈₉';
 const name = (number) => `z${[...String(number)].map((digit) => SUBSCRIPTS[digit]).join('')}`;
 const many = (count) => count.toLocaleString('en');
+const metrics = { euclidean: 'euclidean', decoded: 'decoded images' };
 const plain = (sentence) => sentence.replace(/\.$/, '');
 
 export const words = {
@@ -27,15 +28,15 @@ export const words = {
       elbo: ['ELBO', 'Reconstruction − KL at the encoder’s q, in nats, by a few draws.'],
       log_evidence: ['log p(x)', 'The log evidence, in nats, of the images for which it has been measured.'],
       gap: ['KL(q ‖ p(z|x))', 'The inference gap log p(x) − ELBO, in nats, of the images for which it has been measured.'],
-      trustworthiness: ['trustworthiness', 'Of each point, 0 to 1: low where the map shows as near what is not near in latent space (30 neighbours, Euclidean).'],
-      continuity: ['continuity', 'Of each point, 0 to 1: low where what is near in latent space was torn apart (30 neighbours, Euclidean).'],
+      trustworthiness: ['trustworthiness', 'Of each point, 0 to 1: low where the map shows as near what is not near in latent space; of a map by decoded images, among these.'],
+      continuity: ['continuity', 'Of each point, 0 to 1: low where what is near in latent space was torn apart; of a map by decoded images, among these.'],
     },
     coordinate: name,
     coordinateTip: 'This coordinate of the mean of q.',
     own: 'A column that you brought.',
     waiting: 'computing …',
     gone: 'That column is not there any more.',
-    flat: 'a linear plane keeps no neighbourhoods: there is nothing to measure.',
+    flat: 'it is measured for fitted maps alone.',
     fitted: 'known for the points the map was fitted to',
     unmeasured: (model) => `not measured yet: run  python -m explorer gaps ${model}`,
     made: ({ made, draws }) => (made === 'draws' ? `mean of ${draws} draws` : ''),
@@ -59,19 +60,20 @@ export const words = {
     maps: 'Fitted maps',
     none: 'No map is fitted yet: choose settings and fit one. It takes a minute or two, in the background; the map stays usable.',
     fitted: ({ settings, trustworthiness }) =>
-      `${settings.neighbours} neighbours · distance ${settings.min_distance}${settings.metric === 'euclidean' ? '' : ` · ${settings.metric}`}` +
+      `${settings.metric === 'decoded' ? `${metrics.decoded} · ` : ''}${settings.neighbours} neighbours · distance ${settings.min_distance}${metrics[settings.metric] ? '' : ` · ${settings.metric}`}` +
       `${settings.seed ? ` · seed ${settings.seed}` : ''}${settings.supervised ? ' · supervised' : ''} · trust ${trustworthiness.toFixed(3)}`,
-    facts: ({ trustworthiness, continuity, made, count, fitted }) =>
-      `trustworthiness ${trustworthiness.toFixed(3)}, continuity ${continuity.toFixed(3)} (means over points); ${made}` +
+    facts: ({ trustworthiness, continuity, made, count, fitted, settings, judged_by: judges }) =>
+      `trustworthiness ${trustworthiness.toFixed(3)}, continuity ${continuity.toFixed(3)}: means over points, by the ${judges} nearest ${settings.metric === 'decoded' ? 'among decoded images' : 'in latent space'}; ${made}` +
       `${count > fitted ? `; the other ${many(count - fitted)} are placed among them` : ''}`,
     another: ['Fit another …', 'Choose settings and fit a UMAP of these codes'],
     settings: {
       neighbours: ['neighbours', 'How many nearest points make the neighbourhood that is kept: few keep the fine structure, many the whole.'],
-      min_distance: ['min distance', 'How near points may lie on the map, 0 to 0.99.'],
-      metric: ['metric', 'Distance in latent space.'],
+      min_distance: ['min distance', 'How tightly points are packed, 0 to 0.99: UMAP’s min_dist, before the map is scaled to 20 units.'],
+      metric: ['metric', 'What distance is: in latent space, where all coordinates count alike, or between the images that codes decode to; then near on the map means alike.'],
       seed: ['seed', 'Of the layout: another seed, another map of the same neighbourhoods.'],
       supervised: ['use labels', 'Supervised: labels pull points of one class together. It shows classes neater than latent space has them.'],
     },
+    metric: (name) => metrics[name] ?? name,
     fit: 'Fit',
     stop: ['■ Stop', 'Stop this fit'],
     states: {
@@ -89,28 +91,30 @@ export const words = {
       back: ['map → z', 'How a place on the map becomes a z.'],
       exact: 'exact',
       approximate: (count) => `≈ ${count} neighbours`,
-      kept: ['outside the plane', 'How much of z lies outside the map’s plane and stays as it is while you drag: its norm, and that of z, in units of the prior’s scale.'],
+      kept: ['outside the plane', 'How far z lies outside the map’s plane, which stays so while you drag, and how far from the origin (or from A, through which the plane goes): norms, in units of the prior’s scale.'],
       keptValue: (kept, all) => `${kept.toFixed(2)} of ‖z‖ ${all.toFixed(2)}`,
-      spread: ['neighbours differ', 'How far the codes of the neighbours scatter around what they make of this place (root mean square, in units of the prior’s scale): what the map cannot tell of z.'],
-      nearest: ['nearest image', 'Distance of z to the nearest image’s code, in units of the prior’s scale, and how many times the usual distance (the median) of a code to the nearest other that is.'],
+      keptAround: (kept, all) => `${kept.toFixed(2)} of ‖z − A‖ ${all.toFixed(2)}`,
+      spread: ['neighbours differ', 'How far the codes of the neighbours scatter around their own regression (root mean square, in units of the prior’s scale): what the map cannot tell of z.'],
+      nearest: ['nearest image', 'Distance of z to the nearest test image’s code, in units of the prior’s scale, and how many times the usual distance (the median) of a code to the nearest other that is.'],
       nearestValue: (distance, times) => `${distance.toFixed(2)} · ${times.toFixed(1)}× usual`,
       trip: ['z → map', 'The round trip: how far from the handle this z would be put on the map again, in units of the map’s axes.'],
       tripValue: (error) => `${error.toFixed(2)} units off`,
       noTrip: 'exact',
       near: '✓ Data is near: this place can be believed.',
-      far: 'Do not trust what you see here: this z is far from all data.',
+      wary: 'With care: data is thin here.',
+      far: 'Do not trust what you see here: this z is farther from all data than 99 of 100 images are from theirs.',
       empty: 'Do not trust what you see here: the map is empty around it.',
       elsewhere: 'Do not trust this place: the map itself would put this z elsewhere.',
     },
     shade: 'Shade',
     shades: {
-      doubt: ['Doubt', 'Shades the map where it should not be believed: where z would lie far from every code, or would be mapped elsewhere.'],
+      doubt: ['Doubt', 'Shades the map where it should not be believed: where z would lie farther from every code than nearly all codes lie from each other, or would be mapped elsewhere.'],
       magnification: ['Magnification', 'How fast the decoded image changes along the map (the square root of the determinant of the pull-back metric): bright where a short way crosses many images.'],
     },
     doubted: 'no data near, or the map contradicts itself',
     shading: 'being drawn …',
     entered: 'The handle goes to A: the plane then holds all three.',
-    magnified: 'a squared map unit, log scale',
+    magnified: (flat) => `a ${flat ? '' : 'squared '}map unit, log scale`,
     plain: {
       identity: () => 'The map is latent space itself: every place on it is a z.',
       pca: (share) => `The first two principal components hold ${share} % of the codes’ variance.`,
@@ -121,14 +125,14 @@ export const words = {
     /** A coordinate: a true minus sign, and none before a zero. */
     value: (value, digits) => (Math.abs(value) < 0.005 ? 0 : value).toFixed(digits ?? (Number.isInteger(value) ? 0 : 1)).replace('-', '−'),
     view: 'Traversals as',
-    views: { sliders: ['Sliders', 'One slider a dimension; the image decodes live.'], grid: ['Grid', 'One row a dimension, from −3 to 3 through what is on screen.'] },
+    views: { sliders: ['Sliders', 'One slider a dimension; the image decodes live.'], grid: ['Grid', 'One row a dimension (the 24 that tell the most), from −3 to 3 through what is on screen.'] },
     slider: (number) => `Latent dimension ${number}`,
-    rowTip: (number, rate, idle) => `${name(number)}: mean KL ${rate.toFixed(3)} nats an image${idle ? '. It has collapsed to the prior: moving it changes nothing.' : ''}`,
+    rowTip: (number, rate, idle) => `${name(number)}: mean KL ${rate.toFixed(3)} nats an image${idle ? '. The encoder tells next to nothing by it: moving it changes hardly anything.' : ''}`,
     grid: 'Decoded images along each latent dimension; press one to go there.',
     axis: ['First direction of the plane', 'Second direction of the plane'],
     manifold: 'Map this plane',
     manifoldTip: 'The two-dimensional manifold through what is on screen along these two dimensions, decoded all over the map.',
-    explain: 'Ordered by mean KL: what the encoder uses most comes first. Faint ones have collapsed to the prior.',
+    explain: 'Ordered by mean KL: what the encoder uses most comes first. Faint ones have less than 0.01 nats.',
     failed: (why) => `The plane cannot be shown: ${why}`,
   },
   neighbours: {
@@ -142,7 +146,7 @@ export const words = {
     approximate: (count) => `approximate: a graph of neighbours of ${many(count)} images was searched`,
     asking: 'comparing pixels …',
     released: 'compared when you let go',
-    entry: (label, index, distance, space) => `${label} · no. ${index} · ${distance.toFixed(3)} away in ${space === 'latent' ? 'latent space' : 'pixels'}`,
+    entry: (label, index, distance, space) => `${label} · no. ${index} · ${distance.toFixed(3)} away ${space === 'latent' ? 'in latent space' : 'over all pixels'}`,
     failed: (why) => `The neighbours are not known: ${why}`,
   },
   paths: {
@@ -159,15 +163,15 @@ export const words = {
     ways: {
       straight: ['straight', 'The straight line in latent space.'],
       spherical: ['spherical', 'Along an arc around the origin, the norm changing evenly: stays where a normal prior has its mass.'],
-      geodesic: ['geodesic', 'The shortest way as the decoded image changes: under the metric that the decoder pulls back.'],
+      geodesic: ['geodesic', 'A shortest way as the decoded image changes, no way close by is shorter: under the metric that the decoder pulls back, and a thousandth of latent space’s own.'],
       drawn: ['your line', 'Along the line that you drew.'],
     },
-    table: ['path', 'length in z', 'length in pixels'],
-    tableTip: 'Lengths: in units of the prior’s scale, and as the expected image’s way, a Euclidean distance over all pixels.',
+    table: ['path', 'length in z', 'length in images'],
+    tableTip: 'Lengths: in units of the prior’s scale, and as the expected image’s way, a Euclidean distance over all pixels, of which white is 1.',
     computing: 'finding the ways …',
     followed: 'In 64 even steps through latent space, along your line.',
     found: ({ straight, geodesic }) =>
-      geodesic && straight.image > 0 ? `The geodesic takes ${(geodesic.image / straight.image).toFixed(2)} of the straight line’s length in pixels.` : 'In 64 steps.',
+      geodesic && straight.image > 0 ? `The geodesic takes ${(geodesic.image / straight.image).toFixed(2)} of the straight line’s length in images.` : '',
     failed: (why) => `No path: ${why}`,
     full: (most) => `A path has at most ${most} stops.`,
     strip: 'Decoded images along the path',

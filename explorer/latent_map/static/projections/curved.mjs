@@ -11,10 +11,10 @@ const ALIKE = 1e-12;
 export class Curved {
   exact = false;
 
-  /** @param codes float32 (n, d) of the fitted points; places float32 (n, 2) of them */
-  constructor(kind, codes, places) {
+  /** @param codes float32 (n, d) of the fitted points; places float32 (n, 2) of them; ruler see local.mjs */
+  constructor(kind, codes, places, ruler = null) {
     this.kind = kind;
-    this.local = new Local(codes, places);
+    this.local = new Local(codes, places, undefined, ruler);
     this.dimensions = this.local.dimensions;
     this.basis = Array.from({ length: this.dimensions }, () => [0, 0]);
     this.homes = new WeakMap();

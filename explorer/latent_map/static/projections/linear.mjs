@@ -32,7 +32,8 @@ export function imagesPlane([a, b, c]) {
 export function explainedBy({ basis, dimensions: d }, codes) {
   const n = codes.length / d;
   const mean = new Float64Array(d);
-  for (let row = 0; row < n; row++) for (let i = 0; i < d; i++) mean[i] += codes[row * d + i] / n;
+  for (let row = 0; row < n; row++) for (let i = 0; i < d; i++) mean[i] += codes[row * d + i];
+  for (let i = 0; i < d; i++) mean[i] /= n; // at the end: sums of float32 are exact, and constant codes have no variance
   let within = 0, all = 0;
   for (let row = 0; row < n; row++) {
     let x = 0, y = 0;

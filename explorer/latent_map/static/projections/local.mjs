@@ -37,13 +37,16 @@ export class Local {
   /**
    * @param codes float32 (n, d)
    * @param places float32 (n, 2), of the same points
+   * @param ruler (d, d), by which codes are multiplied before it is asked which are near; null: as they are
    */
-  constructor(codes, places, neighbours = NEIGHBOURS) {
+  constructor(codes, places, neighbours = NEIGHBOURS, ruler = null) {
     this.codes = codes;
     this.places = places;
     this.count = places.length / 2;
     this.dimensions = codes.length / this.count;
     this.neighbours = Math.max(1, Math.min(neighbours, this.count - 1));
+    this.ruler = ruler;
+    this.measured = ruler ? measured(codes, ruler, this.dimensions) : codes;
   }
 
   /** The k nearest of some points and their weights, which sum to 1; and how far the nearest one left out is. */
@@ -98,14 +101,15 @@ export class Local {
     for (let i = 0; i < d; i++) z[i] += slopes[i][0] * du + slopes[i][1] * dv;
     let square = 0;
     weight.forEach((share, j) => {
-      for (let i = 0; i < d; i++) square += share * (codes[index[j] * d + i] - z[i]) ** 2;
+      const [dx, dy] = [places[2 * index[j]] - u[0], places[2 * index[j] + 1] - u[1]];
+      for (let i = 0; i < d; i++) square += share * (codes[index[j] * d + i] - z[i] - slopes[i][0] * dx - slopes[i][1] * dy) ** 2;
     });
     return { z, slopes, spread: Math.sqrt(square) };
   }
 
   /** A code z (d) to its place (2) by the places of the nearest codes. */
   place(z) {
-    const { index, weight } = this.near(this.codes, this.dimensions, z);
+    const { index, weight } = this.near(this.measured, this.dimensions, this.ruler ? measured(z, this.ruler, this.dimensions) : z);
     const u = [0, 0];
     weight.forEach((share, j) => {
       u[0] += share * this.places[2 * index[j]];
@@ -132,4 +136,16 @@ export class Local {
     this.known = { anchor, home: [...home], from: z.map((value, i) => anchor[i] - value), reach };
     return this.known;
   }
+}
+
+/** Codes (n, d) times a ruler (d, d), float64. */
+function measured(codes, ruler, d) {
+  const found = new Float64Array(codes.length);
+  for (let start = 0; start < codes.length; start += d) {
+    for (let k = 0; k < d; k++) {
+      const value = codes[start + k];
+      for (let i = 0; i < d; i++) found[start + i] += value * ruler[k * d + i];
+    }
+  }
+  return found;
 }
