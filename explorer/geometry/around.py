@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .metric import Decoder
 
-SIDE = 40  # places along each side of the grid
+SIDE = 64  # places along each side of the grid: with 40, one way in six began on the wrong side of something
 TOGETHER = 64  # places decoded at once: what a network holds meanwhile is many times its images
 MARGIN = 0.35  # of the distance between the ends, on each side
 # Steps from one place to others: the eight around it and the knight's moves, so that few directions are favoured.

@@ -1,6 +1,6 @@
 // The layers over the map that a person switches on: where it is not to be believed, how fast the image changes along it.
 
-import { h } from '../dom.mjs';
+import { h, power } from '../dom.mjs';
 import { doubtImage, MAGNIFIED, magnificationImage } from './shading.mjs';
 import { trustOf } from './trust.mjs';
 import { words as all } from './words.mjs';
@@ -8,7 +8,7 @@ import { words as all } from './words.mjs';
 const words = all.map;
 
 /** Two digits, however small: the ends of a log scale. */
-const significant = (value) => (value >= 100 || value === 0 ? value.toFixed(0) : value >= 0.001 ? String(Number(value.toPrecision(2))) : value.toExponential(0).replace('-', '−'));
+const significant = (value) => (value >= 0.001 && value < 1e4 ? String(Number(value.toPrecision(2))) : power(value));
 
 export class Shades {
   constructor(scene) {

@@ -8,6 +8,7 @@ import { doubt, emptiness, roundTrip } from './trust.mjs';
 const SIDE = 44; // cells along the longer side
 const STEP = 1e-2; // map units, of the finite differences
 const HATCH = 8; // pixels of a cell, and between two lines of the hatching
+const LEAST_RATIO = 10; // between the ends of the scale of the magnification
 const SURE = 0.02; // less doubt than this is not drawn
 
 export const MAGNIFIED = '220, 38, 38'; // where the image changes fastest
@@ -113,9 +114,11 @@ export async function magnificationImage(scene, view, stale) {
   if (!found) return null;
   const { values, columns, rows } = found;
   const sorted = Float64Array.from(values).sort();
-  const high = Math.max(sorted[Math.floor(0.98 * (sorted.length - 1))], 1e-9);
+  let high = Math.max(sorted[Math.floor(0.98 * (sorted.length - 1))], 1e-9);
+  let low = Math.max(sorted[Math.floor(0.05 * sorted.length)], 1e-6 * high);
   // A decade at least: where all places are nearly alike, none is to look bright beside the others.
-  const low = Math.min(Math.max(sorted[Math.floor(0.05 * sorted.length)], 1e-6 * high), high / 10);
+  const wider = Math.sqrt(Math.max(LEAST_RATIO / (high / low), 1));
+  [low, high] = [low / wider, high * wider];
   const canvas = document.createElement('canvas');
   canvas.width = columns;
   canvas.height = rows;
