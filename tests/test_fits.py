@@ -78,6 +78,27 @@ def test_nobody_takes_away_what_somebody_elses_fit_starts_from(fits: Fits, monke
     assert len([*fits.folder.iterdir()]) == MOST_OF_ONE + 1
 
 
+def test_a_row_of_another_version_stands_in_nobodys_way(
+    fits: Fits, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    old, new = "a" * 16, "b" * 16
+    submit(fits, old, seed=1)
+    submit(fits, new, person="bob", seed=2)
+    with Database(tmp_path).open(write=True) as table:
+        table.execute("UPDATE fits SET settings = ? WHERE id = ?", ('{"seed": 1, "spread": 2.0}', old))
+    for _ in range(3):  # as a page asks, and said once
+        assert [fit.id for fit in fits.all()] == [new]
+    assert caplog.text.count(old) == 1
+    claimed = fits.claim()
+    assert claimed is not None and (claimed.id, claimed.state) == (new, "running") and fits.claim() is None
+    with Database(tmp_path).open() as table:
+        row = table.execute("SELECT * FROM fits WHERE id = ?", (old,)).fetchone()
+    assert row["state"] == "failed" and "cannot be read: The settings of a map are" in row["message"]
+    assert [path.stem for path in fits.folder.iterdir()] == [new]
+    with pytest.raises(JobError, match="cannot be read"):
+        fits.get(old)
+
+
 def test_a_fit_that_was_to_stop_and_is_wanted_again_goes_on(fits: Fits) -> None:
     submit(fits)
     fits.claim()

@@ -114,6 +114,13 @@ def test_a_fit_is_asked_for_once_and_can_be_stopped(client: TestClient, space: S
     assert key
 
 
+def test_a_fit_of_another_version_does_not_hide_the_others(client: TestClient, space: Space, data: Path) -> None:
+    old, new = (post(client, space, "maps", {"action": "fit", "settings": {"seed": seed}})["id"] for seed in (51, 52))
+    with Database(data).open(write=True) as table:
+        table.execute("UPDATE fits SET settings = '{}x' WHERE id = ?", (old,))
+    assert [fit["id"] for fit in client.get(describe(space)["maps"]).json()["fits"]] == [new]
+
+
 @pytest.mark.parametrize(
     ("order", "said"),
     [
