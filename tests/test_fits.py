@@ -102,8 +102,10 @@ def test_a_row_of_another_version_stands_in_nobodys_way(
 def test_a_fit_that_was_to_stop_and_is_wanted_again_goes_on(fits: Fits) -> None:
     submit(fits)
     fits.claim()
-    fits.stop(KEY, person="ann")
-    assert submit(fits, person="bob").state == "running" and fits.report(KEY, 0.5)
+    asked = fits.stop(KEY, person="ann")
+    assert (asked.state, asked.stopping) == ("running", True)
+    again = submit(fits, person="bob")
+    assert (again.state, again.stopping) == ("running", False) and fits.report(KEY, 0.5)
 
 
 def test_only_who_asked_stops_a_fit(fits: Fits) -> None:
@@ -154,7 +156,9 @@ def test_a_fit_that_is_stopped_ends_at_its_next_report(fits: Fits, tmp_path: Pat
     running = fits.claim()
     fits.stop(KEY, person="ann")
     worker.carry_out(fits, running, tmp_path)  # type: ignore[arg-type]
-    assert fits.get(KEY).state == "stopped" and not map_file(tmp_path, KEY).exists()  # type: ignore[union-attr]
+    ended = fits.get(KEY)
+    assert ended is not None and (ended.state, ended.stopping) == ("stopped", False)
+    assert not map_file(tmp_path, KEY).exists()
 
 
 def test_what_a_dead_process_left_is_taken_up_again_but_not_for_ever(fits: Fits) -> None:

@@ -39,6 +39,7 @@ class Fit:
         id: of the map it makes; person: who asked for it; model: its name.
         state: waiting, running, done, stopped or failed.
         progress: 0 to 1; message: what was done about odd codes, or why it failed.
+        stopping: whether it was asked to stop and has not ended yet.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Fit:
     state: str
     progress: float
     message: str | None
+    stopping: bool
 
     @classmethod
     def read(cls, row: sqlite3.Row) -> Fit:
@@ -61,7 +63,8 @@ class Fit:
         except ProjectionError as error:
             raise JobError(f"The map that was asked for cannot be read: {error}") from None
         names = ("state", "progress", "message")
-        return cls(row["id"], row["person"], row["model"], settings, *(row[name] for name in names))
+        stopping = bool(row["stop"]) and row["state"] in OPEN
+        return cls(row["id"], row["person"], row["model"], settings, *(row[name] for name in names), stopping)
 
 
 class Fits:
@@ -85,7 +88,7 @@ class Fits:
         there = self.get(key)
         if there is not None and there.state in OPEN:
             self._go_on(key)
-            return there
+            return self.get(key) or there
         beside = self.folder / f"{key}-{secrets.token_hex(4)}.part"  # somebody else may ask for the same
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
