@@ -6,7 +6,6 @@ import base64
 import io
 import re
 import zipfile
-from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from .columns import NAMES, column_of
 from .fitted_maps import trust_in
 from .space import Space
 from .state import BadState
+from .tables import LONGEST, MAX_COLUMNS, free_column
 
 FORMATS = {
     "csv": "text/csv",
@@ -25,7 +25,6 @@ FORMATS = {
 }
 # A zip of images, so that nobody fills the server's memory: a data set has its own files.
 MOST_PICTURES = 20_000
-MOST_COLUMNS = 60
 LARGEST = 1e300
 
 
@@ -55,7 +54,7 @@ def export_of(space: Space, state: Any) -> bytes:
         for name, values in table.items():
             # Names of a person's own columns become names of files; words are fixed-width text, never objects.
             if name != "label" and name not in _coordinates(space):
-                arrays[_free(re.sub(r"\W+", "_", name), arrays)] = np.asarray(values)
+                arrays[free_column(re.sub(r"\W+", "_", name), arrays)] = np.asarray(values)
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as folder:
             for name, values in arrays.items():
                 part = io.BytesIO()
@@ -107,20 +106,13 @@ def _table(space: Space, rows: np.ndarray, state: dict[str, Any]) -> dict[str, A
     coordinates = _coordinates(space)
     table |= dict(zip(coordinates, np.hstack([latents.loc.numpy(), latents.scale.numpy()])[rows].T, strict=True))
     for name, values in _brought(state.get("columns"), len(latents)):
-        table[_free(name, table)] = values[rows]
+        table[free_column(name, table)] = values[rows]
     return table
 
 
 def _coordinates(space: Space) -> list[str]:
     """The columns that in arrays are one of all dimensions."""
     return [f"{kind}_{i + 1}" for kind in ("z", "scale") for i in range(space.latent)]
-
-
-def _free(name: str, taken: Container[str]) -> str:
-    """A name like this one that nothing else has."""
-    while name in taken:
-        name += "_"
-    return name
 
 
 def _places(value: Any, count: int) -> np.ndarray:
@@ -135,8 +127,8 @@ def _places(value: Any, count: int) -> np.ndarray:
 
 def _brought(value: Any, count: int) -> list[tuple[str, np.ndarray]]:
     found = []
-    if not isinstance(value, (list, type(None))) or len(value or []) > MOST_COLUMNS:
-        raise BadState(f"Columns of one's own are a list of up to {MOST_COLUMNS}.")
+    if not isinstance(value, (list, type(None))) or len(value or []) > MAX_COLUMNS:
+        raise BadState(f"Columns of one's own are a list of up to {MAX_COLUMNS}.")
     for column in value or []:
         if not isinstance(column, dict) or not isinstance(column.get("values"), list):
             raise BadState("A column is a name and values.")
@@ -153,8 +145,8 @@ def _brought(value: Any, count: int) -> list[tuple[str, np.ndarray]]:
 
 
 def _text(value: Any) -> str:
-    """At most 60 characters that every file can hold."""
-    return str(value)[:60].encode("utf-8", "replace").decode()
+    """A short text that every file can hold."""
+    return str(value)[:LONGEST].encode("utf-8", "replace").decode()
 
 
 def _number(value: Any) -> float:

@@ -137,6 +137,11 @@ def test_a_table_of_somebody_without_cookies_is_nobody_elses(client: TestClient,
 def test_columns_of_one_name_are_told_apart(client: TestClient, space: Space) -> None:
     found = post(client, space, "table", {"csv": "index,a,a\n0,1,2\n1,3,4\n"})
     assert [(column["name"], column["values"][1]) for column in found["columns"]] == [("a", 3), ("a (3)", 4)]
+    long = "m" * 60
+    for header in ("a,a (4),a", "a,a,a (3)", f"{long}x,{long}y,b", ",column 3,"):
+        columns = post(client, space, "table", {"csv": f"index,{header}\n0,1,2,3\n"})["columns"]
+        assert len({column["name"] for column in columns}) == 3
+        assert [column["values"][0] for column in columns] == [1, 2, 3]
     assert "brought as text" in post(client, space, "table", {}, 400)
 
 
