@@ -31,8 +31,8 @@ _COLUMNS: Kept[Blob] = Kept(128)
 MAX_PLACES_BYTES = 8 << 20  # some hundred places in as many dimensions
 # Of every image: a bit, two places and thirty columns of a person's own.
 MAX_EXPORT_BYTES = 64 << 20
-# What is read from a table beside the model, which may have more images tomorrow.
 NONE = "There is no such map or column here any more: reload the page."
+# Columns that are read from a table beside the model, which may have more images tomorrow.
 CHANGING = ("log_evidence", "gap")
 
 
