@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import threading
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from explorer.projection import UmapSettings
+from explorer.serving import tables
 from explorer.serving.manifest import describe
 from explorer.serving.space import Space
 
@@ -132,6 +134,23 @@ def test_a_table_of_somebody_without_cookies_is_nobody_elses(client: TestClient,
     assert found["columns"][0]["values"][7] == 1 and "no cookies" in found["remarks"][-1]
     assert client.get(describe(space)["table"]).json()["columns"] == []
     assert post(client, space, "table", {"csv": None})["columns"] == []
+
+
+def test_a_large_table_keeps_nobody_waiting_who_asks_for_less(
+    client: TestClient, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read and given back in the threads for what takes long, with the person it is of."""
+    found, threads = {"columns": [], "remarks": []}, []
+    real = tables._path
+
+    def path(space: Space, person: str) -> Path | None:
+        threads.append((threading.current_thread().name.split("_")[0], person))
+        return real(space, person)
+
+    monkeypatch.setattr(tables, "_path", path)
+    client.cookies.set("explorer_person", "ab" * 16)
+    assert post(client, space, "table", {"csv": None}) == client.get(describe(space)["table"]).json() == found
+    assert threads == [("heavy", "ab" * 16)] * 2
 
 
 def test_columns_of_one_name_are_told_apart(client: TestClient, space: Space) -> None:
