@@ -16,7 +16,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from explorer.projection import UmapSettings
-from explorer.serving import tables
+from explorer.serving import exports, tables
 from explorer.serving.manifest import describe
 from explorer.serving.space import Space
 
@@ -60,6 +60,33 @@ def test_a_selection_is_taken_away_in_every_format(client: TestClient, space: Sp
     assert len(everything) == n
 
 
+def test_what_would_fill_the_memory_is_a_sentence(
+    client: TestClient, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n = len(space.latents)
+    a_row = 8 * 8 + 2 * 3 * 4  # its image and its latents; labels and terms come on top
+    words = [{"name": f"word {at}", "values": [0] * n, "kinds": ["w" * 60]} for at in range(30)]
+    few = {"format": "npz", "rows": bits([1, 2], n)}
+
+    def refused(limit: int, state: dict[str, Any]) -> str:
+        monkeypatch.setattr(exports, "MOST_BYTES", limit)
+        return post(client, space, "export", state, 400)
+
+    assert "select fewer points, or take CSV" in refused(n * a_row - 1, {"format": "npz", "rows": None})
+    assert post(client, space, "export", few) and post(client, space, "export", {"format": "csv", "rows": None})
+    assert "MB can be taken away" in refused(10_000, {**few, "columns": words})  # 30 words of 240 bytes in two rows
+    assert post(client, space, "export", {**few, "columns": words[:10]})
+    assert refused(n * 24 - 1, {"format": "csv", "rows": None}).endswith("select fewer points.")
+
+
+def test_words_are_as_wide_as_those_that_are_selected(client: TestClient, space: Space) -> None:
+    own = [{"name": "word", "values": [1, *[0] * (len(space.latents) - 1)], "kinds": ["ab", "w" * 60]}]
+    state = {"format": "npz", "rows": bits([3, 4], len(space.latents)), "columns": own}
+    arrays = np.load(io.BytesIO(post(client, space, "export", state)))
+    assert arrays["word"].tolist() == ["ab", "ab"] and arrays["word"].dtype == np.dtype("<U2")
+    assert arrays["class"].tolist() == [space.latents.classes[label] for label in arrays["labels"]]
+
+
 def test_a_selection_on_a_fitted_map_takes_its_trust_along(client: TestClient, space: Space, data: Path) -> None:
     key, made = keep_map(space, data, UmapSettings(seed=41))
     state = {"format": "csv", "rows": bits([4, 7], len(space.latents)), "fitted": key}
@@ -81,6 +108,7 @@ def test_a_selection_on_a_fitted_map_takes_its_trust_along(client: TestClient, s
         ({"rows": None, "columns": [{"name": "a", "values": [1]}]}, "as many values"),
         ({"rows": None, "columns": [3]}, "a name and values"),
         ({"rows": None, "columns": 5}, "a list of up to"),
+        ({"rows": None, "columns": [{}] * 31}, "a list of up to 30"),
         ({"format": []}, "format must be"),
     ],
 )
