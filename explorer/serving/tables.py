@@ -44,8 +44,12 @@ def bring_table(space: Space, state: Any, person: str) -> dict[str, Any]:
     path = _path(space, person)
     if state["csv"] is None:
         if path is not None:
-            with contextlib.suppress(OSError):  # what cannot be written cannot be kept either
+            try:
                 path.unlink(missing_ok=True)
+            except OSError as error:
+                raise BadState(
+                    f"The data folder cannot be written ({error}), so the columns are kept as they were."
+                ) from None
         return {"columns": [], "remarks": []}
     try:
         table = read_table("table.csv", state["csv"].encode("utf-8", "replace"))
@@ -55,13 +59,27 @@ def bring_table(space: Space, state: Any, person: str) -> dict[str, Any]:
     if path is None:
         found["remarks"].append("This browser keeps no cookies, so the columns are gone when the page is loaded again.")
         return found
-    with contextlib.suppress(OSError):  # a full disk: the columns are there for this visit all the same
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f"{path.stem}-{secrets.token_hex(4)}.part")  # whoever reads meanwhile has the old one
-        beside.write_text(json.dumps(found, allow_nan=False))
-        beside.replace(path)
-        _trim(path.parent)
+    try:
+        _keep(path, json.dumps(found, allow_nan=False))
+    except OSError as error:  # the columns are there for this visit all the same
+        found["remarks"].append(
+            f"The data folder cannot be written ({error}), so the columns are gone when the page is loaded again."
+        )
     return found
+
+
+def _keep(path: Path, text: str) -> None:
+    """Writes a table, whole or not at all."""
+    beside = path.with_name(f"{path.stem}-{secrets.token_hex(4)}.part")  # whoever reads meanwhile has the old one
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        beside.write_text(text)
+        beside.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # another one's visit may take the same away
+        _trim(path.parent)
 
 
 def kept_table(space: Space, person: str) -> dict[str, Any]:

@@ -164,6 +164,18 @@ def test_a_table_of_somebody_without_cookies_is_nobody_elses(client: TestClient,
     assert post(client, space, "table", {"csv": None})["columns"] == []
 
 
+def test_what_the_disk_refuses_is_said(client: TestClient, space: Space, data: Path) -> None:
+    client.cookies.set("explorer_person", "ab" * 16)
+    kept = tables._path(space, "ab" * 16)
+    assert kept is not None
+    kept.mkdir(parents=True)  # neither to be replaced nor to be taken away
+    found = post(client, space, "table", {"csv": "index,score\n7,1\n"})
+    assert found["columns"][0]["values"][7] == 1
+    assert "cannot be written" in found["remarks"][-1] and "gone when the page" in found["remarks"][-1]
+    assert [*kept.parent.iterdir()] == [kept]  # nothing half written is left
+    assert "kept as they were" in post(client, space, "table", {"csv": None}, 400)
+
+
 def test_a_large_table_keeps_nobody_waiting_who_asks_for_less(
     client: TestClient, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
