@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from explorer.fitted_maps import map_file
@@ -147,6 +148,20 @@ def test_what_goes_wrong_is_said(fits: Fits, tmp_path: Path, monkeypatch: pytest
     worker.carry_out(fits, fits.claim(), tmp_path)  # type: ignore[arg-type]
     ended = fits.get(KEY)
     assert ended is not None and (ended.state, ended.message) == ("failed", said)
+
+
+@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), SafetensorError("No space left on device")])
+def test_a_full_disk_is_not_the_codes_fault(fits: Fits, tmp_path: Path, monkeypatch, fault: Exception) -> None:
+    def refuses(*_: Any) -> None:
+        raise fault
+
+    monkeypatch.setattr(umap_fit, "fit_umap", laid_out)
+    monkeypatch.setattr(worker, "save_embedding", refuses)
+    submit(fits)
+    worker.carry_out(fits, fits.claim(), tmp_path)  # type: ignore[arg-type]
+    ended = fits.get(KEY)
+    assert ended is not None and ended.state == "failed" and "UMAP" not in (ended.message or "")
+    assert "The data folder cannot be written" in (ended.message or "") and "No space left" in (ended.message or "")
 
 
 def test_a_fit_that_is_stopped_ends_at_its_next_report(fits: Fits, tmp_path: Path, monkeypatch) -> None:
