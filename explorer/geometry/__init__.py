@@ -2,12 +2,13 @@
 
 from .geodesic import geodesic
 from .metric import Decoder, magnification, mean_decoder, pullback
-from .paths import Path, legs, length, resampled, spherical, straight, through
+from .paths import Path, joined, legs, length, resampled, spherical, straight, through
 
 __all__ = [
     "Decoder",
     "Path",
     "geodesic",
+    "joined",
     "legs",
     "length",
     "magnification",
