@@ -34,7 +34,7 @@ MIN_SIGMA, MAX_SIGMA = 1e-4, 100.0
 
 @dataclass(frozen=True)
 class View:
-    """A state of the Explore page; None means the encoder's own.
+    """What a page with a map shows at first (Explore, ELBO, Latents); None means the encoder's own, or the default.
 
     `notices` has a sentence for each part of the address that could not be used.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from explorer.__main__ import main
@@ -22,6 +24,7 @@ from explorer.config import Config, ModelConfig, TrainingConfig
 from explorer.datasets import load_dataset
 from explorer.gallery import load_gallery
 from explorer.models import build
+from explorer.projection import Embedding, UmapSettings
 from explorer.training import Run, Speed, start, train
 from explorer.training.state import STATE_FILE
 
@@ -279,6 +282,32 @@ def test_ctrl_c_outside_training_is_no_traceback(
     monkeypatch.setattr("explorer.commands.evaluate.evaluate", interrupted)
     assert main(["evaluate", str(checkpoint), "--device", "cpu"]) == 130
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("fault", [None, OSError(28, "No space left"), SafetensorError("No space left")])
+def test_a_map_that_cannot_be_written_is_one_sentence(
+    checkpoint: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, fault: Exception | None
+) -> None:
+    def refuses(*_: object) -> None:
+        assert fault is not None
+        raise fault
+
+    def laid_out(codes: torch.Tensor, *_: object) -> tuple[Embedding, tuple[str, ...]]:
+        ones = torch.ones(len(codes))
+        return Embedding(codes[:, :2].clone(), ones, ones.clone(), UmapSettings(), "by hand"), ()
+
+    monkeypatch.setattr("explorer.fitted_maps.fit_umap", laid_out)  # umap-learn compiles for a minute
+    assert main(["map", str(checkpoint)]) == 0
+    capsys.readouterr()
+    if fault is None:
+        shutil.rmtree(checkpoint / "projections")
+        (checkpoint / "projections").write_text("a file where the folder should be")
+    else:
+        monkeypatch.setattr("explorer.projection.embedding.save_file", refuses)
+    assert main(["map", str(checkpoint)]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.splitlines()[-1].startswith("explorer: The map cannot be written beside the mod")
+    assert "Traceback" not in said.err
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from explorer import fitted_maps
@@ -121,11 +122,34 @@ def test_nobody_takes_away_what_somebody_elses_fit_starts_from(fits: Fits, monke
     assert len([*fits.folder.iterdir()]) == MOST_OF_ONE + 1
 
 
+def test_a_row_of_another_version_stands_in_nobodys_way(
+    fits: Fits, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    old, new = "a" * 16, "b" * 16
+    submit(fits, old, seed=1)
+    submit(fits, new, person="bob", seed=2)
+    with Database(tmp_path).open(write=True) as table:
+        table.execute("UPDATE fits SET settings = ? WHERE id = ?", ('{"seed": 1, "spread": 2.0}', old))
+    for _ in range(3):  # as a page asks, and said once
+        assert [fit.id for fit in fits.all()] == [new]
+    assert caplog.text.count(old) == 1
+    claimed = fits.claim()
+    assert claimed is not None and (claimed.id, claimed.state) == (new, "running") and fits.claim() is None
+    with Database(tmp_path).open() as table:
+        row = table.execute("SELECT * FROM fits WHERE id = ?", (old,)).fetchone()
+    assert row["state"] == "failed" and "cannot be read: The settings of a map are" in row["message"]
+    assert [path.stem for path in fits.folder.iterdir()] == [new]
+    with pytest.raises(JobError, match="cannot be read"):
+        fits.get(old)
+
+
 def test_a_fit_that_was_to_stop_and_is_wanted_again_goes_on(fits: Fits) -> None:
     submit(fits)
     fits.claim()
-    fits.stop(KEY, person="ann")
-    assert submit(fits, person="bob").state == "running" and fits.report(KEY, 0.5)
+    asked = fits.stop(KEY, person="ann")
+    assert (asked.state, asked.stopping) == ("running", True)
+    again = submit(fits, person="bob")
+    assert (again.state, again.stopping) == ("running", False) and fits.report(KEY, 0.5)
 
 
 def test_only_who_asked_stops_a_fit(fits: Fits) -> None:
@@ -169,6 +193,20 @@ def test_what_goes_wrong_is_said(fits: Fits, tmp_path: Path, monkeypatch: pytest
     assert ended is not None and (ended.state, ended.message) == ("failed", said)
 
 
+@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), SafetensorError("No space left on device")])
+def test_a_full_disk_is_not_the_codes_fault(fits: Fits, tmp_path: Path, monkeypatch, fault: Exception) -> None:
+    def refuses(*_: Any) -> None:
+        raise fault
+
+    monkeypatch.setattr(fitted_maps, "fit_umap", laid_out)
+    monkeypatch.setattr("explorer.projection.embedding.save_file", refuses)
+    submit(fits)
+    worker.carry_out(fits, fits.claim(), tmp_path)  # type: ignore[arg-type]
+    ended = fits.get(KEY)
+    assert ended is not None and ended.state == "failed" and "UMAP" not in (ended.message or "")
+    assert "The data folder cannot be written" in (ended.message or "") and "No space left" in (ended.message or "")
+
+
 def test_a_fit_that_is_stopped_ends_at_its_next_report(fits: Fits, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(fitted_maps, "fit_umap", laid_out)
     monkeypatch.setattr(worker, "REPORT_SECONDS", 0.0)
@@ -176,7 +214,9 @@ def test_a_fit_that_is_stopped_ends_at_its_next_report(fits: Fits, tmp_path: Pat
     running = fits.claim()
     fits.stop(KEY, person="ann")
     worker.carry_out(fits, running, tmp_path)  # type: ignore[arg-type]
-    assert fits.get(KEY).state == "stopped" and not map_file(tmp_path, KEY).exists()  # type: ignore[union-attr]
+    ended = fits.get(KEY)
+    assert ended is not None and (ended.state, ended.stopping) == ("stopped", False)
+    assert not map_file(tmp_path, KEY).exists()
 
 
 def test_what_a_dead_process_left_is_taken_up_again_but_not_for_ever(fits: Fits) -> None:

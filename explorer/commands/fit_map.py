@@ -48,7 +48,10 @@ def run(args: argparse.Namespace) -> int:
     line.close()
     key = map_key(checkpoint.model, latents, settings)
     path = map_file(checkpoint.folder, key)
-    save_embedding(path, replace(embedding, rows=row_sums(latents, n)), key)
+    try:
+        save_embedding(path, replace(embedding, rows=row_sums(latents, n)), key)
+    except OSError as error:
+        raise OSError(f"The map cannot be written beside the model, in {path.parent}: {error}") from None
     believed, whole = embedding.trustworthiness.mean().item(), embedding.continuity.mean().item()
     print(f"{args.model}: {embedding.made}; trustworthiness {believed:.3f}, continuity {whole:.3f} (mean over points)")
     for notice in notices:

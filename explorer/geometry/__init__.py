@@ -3,12 +3,13 @@
 from .geodesic import geodesic
 from .looks import looks, ruler
 from .metric import Decoder, magnification, mean_decoder, pullback
-from .paths import Path, legs, length, resampled, spherical, straight, through
+from .paths import Path, joined, legs, length, resampled, spherical, straight, through
 
 __all__ = [
     "Decoder",
     "Path",
     "geodesic",
+    "joined",
     "legs",
     "length",
     "looks",

@@ -47,7 +47,10 @@ def jacobian(decode: Decoder, z: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def pullback(decode: Decoder, z: Tensor) -> Tensor:
-    """G (m, d, d) at latents z (m, d), in squared units of images a squared unit of z."""
+    """G (m, d, d) at latents z (m, d), in squared units of images a squared unit of z.
+
+    The page does this in the browser, by differences of images; here it is for notebooks, by derivatives.
+    """
     parts = []
     size = None
     first = 0
@@ -62,7 +65,10 @@ def pullback(decode: Decoder, z: Tensor) -> Tensor:
 
 
 def magnification(decode: Decoder, z: Tensor, basis: Tensor | None = None) -> Tensor:
-    """sqrt(det G) (m,) at latents z (m, d); within the plane of an orthonormal basis (d, 2), where one is given."""
+    """sqrt(det G) (m,) at latents z (m, d); within the plane of an orthonormal basis (d, 2), where one is given.
+
+    The page does this in the browser, by differences of images; here it is for notebooks, by derivatives.
+    """
     metric = pullback(decode, z)
     if basis is not None:
         basis = basis[:, basis.any(0)]  # a one-dimensional space has no second direction

@@ -73,8 +73,7 @@ def through(places: Tensor, steps: int, way: Way = straight) -> Tensor:
     Raises:
         ValueError: fewer than two places.
     """
-    parts = legs(places, steps, way)
-    return torch.cat([parts[0], *(part[1:] for part in parts[1:])])
+    return joined(legs(places, steps, way))
 
 
 def legs(places: Tensor, steps: int, way: Way = straight) -> list[Tensor]:
@@ -84,6 +83,11 @@ def legs(places: Tensor, steps: int, way: Way = straight) -> list[Tensor]:
         raise ValueError("a path wants at least two places.")
     each = max(2, round((steps - 1) / parts) + 1)
     return [way(places[i], places[i + 1], each) for i in range(parts)]
+
+
+def joined(parts: list[Tensor]) -> Tensor:
+    """The one way (steps, d) that legs (each (steps, d)) make: the place where two meet stands in it once."""
+    return torch.cat([parts[0], *(part[1:] for part in parts[1:])])
 
 
 def resampled(z: Tensor, count: int) -> Tensor:

@@ -111,6 +111,9 @@ def carry_out(fits: Fits, fit: Fit, data_dir: Path) -> None:
         fits.end(fit.id, "stopped")
     except (ProjectionError, JobError) as error:
         fits.end(fit.id, "failed", str(error))
+    except OSError as error:
+        said = f"The data folder cannot be written ({str(error)[:200]}): make room, and ask for the map again."
+        fits.end(fit.id, "failed", said)
     except Exception as error:  # umap-learn's own: said to the person, and kept in the log
         logging.getLogger("explorer").exception("A map was not fitted.")
         fits.end(fit.id, "failed", f"UMAP failed on these codes: {str(error)[:200] or type(error).__name__}")

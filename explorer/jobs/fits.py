@@ -13,13 +13,14 @@ import secrets
 import sqlite3
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..projection import UmapSettings
+from ..projection import ProjectionError, UmapSettings
 from .database import Database
 from .job import JobError
 
@@ -39,6 +40,7 @@ class Fit:
         id: of the map it makes; person: who asked for it; model: its name.
         state: waiting, running, done, stopped or failed.
         progress: 0 to 1; message: what was done about odd codes, or why it failed.
+        stopping: whether it was asked to stop and has not ended yet.
     """
 
     id: str
@@ -48,12 +50,22 @@ class Fit:
     state: str
     progress: float
     message: str | None
+    stopping: bool
 
     @classmethod
     def read(cls, row: sqlite3.Row) -> Fit:
-        settings = UmapSettings.from_json(row["settings"])
+        """From a row of the table.
+
+        Raises:
+            JobError: the row is not as this version writes it.
+        """
+        try:
+            settings = UmapSettings.from_json(row["settings"])
+        except ProjectionError as error:
+            raise JobError(f"The map that was asked for cannot be read: {error}") from None
         names = ("state", "progress", "message")
-        return cls(row["id"], row["person"], row["model"], settings, *(row[name] for name in names))
+        stopping = bool(row["stop"]) and row["state"] in OPEN
+        return cls(row["id"], row["person"], row["model"], settings, *(row[name] for name in names), stopping)
 
 
 class Fits:
@@ -88,7 +100,7 @@ class Fits:
         there = self.get(key)
         if there is not None and there.state in OPEN:
             self._go_on(key)
-            return there
+            return self.get(key) or there
         beside = self.folder / f"{key}-{secrets.token_hex(4)}.part"  # somebody else may ask for the same
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -138,7 +150,14 @@ class Fits:
     def all(self) -> list[Fit]:
         """Every fit, in the order in which they were asked for."""
         with self._open() as table:
-            return [Fit.read(row) for row in table.execute("SELECT * FROM fits ORDER BY created, rowid")]
+            rows = table.execute("SELECT * FROM fits ORDER BY created, rowid").fetchall()
+        found = []
+        for row in rows:
+            try:
+                found.append(Fit.read(row))
+            except JobError as error:  # of another version, perhaps: the others are still to be seen
+                _passed_over(row["id"], str(error))
+        return found
 
     def stop(self, key: str, *, person: str) -> Fit:
         """Asks for the end of a fit; one that waits ends at once.
@@ -169,15 +188,19 @@ class Fits:
     # What the worker does
 
     def claim(self) -> Fit | None:
-        """The next that waits, now running; None where none does."""
-        with self._open(write=True) as table:
-            row = table.execute(
-                "SELECT id FROM fits WHERE state = 'waiting' ORDER BY created, rowid LIMIT 1"
-            ).fetchone()
+        """The next that waits, now running; None where none does. What cannot be read has failed."""
+        while True:
+            with self._open(write=True) as table:
+                row = table.execute(
+                    "UPDATE fits SET state = 'running' WHERE id = "
+                    "(SELECT id FROM fits WHERE state = 'waiting' ORDER BY created, rowid LIMIT 1) RETURNING *"
+                ).fetchone()
             if row is None:
                 return None
-            table.execute("UPDATE fits SET state = 'running' WHERE id = ?", (row["id"],))
-        return self.get(row["id"])
+            try:
+                return Fit.read(row)
+            except JobError as error:  # of another version: nobody can carry it out
+                self.end(row["id"], "failed", str(error))
 
     def orphans(self) -> None:
         """What a worker that is gone had under way waits again, or has failed where that happened too often."""
@@ -223,3 +246,8 @@ class Fits:
 
     def _input(self, key: str) -> Path:
         return self.folder / f"{key}.safetensors"
+
+
+@lru_cache(maxsize=256)  # said once: a page asks for the list every second
+def _passed_over(key: str, why: str) -> None:
+    logging.getLogger("explorer").warning("The fit %s was passed over: %s", key, why)

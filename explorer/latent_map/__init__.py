@@ -28,7 +28,7 @@ def latent_map(manifest: dict[str, Any], state: dict[str, Any], *, notices: Sequ
 
     Args:
         manifest: addresses and small facts of the model that is shown.
-        state: where to start: image, mode, u, sigma, layers, hidden, engine.
+        state: where to start, as `explorer.view.View.state` gives it.
         notices: sentences to show over the map at the start.
         key: keeps one instance while the manifest changes.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import torch
@@ -9,7 +10,9 @@ from torch import Tensor
 
 # Up to here every distance is computed. Above, a graph of neighbours is searched (pynndescent, which comes with UMAP;
 # Dong, Charikar & Li 2011), which takes minutes to make and finds most of the nearest, not always all.
-EXACT_UP_TO = 200_000
+EXACT_UP_TO = 80_000
+MOST_VALUES = 1 << 29  # of all points in float32, which the graph is made of: 2 GiB. More stay exact.
+_MAKING = threading.Lock()  # numba's threads bear one at a time on some machines, and two would share the cores
 CHUNK_VALUES = 1 << 23
 
 
@@ -22,16 +25,18 @@ class Nearest:
 
     @property
     def many(self) -> bool:
-        """Whether there are so many points that a graph of them is worth its making."""
-        return len(self.points) > EXACT_UP_TO
+        """Whether there are so many points that a graph of them is worth its making, and it has room."""
+        return len(self.points) > EXACT_UP_TO and self.points.numel() < MOST_VALUES
 
     def prepare(self) -> None:
         """Makes the graph. It takes minutes and may be done beside: until it is there, answers are exact."""
         from pynndescent import NNDescent
 
-        points = (self.points.float() / self.white).numpy()
-        index = NNDescent(points, metric="euclidean", random_state=0)
-        index.prepare()
+        with _MAKING:
+            points = self.points.div(self.white).float().numpy()  # one copy, from uint8 too
+            # One core: the server's others have people to serve.
+            index = NNDescent(points, metric="euclidean", random_state=0, n_jobs=1)
+            index.prepare()
         self._index = index
 
     @property

@@ -6,7 +6,6 @@ import base64
 import io
 import re
 import zipfile
-from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from .columns import NAMES, column_of
 from .fitted_maps import trust_in
 from .space import Space
 from .state import BadState
+from .tables import LONGEST, MAX_COLUMNS, free_column
 
 FORMATS = {
     "csv": "text/csv",
@@ -23,9 +23,9 @@ FORMATS = {
     "npz": "application/octet-stream",
     "zip": "application/zip",
 }
-# A zip of images, so that nobody fills the server's memory: a data set has its own files.
-MOST_PICTURES = 20_000
-MOST_COLUMNS = 60
+# So that nobody fills the server's memory: a data set has its own files.
+MOST_PICTURES = 20_000  # of a zip
+MOST_BYTES = 1 << 28  # of arrays, before they are compressed: 70,000 colour images of 32 x 32
 LARGEST = 1e300
 
 
@@ -46,29 +46,56 @@ def export_of(space: Space, state: Any) -> bytes:
     rows = _rows(state.get("rows"), len(space.latents))
     if state["format"] == "zip":
         return _pictures(space, rows)
+    arrays = state["format"] == "npz"
+    # Before anything is copied; a person's own columns are counted when they are there.
+    _check_size(len(rows) * (8 * space.latent + arrays * space.latents.images[0].numel()), arrays)
     table = _table(space, rows, state)
-    file = io.BytesIO()
-    if state["format"] == "npz":
-        latents = space.latents
-        arrays = {"loc": latents.loc, "scale": latents.scale, "images": latents.images, "labels": latents.labels}
-        arrays = {name: values.numpy()[rows] for name, values in arrays.items()}
-        for name, values in table.items():
-            # Names of a person's own columns become names of files; words are fixed-width text, never objects.
-            if name != "label" and name not in _coordinates(space):
-                arrays[_free(re.sub(r"\W+", "_", name), arrays)] = np.asarray(values)
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as folder:
-            for name, values in arrays.items():
-                part = io.BytesIO()
-                np.lib.format.write_array(part, np.ascontiguousarray(values), version=(1, 0))
-                folder.writestr(f"{name}.npy", part.getvalue())
-        return file.getvalue()
+    if arrays:
+        return _arrays(space, rows, table)
     import pandas
 
     frame = pandas.DataFrame(table)
     if state["format"] == "parquet":
+        file = io.BytesIO()
         frame.to_parquet(file, index=False)
         return file.getvalue()
     return frame.to_csv(index=False).encode()
+
+
+def _check_size(taken: int, images: bool) -> None:
+    if taken > MOST_BYTES:
+        otherwise = ", or take CSV or Parquet, which hold no images" if images else ""
+        raise BadState(
+            f"What is selected takes {taken / 1e6:,.0f} MB; up to {MOST_BYTES / 1e6:,.0f} MB can be taken away at "
+            f"once: select fewer points{otherwise}."
+        )
+
+
+def _arrays(space: Space, rows: np.ndarray, table: dict[str, np.ndarray]) -> bytes:
+    latents = space.latents
+    whole = {"loc": latents.loc, "scale": latents.scale, "images": latents.images, "labels": latents.labels}
+    columns: dict[str, np.ndarray] = {}
+    coordinates = _coordinates(space)
+    for name, values in table.items():
+        # Names of a person's own columns become names of files.
+        if name != "label" and name not in coordinates:
+            columns[free_column(re.sub(r"\W+", "_", name), {*whole, *columns})] = values
+    taken = sum(values[0].nbytes for values in whole.values()) * len(rows) + sum(map(_size, columns.values()))
+    _check_size(taken, True)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as folder:
+        for name in (*whole, *columns):  # one copy at a time
+            values = whole[name].numpy()[rows] if name in whole else columns[name]
+            if values.dtype == object:  # fixed-width text: objects would be a pickle
+                values = values.astype(str)
+            with folder.open(f"{name}.npy", "w", force_zip64=True) as part:
+                np.lib.format.write_array(part, np.ascontiguousarray(values), version=(1, 0))
+    return file.getvalue()
+
+
+def _size(values: np.ndarray) -> int:
+    """Bytes of an array as it is written, text four a letter and as wide as its longest word."""
+    return 4 * max(map(len, values)) * len(values) if values.dtype == object else values.nbytes
 
 
 def _rows(value: Any, count: int) -> np.ndarray:
@@ -87,13 +114,14 @@ def _rows(value: Any, count: int) -> np.ndarray:
     return rows
 
 
-def _table(space: Space, rows: np.ndarray, state: dict[str, Any]) -> dict[str, Any]:
+def _table(space: Space, rows: np.ndarray, state: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Columns of the selected rows; words are objects, each there once however many rows it stands in."""
     latents = space.latents
     labels = latents.labels.numpy()[rows]
-    table: dict[str, Any] = {
+    table: dict[str, np.ndarray] = {
         "index": rows,
         "label": labels,
-        "class": np.array(latents.classes)[labels],
+        "class": np.array(latents.classes, dtype=object)[labels],
     }
     for name in NAMES:
         values = column_of(space, name)[0].numpy()[rows]
@@ -104,23 +132,16 @@ def _table(space: Space, rows: np.ndarray, state: dict[str, Any]) -> dict[str, A
         table["map_1"], table["map_2"] = u[:, 0], u[:, 1]
     for name, values in trust_in(space, str(state.get("fitted"))).items():
         table[name] = values.numpy()[rows]
-    coordinates = _coordinates(space)
-    table |= dict(zip(coordinates, np.hstack([latents.loc.numpy(), latents.scale.numpy()])[rows].T, strict=True))
-    for name, values in _brought(state.get("columns"), len(latents)):
-        table[_free(name, table)] = values[rows]
+    coordinates = [*latents.loc.numpy()[rows].T, *latents.scale.numpy()[rows].T]
+    table |= dict(zip(_coordinates(space), coordinates, strict=True))
+    for name, values in _brought(state.get("columns"), len(latents), rows):
+        table[free_column(name, table)] = values
     return table
 
 
 def _coordinates(space: Space) -> list[str]:
     """The columns that in arrays are one of all dimensions."""
     return [f"{kind}_{i + 1}" for kind in ("z", "scale") for i in range(space.latent)]
-
-
-def _free(name: str, taken: Container[str]) -> str:
-    """A name like this one that nothing else has."""
-    while name in taken:
-        name += "_"
-    return name
 
 
 def _places(value: Any, count: int) -> np.ndarray:
@@ -133,10 +154,12 @@ def _places(value: Any, count: int) -> np.ndarray:
     return np.frombuffer(content, "<f4").reshape(count, 2)
 
 
-def _brought(value: Any, count: int) -> list[tuple[str, np.ndarray]]:
+def _brought(value: Any, count: int, rows: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """Names and selected rows of the columns that a person brought."""
     found = []
-    if not isinstance(value, (list, type(None))) or len(value or []) > MOST_COLUMNS:
-        raise BadState(f"Columns of one's own are a list of up to {MOST_COLUMNS}.")
+    chosen = rows.tolist()
+    if not isinstance(value, (list, type(None))) or len(value or []) > MAX_COLUMNS:
+        raise BadState(f"Columns of one's own are a list of up to {MAX_COLUMNS}.")
     for column in value or []:
         if not isinstance(column, dict) or not isinstance(column.get("values"), list):
             raise BadState("A column is a name and values.")
@@ -145,16 +168,18 @@ def _brought(value: Any, count: int) -> list[tuple[str, np.ndarray]]:
             raise BadState("A column has not as many values as there are images.")
         if isinstance(kinds, list):
             words = [_text(kind) for kind in kinds]
-            cells = np.array([words[at] if type(at) is int and 0 <= at < len(words) else "" for at in values])
+            places = (values[row] for row in chosen)
+            texts = [words[at] if type(at) is int and 0 <= at < len(words) else "" for at in places]
+            cells = np.array(texts, dtype=object)
         else:
-            cells = np.array([_number(entry) for entry in values])
+            cells = np.array([_number(values[row]) for row in chosen])
         found.append((_text(column.get("name")) or "column", cells))
     return found
 
 
 def _text(value: Any) -> str:
-    """At most 60 characters that every file can hold."""
-    return str(value)[:60].encode("utf-8", "replace").decode()
+    """A short text that every file can hold."""
+    return str(value)[:LONGEST].encode("utf-8", "replace").decode()
 
 
 def _number(value: Any) -> float:

@@ -84,7 +84,8 @@ def _key(space: Space, settings: UmapSettings) -> str:
 
 def _fit(fit: Fit, person: str) -> dict[str, Any]:
     facts = {"id": fit.id, **_settings(fit.settings), "state": fit.state, "progress": fit.progress}
-    return {**facts, "message": fit.message, "own": bool(person) and fit.person == person}
+    own = bool(person) and fit.person == person
+    return {**facts, "message": fit.message, "stopping": fit.stopping, "own": own}
 
 
 def order_map(space: Space, state: Any, person: str) -> dict[str, Any]:

@@ -31,8 +31,8 @@ _COLUMNS: Kept[Blob] = Kept(128)
 MAX_PLACES_BYTES = 8 << 20  # some hundred places in as many dimensions
 # Of every image: a bit, two places and thirty columns of a person's own.
 MAX_EXPORT_BYTES = 64 << 20
-# What is read from a table beside the model, which may have more images tomorrow.
 NONE = "There is no such map or column here any more: reload the page."
+# Columns that are read from a table beside the model, which may have more images tomorrow.
 CHANGING = ("log_evidence", "gap")
 
 
@@ -91,8 +91,8 @@ def _changing(response: Response) -> Response:
     return response
 
 
-def _now(function: Callable[[Space, str], dict[str, Any]]) -> Handler:
-    """A route for what there is of a space at the moment, and for whom."""
+def _now(function: Callable[[Space, str], dict[str, Any]], *, heavy: bool = False) -> Handler:
+    """A route for what there is of a space at the moment, and for whom; `heavy` as in `answers`."""
 
     async def handler(request: Request) -> Response:
         space = _space(request)
@@ -102,7 +102,10 @@ def _now(function: Callable[[Space, str], dict[str, Any]]) -> Handler:
         def found() -> Response:  # a table is some megabytes of JSON
             return JSONResponse(function(space, person_of(request.cookies)), headers={"Cache-Control": "no-store"})
 
-        return await run_in_threadpool(found)
+        try:
+            return await (heavily(request, found) if heavy else run_in_threadpool(found))
+        except ClientDisconnect:
+            return Response(status_code=400)
 
     return handler
 
@@ -114,12 +117,12 @@ def latents_routes() -> list[BaseRoute]:
         "ways": answers(ways_of, heavy=True, most_bytes=MAX_PLACES_BYTES),
         "strip": answers(strip_of, heavy=True, most_bytes=MAX_PLACES_BYTES),
         "near": answers(near_of, heavy=True),
-        "table": answers(bring_table, personal=True, most_bytes=MAX_BYTES),
+        "table": answers(bring_table, heavy=True, personal=True, most_bytes=MAX_BYTES),
         "export": answers(export_of, heavy=True, most_bytes=MAX_EXPORT_BYTES),
     }
     return [
         Route(f"{PREFIX}/maps/{{key}}", _now(describe_maps), methods=["GET"]),
-        Route(f"{PREFIX}/table/{{key}}", _now(kept_table), methods=["GET"]),
+        Route(f"{PREFIX}/table/{{key}}", _now(kept_table, heavy=True), methods=["GET"]),
         Route(f"{PREFIX}/map/{{key}}/{{name}}.bin", one_map),
         Route(f"{PREFIX}/column/{{key}}/{{name}}.bin", column),
         *(Route(f"{PREFIX}/{name}/{{key}}", handler, methods=["POST"]) for name, handler in posted.items()),

@@ -11,6 +11,7 @@ import json
 import math
 import re
 import secrets
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from .state import BadState
 FOLDER = "tables"
 MAX_BYTES = 24 << 20
 MAX_COLUMNS = 30
+LONGEST = 60  # letters of a column's name, and of a word in it
 MOST_KINDS = 40  # different words of a column that is no number
 INDEX_NAMES = ("index", "image", "no", "number")
 # What our own export holds: brought back with a column more, that one is what is meant.
@@ -42,8 +44,12 @@ def bring_table(space: Space, state: Any, person: str) -> dict[str, Any]:
     path = _path(space, person)
     if state["csv"] is None:
         if path is not None:
-            with contextlib.suppress(OSError):  # what cannot be written cannot be kept either
+            try:
                 path.unlink(missing_ok=True)
+            except OSError as error:
+                raise BadState(
+                    f"The data folder cannot be written ({error}), so the columns are kept as they were."
+                ) from None
         return {"columns": [], "remarks": []}
     try:
         table = read_table("table.csv", state["csv"].encode("utf-8", "replace"))
@@ -53,13 +59,27 @@ def bring_table(space: Space, state: Any, person: str) -> dict[str, Any]:
     if path is None:
         found["remarks"].append("This browser keeps no cookies, so the columns are gone when the page is loaded again.")
         return found
-    with contextlib.suppress(OSError):  # a full disk: the columns are there for this visit all the same
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f"{path.stem}-{secrets.token_hex(4)}.part")  # whoever reads meanwhile has the old one
-        beside.write_text(json.dumps(found, allow_nan=False))
-        beside.replace(path)
-        _trim(path.parent)
+    try:
+        _keep(path, json.dumps(found, allow_nan=False))
+    except OSError as error:  # the columns are there for this visit all the same
+        found["remarks"].append(
+            f"The data folder cannot be written ({error}), so the columns are gone when the page is loaded again."
+        )
     return found
+
+
+def _keep(path: Path, text: str) -> None:
+    """Writes a table, whole or not at all."""
+    beside = path.with_name(f"{path.stem}-{secrets.token_hex(4)}.part")  # whoever reads meanwhile has the old one
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        beside.write_text(text)
+        beside.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # another one's visit may take the same away
+        _trim(path.parent)
 
 
 def kept_table(space: Space, person: str) -> dict[str, Any]:
@@ -103,9 +123,7 @@ def columns_in(table: Table, count: int) -> dict[str, Any]:
     remarks = list(table.remarks)
     if all(table.number(cell) is not None and not is_missing(cell) for cell in header):
         raise BadState("The first row of the table must name its columns; it holds numbers.")
-    names = [name.strip() or f"column {at + 1}" for at, name in enumerate(header)]
-    # Two of one name could not be told apart where points are coloured by them.
-    names = [name if name not in names[:at] else f"{name} ({at + 1})" for at, name in enumerate(names)]
+    names = _names(header)
     lowered = [name.lower() for name in names]
     index_at = next((lowered.index(name) for name in INDEX_NAMES if name in lowered), None)
     order = _order(table, rows, index_at, count, remarks)
@@ -119,7 +137,7 @@ def columns_in(table: Table, count: int) -> dict[str, Any]:
         if len(columns) == MAX_COLUMNS:
             remarks.append(f"Only the first {MAX_COLUMNS} columns are kept.")
             break
-        found = _column(table, name[:60], [row[at] for row in rows], order, count, remarks)
+        found = _column(table, name, [row[at] for row in rows], order, count, remarks)
         if found is not None:
             columns.append(found)
     if exported and not columns:
@@ -127,6 +145,22 @@ def columns_in(table: Table, count: int) -> dict[str, Any]:
     if not columns:
         raise BadState(" ".join(["The table has no column to colour by.", *remarks]))
     return {"columns": columns, "remarks": remarks}
+
+
+def _names(header: list[str]) -> list[str]:
+    """A name for each column: two of one name could not be told apart where points are coloured by them."""
+    names: list[str] = []
+    for at, cell in enumerate(header):
+        name = cell.strip()[:LONGEST] or f"column {at + 1}"
+        names.append(name if name not in names else free_column(f"{name} ({at + 1})", names))
+    return names
+
+
+def free_column(name: str, taken: Container[str]) -> str:
+    """A name like this one that no other column has."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _order(table: Table, rows: list[list[str]], index_at: int | None, count: int, remarks: list[str]) -> list[int]:
@@ -171,11 +205,11 @@ def _column(
         if known < len(cells):
             remarks.append(f"{name} has no number in {len(cells) - known:,} of its rows; those points stay grey.")
         return {"name": name, "values": values}
-    kinds = sorted({cell.strip()[:60] for cell in cells if not is_missing(cell)})
+    kinds = sorted({cell.strip()[:LONGEST] for cell in cells if not is_missing(cell)})
     if len(kinds) > MOST_KINDS:
         remarks.append(f"{name} is left out: it holds {len(kinds):,} different words, and no numbers.")
         return None
     place = {kind: at for at, kind in enumerate(kinds)}
     for image, cell in zip(order, cells, strict=True):
-        values[image] = None if is_missing(cell) else place[cell.strip()[:60]]
+        values[image] = None if is_missing(cell) else place[cell.strip()[:LONGEST]]
     return {"name": name, "values": values, "kinds": kinds}

@@ -9,7 +9,7 @@ import torch
 from PIL import Image as Picture
 from torch import Tensor
 
-from ..geometry import geodesic, legs, length, mean_decoder, resampled, spherical, straight
+from ..geometry import geodesic, joined, legs, length, mean_decoder, resampled, spherical, straight
 from .space import Space
 from .state import BadState, read_vector
 
@@ -77,8 +77,8 @@ def ways_of(space: Space, state: Any) -> dict[str, Any]:
 
 def _described(parts: list[Tensor], decode: Any) -> dict[str, Any]:
     """A way and its lengths, which are those of its parts together."""
-    z = torch.cat([parts[0], *(part[1:] for part in parts[1:])])
-    return {"z": z.tolist(), "latent": sum(map(length, parts)), "image": sum(length(part, decode) for part in parts)}
+    image = sum(length(part, decode) for part in parts)
+    return {"z": joined(parts).tolist(), "latent": sum(map(length, parts)), "image": image}
 
 
 @torch.inference_mode()

@@ -106,12 +106,27 @@ def test_a_fit_is_asked_for_once_and_can_be_stopped(client: TestClient, space: S
     assert post(client, space, "maps", {"action": "fit", "settings": {"neighbours": 7}})["id"] == asked["id"]
     (under_way,) = client.get(describe(space)["maps"]).json()["fits"]
     assert under_way["id"] == asked["id"] and under_way["own"]
-    codes, labels, *_ = Fits(Database(data)).read_input(asked["id"])
+    fits = Fits(Database(data))
+    codes, labels, *_ = fits.read_input(asked["id"])
     assert torch.equal(codes, space.latents.loc) and torch.equal(labels, space.latents.labels)
-    assert post(client, space, "maps", {"action": "stop", "id": asked["id"]})["state"] == "stopped"
+    fits.claim()
+    stopped = post(client, space, "maps", {"action": "stop", "id": asked["id"]})
+    (seen,) = client.get(describe(space)["maps"]).json()["fits"]
+    assert under_way["stopping"] is False
+    assert stopped["state"] == seen["state"] == "running" and stopped["stopping"] is seen["stopping"] is True
+    fits.end(asked["id"], "stopped")
+    (seen,) = client.get(describe(space)["maps"]).json()["fits"]
+    assert (seen["state"], seen["stopping"]) == ("stopped", False)
     key, _ = keep_map(space, data, UmapSettings(seed=13))
-    assert post(client, space, "maps", {"action": "fit", "settings": {"seed": 13}})["state"] == "done"  # never refitted
-    assert key
+    there = post(client, space, "maps", {"action": "fit", "settings": {"seed": 13}})
+    assert (there["id"], there["state"]) == (key, "done")  # never refitted
+
+
+def test_a_fit_of_another_version_does_not_hide_the_others(client: TestClient, space: Space, data: Path) -> None:
+    old, new = (post(client, space, "maps", {"action": "fit", "settings": {"seed": seed}})["id"] for seed in (51, 52))
+    with Database(data).open(write=True) as table:
+        table.execute("UPDATE fits SET settings = '{}x' WHERE id = ?", (old,))
+    assert [fit["id"] for fit in client.get(describe(space)["maps"]).json()["fits"]] == [new]
 
 
 @pytest.mark.parametrize(

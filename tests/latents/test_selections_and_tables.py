@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import threading
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from explorer.projection import UmapSettings
+from explorer.serving import exports, tables
 from explorer.serving.manifest import describe
 from explorer.serving.space import Space
 
@@ -58,6 +60,33 @@ def test_a_selection_is_taken_away_in_every_format(client: TestClient, space: Sp
     assert len(everything) == n
 
 
+def test_what_would_fill_the_memory_is_a_sentence(
+    client: TestClient, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n = len(space.latents)
+    a_row = 8 * 8 + 2 * 3 * 4  # its image and its latents; labels and terms come on top
+    words = [{"name": f"word {at}", "values": [0] * n, "kinds": ["w" * 60]} for at in range(30)]
+    few = {"format": "npz", "rows": bits([1, 2], n)}
+
+    def refused(limit: int, state: dict[str, Any]) -> str:
+        monkeypatch.setattr(exports, "MOST_BYTES", limit)
+        return post(client, space, "export", state, 400)
+
+    assert "select fewer points, or take CSV" in refused(n * a_row - 1, {"format": "npz", "rows": None})
+    assert post(client, space, "export", few) and post(client, space, "export", {"format": "csv", "rows": None})
+    assert "MB can be taken away" in refused(10_000, {**few, "columns": words})  # 30 words of 240 bytes in two rows
+    assert post(client, space, "export", {**few, "columns": words[:10]})
+    assert refused(n * 24 - 1, {"format": "csv", "rows": None}).endswith("select fewer points.")
+
+
+def test_words_are_as_wide_as_those_that_are_selected(client: TestClient, space: Space) -> None:
+    own = [{"name": "word", "values": [1, *[0] * (len(space.latents) - 1)], "kinds": ["ab", "w" * 60]}]
+    state = {"format": "npz", "rows": bits([3, 4], len(space.latents)), "columns": own}
+    arrays = np.load(io.BytesIO(post(client, space, "export", state)))
+    assert arrays["word"].tolist() == ["ab", "ab"] and arrays["word"].dtype == np.dtype("<U2")
+    assert arrays["class"].tolist() == [space.latents.classes[label] for label in arrays["labels"]]
+
+
 def test_a_selection_on_a_fitted_map_takes_its_trust_along(client: TestClient, space: Space, data: Path) -> None:
     key, made = keep_map(space, data, UmapSettings(seed=41))
     state = {"format": "csv", "rows": bits([4, 7], len(space.latents)), "fitted": key}
@@ -79,6 +108,7 @@ def test_a_selection_on_a_fitted_map_takes_its_trust_along(client: TestClient, s
         ({"rows": None, "columns": [{"name": "a", "values": [1]}]}, "as many values"),
         ({"rows": None, "columns": [3]}, "a name and values"),
         ({"rows": None, "columns": 5}, "a list of up to"),
+        ({"rows": None, "columns": [{}] * 31}, "a list of up to 30"),
         ({"format": []}, "format must be"),
     ],
 )
@@ -134,9 +164,43 @@ def test_a_table_of_somebody_without_cookies_is_nobody_elses(client: TestClient,
     assert post(client, space, "table", {"csv": None})["columns"] == []
 
 
+def test_what_the_disk_refuses_is_said(client: TestClient, space: Space, data: Path) -> None:
+    client.cookies.set("explorer_person", "ab" * 16)
+    kept = tables._path(space, "ab" * 16)
+    assert kept is not None
+    kept.mkdir(parents=True)  # neither to be replaced nor to be taken away
+    found = post(client, space, "table", {"csv": "index,score\n7,1\n"})
+    assert found["columns"][0]["values"][7] == 1
+    assert "cannot be written" in found["remarks"][-1] and "gone when the page" in found["remarks"][-1]
+    assert [*kept.parent.iterdir()] == [kept]  # nothing half written is left
+    assert "kept as they were" in post(client, space, "table", {"csv": None}, 400)
+
+
+def test_a_large_table_keeps_nobody_waiting_who_asks_for_less(
+    client: TestClient, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read and given back in the threads for what takes long, with the person it is of."""
+    found, threads = {"columns": [], "remarks": []}, []
+    real = tables._path
+
+    def path(space: Space, person: str) -> Path | None:
+        threads.append((threading.current_thread().name.split("_")[0], person))
+        return real(space, person)
+
+    monkeypatch.setattr(tables, "_path", path)
+    client.cookies.set("explorer_person", "ab" * 16)
+    assert post(client, space, "table", {"csv": None}) == client.get(describe(space)["table"]).json() == found
+    assert threads == [("heavy", "ab" * 16)] * 2
+
+
 def test_columns_of_one_name_are_told_apart(client: TestClient, space: Space) -> None:
     found = post(client, space, "table", {"csv": "index,a,a\n0,1,2\n1,3,4\n"})
     assert [(column["name"], column["values"][1]) for column in found["columns"]] == [("a", 3), ("a (3)", 4)]
+    long = "m" * 60
+    for header in ("a,a (4),a", "a,a,a (3)", f"{long}x,{long}y,b", ",column 3,"):
+        columns = post(client, space, "table", {"csv": f"index,{header}\n0,1,2,3\n"})["columns"]
+        assert len({column["name"] for column in columns}) == 3
+        assert [column["values"][0] for column in columns] == [1, 2, 3]
     assert "brought as text" in post(client, space, "table", {}, 400)
 
 
