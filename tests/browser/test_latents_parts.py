@@ -173,3 +173,57 @@ def test_names_on_the_map_do_not_lie_over_one_another(page: Page) -> None:
     heights = sorted(y + shift for y, shift in zip((0, 3, -2), near, strict=False))
     assert all(above - below > 15 for below, above in itertools.pairwise(heights))
     assert near[3] == 0 and beside == [0, 0]
+
+
+def test_a_map_that_is_gone_leaves_the_address_and_the_decoder_alone(page: Page) -> None:
+    found = page.evaluate(
+        """async () => {
+          const { sceneOf } = await import('/static/scene.mjs');
+          let drawn = 0;
+          const explore = {
+            manifest: { name: 'old', tabs: 'latents' }, plot: { events: {} }, view: { showLayers() {} },
+            state: { image: 0, mode: 'point', u: [0, 0], layers: new Set(), hidden: new Set() },
+            background: { draw() { drawn += 1; } },
+          };
+          const scene = sceneOf(explore);
+          const there = location.href;
+          const use = () => {
+            scene.keep({ colour: 'own score' });
+            scene.layersChanged();
+          };
+          explore.gone = true;
+          use();
+          const left = [location.href === there, drawn];
+          explore.gone = false;
+          use();
+          const shown = [new URL(location.href).searchParams.get('model'), drawn];
+          history.replaceState(null, '', there);
+          return [left, shown];
+        }"""
+    )
+    assert found == [[True, 0], ["old", 1]]
+
+
+def test_a_plane_that_cannot_be_shown_leaves_the_layers_as_they_are(page: Page) -> None:
+    found = page.evaluate(
+        f"""async () => {{
+          {SCENE}
+          const {{ Dimensions }} = await import('/static/latents/dimensions.mjs');
+          Object.assign(scene.manifest, {{ rates: [1, 2, 0] }});
+          const said = [];
+          const kept = [];
+          Object.assign(scene, {{ say: (text) => said.push(text), layersChanged() {{}}, keep: (change) => kept.push(change) }});
+          scene.state.layers = new Set();
+          const dimensions = new Dimensions(scene);
+          scene.setMap = async () => {{ throw new Error('no codes'); }};
+          await dimensions.map();
+          const refused = [...scene.state.layers];
+          scene.setMap = async () => {{}};  // another map was wanted meanwhile
+          await dimensions.map();
+          const overtaken = [...scene.state.layers];
+          scene.setMap = async (name) => {{ scene.state.map = name; }};
+          await dimensions.map();
+          return {{ refused, overtaken, shown: [...scene.state.layers], said: said.length, kept: kept.length }};
+        }}"""
+    )
+    assert found == {"refused": [], "overtaken": [], "shown": ["manifold"], "said": 1, "kept": 1}

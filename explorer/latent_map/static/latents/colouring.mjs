@@ -75,7 +75,7 @@ export class Colouring {
       const column = await this.scene.columns.find(name, { anew: true });
       if (wanted === this.wanted && !this.scene.gone()) await this.show(column);
     } catch (error) {
-      if (wanted !== this.wanted) return;
+      if (wanted !== this.wanted || this.scene.gone()) return;
       this.name = this.select.value = 'class';
       this.keep();
       await this.show(null);

@@ -2,7 +2,6 @@
 
 import { h } from '../dom.mjs';
 import { paint } from '../layers.mjs';
-import { writeUrl } from '../url.mjs';
 import { decoded } from '../pictures.mjs';
 import { words as all } from './words.mjs';
 
@@ -116,13 +115,14 @@ export class Dimensions {
   async map() {
     const [first, second] = this.pair.map((select) => Number(select.value));
     const { state } = this.scene;
+    const plane = `axes-${first}-${second}`;
     try {
-      state.layers.add('manifold');
-      await this.scene.setMap(`axes-${first}-${second}`);
-      this.scene.layersChanged();
-      writeUrl(this.scene.manifest, state);
+      await this.scene.setMap(plane);
+      if (this.gone || state.map !== plane) return; // another map was wanted meanwhile
+      this.scene.keep({ layers: state.layers.add('manifold') });
+      await this.scene.layersChanged();
     } catch (error) {
-      this.scene.say(words.failed(error.message));
+      if (!this.gone) this.scene.say(words.failed(error.message));
     }
   }
 
