@@ -27,7 +27,7 @@ SCENE = """
     manifest: { imageShape: [1, 2, 2], latent: 3, count: 10, ways: '/ways', maps: '/maps', umap: { metrics: [] } },
     state: { image: 0, map: null, u: [0, 0] }, plane, anchor: { x: null, loc: [0, 0, 0] }, overlay: { svg },
     plot: { toPixels: () => [0, 0], element: svg.appendChild(document.createElement('div')) },
-    facts: () => null, z: () => [0, 0, 0], goTo() {},
+    facts: () => null, z: () => [0, 0, 0], goTo() {}, hands: { hold() {} }, showMap() {},
     keep(change) { Object.assign(scene.state, change); }, mapping: { codes: async () => new Float32Array(30) },
   };
 """
@@ -227,3 +227,63 @@ def test_a_plane_that_cannot_be_shown_leaves_the_layers_as_they_are(page: Page) 
         }}"""
     )
     assert found == {"refused": [], "overtaken": [], "shown": ["manifold"], "said": 1, "kept": 1}
+
+
+def test_a_double_click_takes_one_stop_out(page: Page) -> None:
+    left = page.evaluate(
+        f"""async () => {{
+          {SCENE}
+          const {{ Paths }} = await import('/static/latents/paths.mjs');
+          const real = globalThis.fetch;
+          const way = {{ z: Array.from({{ length: 64 }}, () => [0, 0, 0]), latent: 1, image: 1 }};
+          const answer = JSON.stringify({{ straight: way, spherical: way, geodesic: way }});
+          globalThis.fetch = async () => new Response(answer);
+          scene.engine = {{ evaluate: async ({{ k }}) => ({{ mean: new Float32Array(4 * k) }}) }};
+          const paths = new Paths(scene);
+          paths.show();
+          for (const at of [1, 2, 3]) await paths.add([at, 0, 0]);
+          const out = paths.element.querySelector('[data-testid=stop-out-0]');
+          out.click();
+          out.click();
+          await new Promise((resolve) => setTimeout(resolve, 30));
+          globalThis.fetch = real;
+          return paths.stops.map(([first]) => first);
+        }}"""
+    )
+    assert left == [2, 3]
+
+
+def test_a_line_is_the_first_fingers_and_ends_where_the_browser_takes_it(page: Page) -> None:
+    said = page.evaluate(
+        f"""async () => {{
+          {SCENE}
+          const {{ LineTool }} = await import('/static/latents/line_tool.mjs');
+          const {{ Hands }} = await import('/static/hands.mjs');
+          scene.hands = new Hands();
+          scene.plot.toMap = (at) => at;
+          document.body.append(svg);
+          const said = [];
+          const events = {{ done: (line) => said.push(line.length), cancelled: () => said.push('cancelled') }};
+          const tool = new LineTool(scene, events);
+          tool.sheet.setPointerCapture = () => {{}};
+          const point = (type, pointerId, x) =>
+            tool.sheet.dispatchEvent(new PointerEvent(type, {{ pointerId, clientX: x, clientY: 0 }}));
+          tool.start();
+          said.push(scene.hands.busy);
+          point('pointerdown', 1, 0);
+          point('pointermove', 1, 10);
+          point('pointerdown', 2, 100);
+          point('pointermove', 2, 120);
+          point('pointerup', 2, 120);
+          point('pointermove', 1, 20);
+          point('pointerup', 1, 20);
+          point('pointerdown', 1, 0);
+          point('pointercancel', 2, 0);
+          point('pointercancel', 1, 0);
+          tool.stop();
+          said.push(scene.hands.busy);
+          svg.remove();
+          return said;
+        }}"""
+    )
+    assert said == [True, 3, "cancelled", False]

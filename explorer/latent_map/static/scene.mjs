@@ -19,8 +19,8 @@ export function sceneOf(explore) {
     gone: () => explore.gone,
     /** Brings the map on screen, where the page is longer than that: something is to be done on it. */
     showMap: () => explore.view.stage.scrollIntoView({ block: 'nearest', behavior: 'smooth' }),
-    /** Whether a handle is held. */
-    dragging: () => explore.overlay.held,
+    /** What a person is in the midst of, see hands.mjs. */
+    hands: explore.hands,
     idle: () => explore.measuring.idle(),
     request: () => explore.measuring.request('rest'),
     encoderAt: () => explore.encoderAt(),

@@ -20,7 +20,7 @@ export class MapTab {
       'data-testid': `projection-${kind}`, onclick: () => this.choose(kind) }, words.kinds[kind][0])]));
     this.fits = new Fits(scene, {
       show: (name) => this.use(name),
-      welcome: () => this.visible && this.pressed === 'umap' && !scene.dragging(),
+      welcome: () => this.visible && this.pressed === 'umap' && !scene.hands.busy,
     });
     this.forms = { axes: this.axesForm(), images: this.imagesForm(), umap: this.fits.element };
     this.message = h('p', { class: 'lx-caution', role: 'alert', hidden: true, 'data-testid': 'map-fault' });

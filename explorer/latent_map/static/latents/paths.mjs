@@ -27,7 +27,7 @@ export class Paths {
     this.table = h('div', { class: 'lx-ways', hidden: true, title: words.tableTip });
     this.player = new PathPlayer(scene, { at: (z) => this.lines.move(this.shown ? z : null), go: (z) => scene.goTo(z), failed: (error) => this.fail(error) });
     this.lines = new PathLines(scene);
-    this.tool = new LineTool(scene, (line) => this.take(line));
+    this.tool = new LineTool(scene, { done: (line) => this.take(line), cancelled: () => this.drawLine(false) });
     this.element = h('div', { class: 'lx-paths', 'data-testid': 'paths' },
       h('div', { class: 'lx-row' }, button('add', () => this.add(scene.z())), button('random', () => this.random()), this.drawing, button('clear', () => this.clear())),
       this.chips, this.message, this.fault, this.table, this.player.element);
@@ -206,11 +206,13 @@ export class Paths {
       show(canvas, images.subarray(at * pixels, (at + 1) * pixels), channels);
       return h('span', { class: 'lx-stop-chip' },
         h('button', { type: 'button', class: 'lx-neighbour', title: words.stop(at), 'data-testid': `stop-${at}`, onclick: () => this.scene.goTo(stop) }, canvas, h('span', {}, String(at + 1))),
-        h('button', { type: 'button', class: 'lx-button lx-out', title: words.out(at), 'aria-label': words.out(at), 'data-testid': `stop-out-${at}`, onclick: () => this.takeOut(at) }, '×'));
+        h('button', { type: 'button', class: 'lx-button lx-out', title: words.out(at), 'aria-label': words.out(at), 'data-testid': `stop-out-${at}`, onclick: () => this.takeOut(stop) }, '×'));
     }));
   }
 
-  takeOut(at) {
+  takeOut(stop) {
+    const at = this.stops.indexOf(stop);
+    if (at < 0) return undefined; // the second press of a double click: the chips are drawn anew a moment later
     this.stops.splice(at, 1);
     return this.find();
   }

@@ -95,6 +95,7 @@ export class Selection {
     this.tool = tool;
     for (const [name, button] of Object.entries(this.tools)) button.setAttribute('aria-pressed', name === tool);
     this.scene.plot.setDragging(tool);
+    this.scene.hands.hold(this, tool !== 'pan');
     this.scene.overlay.element.classList.toggle('lx-stepped-back', tool !== 'pan');
     if (tool !== 'pan') this.scene.showMap();
   }
