@@ -111,6 +111,13 @@ def test_points_are_selected_compared_taken_away_and_coloured(open_latents, tmp_
     lassoed = int(count.get_attribute("data-value"))
     expect(fault).to_be_hidden()  # it is not so any more
     expect(page.get_by_test_id("statistics")).to_contain_text("σ")
+    # Another map shows the same points selected; its outline is gone, and nobody has selected nothing.
+    page.get_by_test_id("tab-map").click()
+    page.get_by_test_id("projection-axes").click()
+    page.wait_for_function("() => new URL(location.href).searchParams.get('map')?.startsWith('axes-')")
+    page.get_by_test_id("tab-selection").click()
+    page.wait_for_function("() => !document.querySelector('.lx-plot')._fullLayout.selections?.length")
+    assert int(count.get_attribute("data-value")) == lassoed
     with page.expect_download() as download:
         page.get_by_test_id("take-csv").click()
     table = pandas.read_csv(download.value.path())
