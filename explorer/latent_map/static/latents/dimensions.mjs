@@ -67,7 +67,7 @@ export class Dimensions {
   changed(what) {
     if (!this.visible) return;
     if (what === 'moved' || what === 'anchor') this.soon();
-    if (what === 'rest' || what === 'map') this.refresh();
+    if (what === 'rest') this.refresh(); // so it is after a change of map, too
   }
 
   destroy() {
