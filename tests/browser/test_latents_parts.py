@@ -287,3 +287,110 @@ def test_a_line_is_the_first_fingers_and_ends_where_the_browser_takes_it(page: P
         }}"""
     )
     assert said == [True, 3, "cancelled", False]
+
+
+def test_a_fit_that_stops_says_so_until_it_has_and_is_stopped_by_its_owner_alone(page: Page) -> None:
+    said = page.evaluate(
+        f"""async () => {{
+          {SCENE}
+          const {{ Fits }} = await import('/static/latents/fits.mjs');
+          const fits = new Fits(scene, {{}});
+          const running = {{ id: 'a', state: 'running', progress: 0.45, own: true }};
+          const said = [];
+          const tell = (fit) => {{
+            fits.tell(fit);
+            said.push([fits.said.textContent.slice(0, 5), fits.progress.hidden, fits.stop.hidden]);
+          }};
+          tell(running);
+          tell({{ ...running, own: false }});
+          tell({{ ...running, stopping: true }});
+          tell({{ ...running, state: 'stopped', stopping: true }});
+          // The server holds another model under this name: nothing is left to wait for.
+          fits.tell(running);
+          const real = globalThis.fetch;
+          globalThis.fetch = async () => new Response('Another model.', {{ status: 404 }});
+          fits.watch('a');
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          globalThis.fetch = real;
+          said.push([fits.fault.textContent.includes('Another model.'), fits.progress.hidden, fits.stop.hidden]);
+          fits.destroy();
+          return said;
+        }}"""
+    )
+    assert said == [
+        ["45 %", False, False],
+        ["45 %", False, True],
+        ["stops", False, True],
+        ["was s", True, True],
+        [True, True, True],
+    ]
+
+
+def test_what_is_near_a_drawing_is_asked_when_the_pen_is_lifted(page: Page) -> None:
+    found = page.evaluate(
+        f"""async () => {{
+          {SCENE}
+          const {{ NeighboursTab }} = await import('/static/latents/neighbours_tab.mjs');
+          const real = globalThis.fetch;
+          let asked = 0;
+          globalThis.fetch = async () => {{
+            asked += 1;
+            return new Response(JSON.stringify({{ exact: true, index: [], distance: [] }}));
+          }};
+          const grey = new Uint8Array(4);
+          Object.assign(scene, {{
+            sheets: {{ image: async () => ({{ grey }}) }}, labelOf: () => '',
+            request: () => ({{ anchor: {{ index: 0 }}, u: [0, 0], sigma: [1, 1], base: null }}),
+          }});
+          plane.told = () => ({{}});
+          const near = new NeighboursTab(scene);
+          const calm = () => new Promise((resolve) => setTimeout(resolve, 50));
+          const past = () => near.pixels.element.classList.contains('lx-past');
+          near.show();
+          await calm();
+          const said = [[asked, past()]];
+          for (let stroke = 0; stroke < 5; stroke++) near.changed('anchor');
+          near.latent.cells.forEach(({{ button }}) => {{ button.dataset.index = ''; }});
+          await calm();
+          said.push([asked, past(), near.latent.cells[0].button.dataset.index !== '']);
+          near.changed('rest');
+          await calm();
+          globalThis.fetch = real;
+          return [...said, [asked, past()]];
+        }}"""
+    )
+    assert found == [[1, False], [1, True, True], [2, False]]
+
+
+def test_a_comparison_follows_the_columns(page: Page) -> None:
+    told = page.evaluate(
+        f"""async () => {{
+          {SCENE}
+          const {{ Selection }} = await import('/static/latents/selection.mjs');
+          Object.assign(scene.manifest, {{ classes: ['a', 'b'], rates: [0, 0, 0] }});
+          const listeners = [];
+          const own = {{ label: 'score', values: Float32Array.from({{ length: 10 }}, (_, i) => i) }};
+          const kl = {{ label: 'KL', values: new Float32Array(10) }};
+          scene.columns = {{
+            list: () => [], listen: (call) => listeners.push(call), brought: [], known: new Map(),
+            find: async (name) => (name === 'kl' ? kl : own),
+          }};
+          scene.colouring = {{ element: document.createElement('div') }};
+          scene.plotEvents = {{}};
+          scene.sheets = {{ image: async () => ({{ grey: new Uint8Array(4) }}) }};
+          scene.labelOf = () => '';
+          Object.assign(scene.plot, {{ setSelection() {{}}, points: {{ labels: new Uint8Array(10) }} }});
+          const selection = new Selection(scene);
+          selection.show();
+          selection.set(Uint8Array.from({{ length: 10 }}, (_, i) => Number(i < 3)));
+          const calm = () => new Promise((resolve) => setTimeout(resolve, 30));
+          const has = () => selection.statistics.textContent.includes('score');
+          await calm();
+          const before = has();
+          scene.columns.brought = [{{ name: 'score' }}];
+          listeners.forEach((call) => call());
+          await calm();
+          return [before, has()];
+        }}"""
+    )
+    assert told == [False, True]
