@@ -394,3 +394,45 @@ def test_a_comparison_follows_the_columns(page: Page) -> None:
         }}"""
     )
     assert told == [False, True]
+
+
+def test_the_colour_of_the_address_waits_for_the_table_and_for_nobodys_choice(page: Page) -> None:
+    found = page.evaluate(
+        f"""async () => {{
+          {SCENE}
+          const {{ Columns }} = await import('/static/latents/columns.mjs');
+          const {{ Colouring }} = await import('/static/latents/colouring.mjs');
+          const real = globalThis.fetch;
+          const table = {{ columns: [{{ name: 'score', values: Array(10).fill(1) }}] }};
+          Object.assign(scene, {{ gone: () => false }});
+          scene.manifest.table = '/table';
+          Object.assign(scene.plot, {{ setColumn() {{}} }});
+          const calm = () => new Promise((resolve) => setTimeout(resolve, 20));
+          const visit = async (answer, meanwhile) => {{
+            let release;
+            const gate = new Promise((resolve) => {{ release = resolve; }});
+            globalThis.fetch = async () => (await gate, answer());
+            scene.state.colour = 'own score';
+            scene.columns = new Columns(scene);
+            const colouring = new Colouring(scene);
+            colouring.changed('open');
+            if (meanwhile) await colouring.choose(meanwhile);
+            release();
+            await calm();
+            return [colouring.name, scene.state.colour, colouring.said.textContent];
+          }};
+          const answers = {{
+            there: () => new Response(JSON.stringify(table)),
+            lost: () => {{ throw new TypeError('Failed to fetch'); }},
+            empty: () => new Response('{{"columns": []}}'),
+          }};
+          const said = {{}};
+          for (const [name, answer] of Object.entries(answers)) said[name] = await visit(answer);
+          said.overruled = await visit(answers.there, 'z_2');
+          globalThis.fetch = real;
+          return said;
+        }}"""
+    )
+    assert found["there"][:2] == ["own score", "own score"] and found["overruled"][:2] == ["z_2", "z_2"]
+    assert found["lost"][:2] == ["class", "own score"] and "could not be read: Failed to fetch" in found["lost"][2]
+    assert found["empty"][:2] == ["class", None] and "not there any more" in found["empty"][2]

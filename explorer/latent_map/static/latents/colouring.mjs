@@ -2,6 +2,7 @@
 
 import { classColour, isDark } from '../colours.mjs';
 import { h } from '../dom.mjs';
+import { NoColumn } from './columns.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.columns;
@@ -60,7 +61,7 @@ export class Colouring {
   async open() {
     const { colour } = this.scene.state;
     if (colour?.startsWith('own ')) await this.scene.columns.loaded;
-    if (colour && !this.scene.gone()) await this.choose(colour);
+    if (colour && colour === this.scene.state.colour && !this.scene.gone()) await this.choose(colour); // nobody chose another meanwhile
   }
 
   /** Colours the points by a column, by its name. */
@@ -77,9 +78,10 @@ export class Colouring {
     } catch (error) {
       if (wanted !== this.wanted || this.scene.gone()) return;
       this.name = this.select.value = 'class';
-      this.keep();
+      const none = error instanceof NoColumn; // what failed for another reason may be there at the next visit
+      if (none) this.keep();
       await this.show(null);
-      this.said.textContent = words.failed(error.message);
+      this.said.textContent = (none ? words.failed : words.unshown)(error.message);
     }
   }
 

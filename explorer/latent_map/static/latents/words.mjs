@@ -35,11 +35,13 @@ export const words = {
     own: 'A column that you brought.',
     waiting: 'computing …',
     gone: 'That column is not there any more.',
+    unread: (why) => `your columns could not be read: ${plain(why)}. Reload the page to try again.`,
     flat: 'a linear plane keeps no neighbourhoods: there is nothing to measure.',
     fitted: 'known for the points the map was fitted to',
     unmeasured: (model) => `not measured yet: run  python -m explorer gaps ${model}`,
     made: ({ made, draws }) => (made === 'draws' ? `mean of ${draws} draws` : ''),
     failed: (why) => `No such colour: ${why}`,
+    unshown: (why) => `Not coloured: ${why}`,
   },
   map: {
     kinds: {
