@@ -181,6 +181,32 @@ def test_colours_by_terms_and_by_trust(open_latents):
     assert "colour" not in asked(page)
 
 
+def test_words_have_the_colours_of_their_points_and_no_two_alike(open_latents):
+    page = open_latents("tab=selection&layers=manifold")
+    words = [f"word {min(int(share * share * 14), 13)}" for share in np.linspace(0, 1, 10_000)]  # the later the rarer
+    table = pandas.DataFrame({"kind": words}).to_csv(index=False).encode()
+    page.get_by_test_id("csv-file").set_input_files({"name": "k.csv", "mimeType": "text/csv", "buffer": table})
+    legend = page.get_by_test_id("colour-kinds").locator("span")
+    expect(legend).to_have_count(10)
+    expect(legend.last).to_have_text("others (5 rarer ones)")
+
+    def colours() -> list[str]:
+        return legend.locator("i").evaluate_all("nodes => nodes.map((node) => getComputedStyle(node).backgroundColor)")
+
+    def drawn() -> list[str]:
+        scale = page.evaluate("() => document.querySelector('.lx-plot').data[0].marker.colorscale.map(([, c]) => c)")
+        steps = [tuple(int(colour[k : k + 2], 16) for k in (1, 3, 5)) for colour in scale[3::2]]
+        return [f"rgb({r}, {g}, {b})" for r, g, b in steps]
+
+    page.wait_for_function("() => document.querySelector('.lx-plot').layout.images?.length === 1")
+    on_black = colours()
+    assert on_black == drawn() and len(set(on_black)) == 10
+    page.get_by_test_id("layer-manifold").click()
+    page.wait_for_function("() => !document.querySelector('.lx-plot').layout.images?.length")
+    page.wait_for_timeout(100)
+    assert colours() == drawn() != on_black
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_tab_has_accessibility_faults(open_latents, scheme):
     page = open_latents(f"map=umap-{UMAP}", color_scheme=scheme)

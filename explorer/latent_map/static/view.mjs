@@ -117,6 +117,7 @@ export class View {
   /** The legend's colours, on the ground the points stand on. */
   colourChips(dark = isDark(this.root)) {
     this.chips.forEach((chip, label) => { chip.firstChild.style.background = classColour(label, dark); });
+    this.recolour?.(dark);
   }
 
   chooser() {
@@ -151,8 +152,9 @@ export class View {
     this.root.firstChild.classList.add('lx-with-tabs');
   }
 
-  /** What stands beside the legend. */
-  addLegend(element) {
+  /** What stands beside the legend, and is coloured with it. */
+  addLegend(element, recolour) {
+    this.recolour = recolour;
     this.hold(element);
     this.map.querySelector('.lx-legend').before(element);
   }

@@ -19,6 +19,7 @@ export const words = {
     by: 'Colour',
     none: (count) => `no value (${many(count)})`,
     unit: 'nats',
+    others: (count) => `others (${count} rarer ones)`,
     class: 'class',
     groups: { model: 'Terms, nats', map: 'Trust in this map', latent: 'Latent coordinates', brought: 'Your columns' },
     labels: {
