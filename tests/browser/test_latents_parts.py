@@ -212,7 +212,8 @@ def test_a_plane_that_cannot_be_shown_leaves_the_layers_as_they_are(page: Page) 
           Object.assign(scene.manifest, {{ rates: [1, 2, 0] }});
           const said = [];
           const kept = [];
-          Object.assign(scene, {{ say: (text) => said.push(text), layersChanged() {{}}, keep: (change) => kept.push(change) }});
+          Object.assign(scene, {{ say: (text) => said.push(text), keep: (change) => kept.push(change) }});
+          scene.layersChanged = () => {{}};
           scene.state.layers = new Set();
           const dimensions = new Dimensions(scene);
           scene.setMap = async () => {{ throw new Error('no codes'); }};

@@ -5,7 +5,7 @@ import { h } from './dom.mjs';
 import { Explaining } from './explaining.mjs';
 import { plotElement } from './map.mjs';
 import { Panel } from './panel.mjs';
-import { show } from './pictures.mjs';
+import { showBytes } from './pictures.mjs';
 import { words } from './words.mjs';
 
 export class View {
@@ -207,7 +207,7 @@ export class View {
   }
 
   showThumbnail(index, label, grey, event) {
-    show(this.thumbnail, Float32Array.from(grey, (value) => value / 255), this.manifest.imageShape[0]);
+    showBytes(this.thumbnail, grey, this.manifest.imageShape[0]);
     this.cardText.textContent = words.card(label, index);
     const box = this.stage.getBoundingClientRect();
     const x = event.clientX - box.left;

@@ -11,13 +11,16 @@ const STEPS = [-3, -2.25, -1.5, -0.75, 0, 0.75, 1.5, 2.25, 3];
 export const ACTIVE = 0.01; // nats: below, a dimension tells nothing
 const ROWS = 24; // of the grid at first
 
+/** The dimensions, from 0, those first that the encoder uses most: by their rates, the mean KL in nats. */
+export const byRate = (rates) => rates.map((_, i) => i).sort((a, b) => rates[b] - rates[a]);
+
 export class Dimensions {
   name = 'dimensions';
 
   constructor(scene) {
     this.scene = scene;
     const { rates, latent } = scene.manifest;
-    this.order = Array.from({ length: latent }, (_, i) => i).sort((a, b) => rates[b] - rates[a]);
+    this.order = byRate(rates);
     const most = Math.max(...rates, 1e-9);
     this.rows = this.order.map((i) => this.row(i, rates[i], most));
     this.sliders = h('div', { class: 'lx-sliders', 'data-testid': 'sliders' }, ...this.rows.map(({ element }) => element));

@@ -1,6 +1,7 @@
 // Which projection is shown, how far to trust it, and what shades it.
 
 import { h } from '../dom.mjs';
+import { byRate } from './dimensions.mjs';
 import { Fits } from './fits.mjs';
 import { Shades } from './shades.mjs';
 import { doubts, emptiness, roundTrip, trustOf } from './trust.mjs';
@@ -57,7 +58,7 @@ export class MapTab {
 
   axesForm() {
     const { rates } = this.scene.manifest;
-    const order = rates.map((_, i) => i).sort((a, b) => rates[b] - rates[a]);
+    const order = byRate(rates);
     this.axes = [0, 1].map((at) => h('select', { class: 'lx-select lx-grow', 'aria-label': words.axis[at], 'data-testid': `axis-${at}`, onchange: () => this.useAxes() },
       ...order.map((i) => h('option', { value: i + 1 }, words.dimension(i + 1, rates[i])))));
     if (order.length > 1) this.axes[1].value = order[1] + 1;

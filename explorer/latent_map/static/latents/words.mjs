@@ -57,7 +57,6 @@ export const words = {
     image: (at) => `Image ${'ABC'[at]}`,
     letter: (at) => 'ABC'[at],
     take: (at) => [`Chosen → ${'ABC'[at]}`, 'Put the chosen image in this place.'],
-    show: 'Show',
     dimension: (number, rate) => `${name(number)} · ${rate.toFixed(2)} nats`,
     maps: 'Fitted maps',
     none: 'No map is fitted yet: choose settings and fit one. It takes a minute or two, in the background; the map stays usable.',
