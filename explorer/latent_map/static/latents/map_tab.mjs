@@ -116,7 +116,7 @@ export class MapTab {
       await trust.know(plane);
       this.trust = trust;
       if (!this.gone) this.measure();
-    }, (error) => this.fail(error));
+    }).catch((error) => this.fail(error, words.untrusted));
   }
 
   soon() {
@@ -172,9 +172,9 @@ export class MapTab {
     }
   }
 
-  fail(error) {
+  fail(error, said = words.failed) {
     if (this.gone) return;
-    this.message.textContent = words.failed(error.message);
+    this.message.textContent = said(error.message);
     this.message.hidden = false;
   }
 

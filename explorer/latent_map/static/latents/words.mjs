@@ -86,6 +86,7 @@ export const words = {
       waits: (why) => `A map is there: choose it above.${why ? ` ${why}` : ''}`,
     },
     failed: (why) => `The map cannot be shown: ${why}`,
+    untrusted: (why) => `How far to trust this place is not known: ${why}`,
     unfitted: (why) => `No map is fitted: ${why.replace('min_distance', 'min distance')}`,
     live: {
       back: ['map → z', 'How a place on the map becomes a z.'],
