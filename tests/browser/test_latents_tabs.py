@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from urllib.parse import urlsplit
 
@@ -78,6 +79,32 @@ def test_paths_have_their_lengths_and_are_taken_away(open_latents):
     page.get_by_test_id("latent-drawn").wait_for()
     assert float(page.get_by_test_id("latent-drawn").get_attribute("data-value")) > 1
     assert not page.get_by_test_id("line-sheet").is_visible()
+
+
+def test_an_address_holds_a_path_and_what_the_tabs_show(open_latents):
+    stops = np.eye(3, 16, dtype="<f4")
+    text = base64.urlsafe_b64encode(stops.tobytes()).decode().rstrip("=")
+    page = open_latents(f"tab=paths&stops={text}&way=straight&near=image&view=grid")
+    page.get_by_test_id("choose-straight").wait_for()
+    expect(page.get_by_test_id("choose-straight")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_test_id("stop-2")).to_be_visible()
+    expect(page.get_by_test_id("latent-straight")).to_have_attribute("data-value", re.compile(r"2\.828"))  # twice √2
+    page.get_by_test_id("choose-spherical").click()
+    page.get_by_test_id("stop-out-1").click()
+    expect(page.get_by_test_id("stop-2")).to_be_hidden()
+    page.get_by_test_id("tab-neighbours").click()
+    expect(page.get_by_test_id("near-image")).to_have_attribute("aria-pressed", "true")
+    page.get_by_test_id("near-place").click()
+    page.get_by_test_id("tab-dimensions").click()
+    expect(page.get_by_test_id("traversals")).to_have_attribute("data-rows", "16")
+    held = asked(page)
+    assert (held["way"], held["view"], held.get("near")) == (["spherical"], ["grid"], None)
+    left = base64.urlsafe_b64decode(held["stops"][0] + "=" * (-len(held["stops"][0]) % 4))
+    np.testing.assert_array_equal(np.frombuffer(left, "<f4").reshape(-1, 16), stops[::2])
+    page.get_by_test_id("dimensions-sliders").click()
+    page.get_by_test_id("tab-paths").click()
+    page.get_by_test_id("path-clear").click()
+    assert not {"stops", "view", "near"} & set(asked(page))
 
 
 def test_the_nearest_image_to_an_images_own_place_is_itself(open_latents):

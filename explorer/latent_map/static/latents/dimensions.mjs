@@ -25,9 +25,9 @@ export class Dimensions {
     this.rows = this.order.map((i) => this.row(i, rates[i], most));
     this.sliders = h('div', { class: 'lx-sliders', 'data-testid': 'sliders' }, ...this.rows.map(({ element }) => element));
     this.grid = h('canvas', { class: 'lx-traversals', 'data-testid': 'traversals', role: 'img', 'aria-label': words.grid, onclick: (event) => this.pick(event) });
-    this.gridBox = h('div', { class: 'lx-traversal-box', hidden: true });
+    this.gridBox = h('div', { class: 'lx-traversal-box' });
     const views = ['sliders', 'grid'].map((view) => h('button', { type: 'button', class: 'lx-button', title: words.views[view][1],
-      'aria-pressed': view === 'sliders', 'data-testid': `dimensions-${view}`, onclick: () => this.choose(view) }, words.views[view][0]));
+      'data-testid': `dimensions-${view}`, onclick: () => this.choose(view) }, words.views[view][0]));
     this.views = views;
     const options = () => this.order.map((i) => h('option', { value: i + 1 }, words.name(i + 1)));
     this.pair = [0, 1].map((at) => h('select', { class: 'lx-select', 'aria-label': words.axis[at], 'data-testid': `plane-${at}` }, ...options()));
@@ -42,7 +42,7 @@ export class Dimensions {
     this.element = h('div', { class: 'lx-dimensions', 'data-testid': 'dimensions' },
       h('div', { class: 'lx-row' }, h('div', { class: 'lx-segments', role: 'group', 'aria-label': words.view }, ...views), plane), this.sliders, this.gridBox,
       h('p', { class: 'lx-quiet' }, words.explain));
-    this.view = 'sliders';
+    this.turn(scene.state.view === 'grid' ? 'grid' : 'sliders');
   }
 
   row(i, rate, most) {
@@ -107,11 +107,16 @@ export class Dimensions {
   }
 
   choose(view) {
+    this.turn(view);
+    this.scene.keep({ view: view === 'grid' ? view : null });
+    this.refresh();
+  }
+
+  turn(view) {
     this.view = view;
     this.views.forEach((button, at) => button.setAttribute('aria-pressed', (at === 0) === (view === 'sliders')));
     this.sliders.hidden = view !== 'sliders';
     this.gridBox.hidden = view === 'sliders';
-    this.refresh();
   }
 
   /** The plane of two dimensions through what is on screen, decoded all over. */

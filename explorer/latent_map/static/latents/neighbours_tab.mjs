@@ -15,7 +15,7 @@ export class NeighboursTab {
 
   constructor(scene) {
     this.scene = scene;
-    this.of = 'place';
+    this.of = scene.state.near === 'image' ? 'image' : 'place';
     this.asking = {};
     this.buttons = ['place', 'image'].map((of) => h('button', { type: 'button', class: 'lx-button', title: words.of[of][1], 'aria-pressed': of === this.of,
       'data-testid': `near-${of}`, onclick: () => this.choose(of) }, words.of[of][0]));
@@ -69,6 +69,7 @@ export class NeighboursTab {
 
   choose(of) {
     this.of = of;
+    this.scene.keep({ near: of === 'image' ? of : null });
     this.buttons.forEach((button, at) => button.setAttribute('aria-pressed', (at === 0) === (of === 'place')));
     this.refresh();
   }
