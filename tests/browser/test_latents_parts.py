@@ -437,3 +437,41 @@ def test_the_colour_of_the_address_waits_for_the_table_and_for_nobodys_choice(pa
     assert found["there"][:2] == ["own score", "own score"] and found["overruled"][:2] == ["z_2", "z_2"]
     assert found["lost"][:2] == ["class", "own score"] and "could not be read: Failed to fetch" in found["lost"][2]
     assert found["empty"][:2] == ["class", None] and "not there any more" in found["empty"][2]
+
+
+def test_of_maps_that_wait_for_a_lasso_the_last_is_shown_and_none_where_the_page_is_gone(page: Page) -> None:
+    found = page.evaluate(
+        """async () => {
+          const { switchTo } = await import('/static/switching.mjs');
+          const { Hands } = await import('/static/hands.mjs');
+          const nothing = () => {};
+          const make = () => {
+            const plane = { shown: 'first', use(projection) { this.shown = projection; } };
+            const state = { u: [0, 0], zoom: true };
+            const explore = {
+              hands: new Hands(), state, plane, zoomed: 0, zoom() { this.zoomed += 1; },
+              mapping: { find: async (name) => ({ projection: name, u: [], facts: null }) },
+              measuring: { atEncoder: () => true, forget: nothing, push: nothing, encoder: async () => {} },
+              background: { forget: nothing, draw: nothing }, weighing: { forget: nothing, turn: nothing },
+              plot: { setPoints: async () => {} }, view: { turn: nothing }, range: nothing, z: nothing,
+              encoderAt: () => ({}), place: nothing, rest: nothing, announce: nothing, trouble: nothing,
+            };
+            explore.hands.hold('lasso');
+            return explore;
+          };
+          const said = [];
+          for (const gone of [false, true]) {
+            const explore = make();
+            const wanted = ['second', 'third'].map((name) => switchTo(explore, name));
+            await new Promise((resolve) => setTimeout(resolve, 10));
+            said.push(explore.plane.shown);
+            explore.gone = gone;
+            if (gone) explore.hands.drop();
+            else explore.hands.hold('lasso', false);
+            await Promise.all(wanted);
+            said.push(explore.plane.shown, explore.zoomed);
+          }
+          return said;
+        }"""
+    )
+    assert found == ["first", "third", 1, "first", "first", 0]
