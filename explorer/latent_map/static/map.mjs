@@ -81,7 +81,7 @@ export class LatentPlot {
       y: Float32Array.from(indices, (i) => this.points.u[2 * i + 1]),
       visible: !this.hidden.has(label),
       hoverinfo: 'none',
-      marker: this.paint(label, dark),
+      marker: { ...this.paint(label, dark), line: { width: 0 } }, // where sizes differ, plotly would ring each in white
       selectedpoints: this.chosen?.[label] ?? null,
       unselected: { marker: { opacity: 0.08 } },
     }));
