@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -21,11 +24,16 @@ _COLOUR = re.compile(
     "kl|reconstruction|elbo|log_evidence|gap|trustworthiness|continuity|z_([1-9][0-9]{0,5})|own .{1,200}"
 )
 SHADES = ("doubt", "magnification", "none")
+# What the tabs of the latents show: the first of each is what they open on.
+NEAR = ("place", "image")
+VIEWS = ("sliders", "grid")
+WAYS = ("geodesic", "straight", "spherical")
+MOST_STOPS = 8  # of a path
 _MAP = re.compile(r"axes(-[0-9]{1,6}){2}|images(-[0-9]{1,9}){3}|umap-[0-9a-f]{16}")
 # The range of a map of which the server knows no more; a place may lie FAR times outside, as of any.
 WIDEST = 100.0
 FARTHEST = 1_000.0  # of a latent coordinate
-_DRAWN = re.compile(r"[A-Za-z0-9_-]{1,2000}")
+_BASE64 = re.compile(r"[A-Za-z0-9_-]{1,2000}")
 POINTS = ("test", "all")
 # Beyond this many times the opening view, a place is taken for a mistake.
 FAR = 4.0
@@ -53,6 +61,10 @@ class View:
     z: tuple[float, ...] | None = None
     colour: str | None = None
     shade: str | None = None
+    near: str | None = None
+    view: str | None = None
+    way: str | None = None
+    stops: tuple[tuple[float, ...], ...] | None = None
     notices: tuple[str, ...] = field(default=(), compare=False)
 
     def state(self) -> dict[str, object]:
@@ -72,6 +84,10 @@ class View:
             "base": self.z,
             "colour": self.colour,
             "shade": self.shade,
+            "near": self.near,
+            "view": self.view,
+            "way": self.way,
+            "stops": self.stops,
         }
 
 
@@ -117,7 +133,7 @@ def read_view(
     if unknown := [name for name in layers if name not in LAYERS]:
         notices.append(f"There is no layer “{unknown[0][:40]}”: it is {' or '.join(LAYERS)}.")
     drawn = query.get("drawn")
-    if drawn and not _DRAWN.fullmatch(drawn):
+    if drawn and not _BASE64.fullmatch(drawn):
         notices.append("The drawing in the address cannot be read, so image 0 is shown.")
         drawn = None
     zoom = _option(query.get("zoom"), ZOOMS, "zoom", "q" if anatomy else "map", notices) == "q"
@@ -138,6 +154,10 @@ def read_view(
         z,
         _colour(query.get("colour"), latent, notices) if latents else None,
         _option(query.get("shade"), SHADES, "shade", None, notices) if latents else None,
+        _option(query.get("near"), NEAR, "centre of neighbours", None, notices) if latents else None,
+        _option(query.get("view"), VIEWS, "view", None, notices) if latents else None,
+        _option(query.get("way"), WAYS, "way", None, notices) if latents else None,
+        _stops(query.get("stops"), latent, notices) if latents else None,
         tuple(notices),
     )
 
@@ -198,6 +218,23 @@ def _vector(text: str | None, size: int, notices: list[str]) -> tuple[float, ...
         return numbers
     least, most = f"−{FARTHEST:,.0f}", f"{FARTHEST:,.0f}"
     notices.append(f"z in the address must be {size} numbers from {least} to {most}: the image’s own code is used.")
+    return None
+
+
+def _stops(text: str | None, size: int, notices: list[str]) -> tuple[tuple[float, ...], ...] | None:
+    """The stops of a path, places in latent space: little-endian float32 in base64url."""
+    if not text:
+        return None
+    try:
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)) if _BASE64.fullmatch(text) else b""
+    except binascii.Error:
+        data = b""
+    count, rest = divmod(len(data), 4 * size)
+    if 1 <= count <= MOST_STOPS and not rest:
+        numbers = struct.unpack(f"<{count * size}f", data)
+        if all(abs(number) <= FARTHEST for number in numbers):
+            return tuple(numbers[at : at + size] for at in range(0, len(numbers), size))
+    notices.append("The path in the address cannot be read: its stops are left out.")
     return None
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import math
+import struct
+
 import pytest
 
 from explorer.view import View, choose_model, read_view
@@ -27,7 +31,8 @@ def test_every_part_is_read() -> None:
     assert view.state() == {"image": 299, "mode": "point", "u": (0.25, -1e-3), "sigma": (0.5, 2.0),
                             "layers": ["manifold", "prior"], "hidden": [0, 3, 9], "engine": "server",
                             "drawn": None, "zoom": False, "tab": None, "map": None, "base": None,
-                            "colour": None, "shade": None}  # fmt: skip
+                            "colour": None, "shade": None, "near": None, "view": None, "way": None,
+                            "stops": None}  # fmt: skip
 
 
 def test_the_page_of_the_elbo_opens_close_to_the_posterior_and_an_address_says_otherwise() -> None:
@@ -80,6 +85,32 @@ def test_the_page_of_the_latents_reads_its_map_and_its_z() -> None:
     far = latents(z="1,2,3", at="1e6,0")
     assert far.u is None and far.z is None
     assert read(map="axes-1-3", z="1,2,3", colour="kl", shade="doubt") == View()  # of another page
+
+
+def packed(*numbers: float) -> str:
+    return base64.urlsafe_b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode().rstrip("=")
+
+
+def test_the_page_of_the_latents_reads_what_its_tabs_show() -> None:
+    def latents(**query: str) -> View:
+        return read_view(query, count=300, classes=10, map_range=RANGE, latent=3, tabs="latents")
+
+    view = latents(near="image", view="grid", way="spherical", stops=packed(1, -2.5, 0, 0.25, 1000, 4))
+    assert (view.near, view.view, view.way) == ("image", "grid", "spherical") and not view.notices
+    assert view.stops == ((1.0, -2.5, 0.0), (0.25, 1000.0, 4.0)) and view.state()["stops"] == view.stops
+    assert latents(stops=packed(*[1.0] * 24)).stops == ((1.0, 1.0, 1.0),) * 8
+    assert latents(near="place", view="sliders", way="geodesic", stops="").notices == ()
+    for name, value in (
+        *(("near", value) for value in ("Image", "x", "<script>")),
+        *(("view", value) for value in ("Grid", "x", "9" * 5_000)),
+        *(("way", value) for value in ("drawn", "Straight", "<script>")),
+        *(("stops", value) for value in (packed(1, 2), packed(1, 2, 3, 4), packed(*[1.0] * 27), "A", "AAAAA", "AA==")),
+        *(("stops", packed(1, 2, value)) for value in (math.nan, math.inf, -math.inf, 1e9)),
+        *(("stops", value) for value in ("<script>", "A" * 30_000, "+/+/", " ", packed(1, 2, 3) + "\n", "é" * 16)),
+    ):
+        view = latents(**{name: value})
+        assert view == View() and len(view.notices) == 1 and len(view.notices[0]) < 160
+    assert read(near="image", view="grid", way="straight", stops="x") == View()  # of another page
 
 
 def test_no_layer_at_all_is_said_by_a_word_and_tabs_are_of_one_page() -> None:

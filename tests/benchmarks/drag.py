@@ -19,11 +19,10 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from explorer.projection import UmapSettings, read_settings
-from explorer.registry import model_folder
 from tests.benchmarks.busy import serving
 from tests.benchmarks.machine import describe_machine
 from tests.browser.harness import CHROMIUM_ARGS, READY, centre, chromium_path
+from tests.browser.latents_page import standard_umap
 
 WATCH = """() => {
   const log = (window.dragLog = { painted: [], frames: [], moves: 0 });
@@ -100,10 +99,7 @@ SHADED = "UMAP, while it is shaded"
 
 def latents(model: str) -> dict[str, tuple[str, str, Any]]:
     """Cases on a model's own plane and on the UMAP that comes with it."""
-    standard = UmapSettings()
-    files = sorted((model_folder(model) / "projections").glob("*.safetensors"))
-    umap = next(path.stem for path in files if read_settings(path) == standard)
-    shown = {"own map": "", "UMAP": f"&map=umap-{umap}"}
+    shown = {"own map": "", "UMAP": f"&map=umap-{standard_umap(model)}"}
     cases: dict[str, tuple[str, str, Any]] = {
         f"{name}, {tab}": (f"/latents?tab={tab}{where}", "latent-handle", circle(120))
         for name, where in shown.items()

@@ -8,12 +8,14 @@ from explorer.projection import UmapSettings, read_settings
 from explorer.registry import model_folder
 from tests.browser.harness import settle, term
 
-# The UMAP of the defaults that comes with the model.
-UMAP = next(
-    path.stem
-    for path in sorted((model_folder("mnist-16d") / "projections").glob("*.safetensors"))
-    if read_settings(path) == UmapSettings()
-)
+
+def standard_umap(model: str) -> str:
+    """The UMAP of the defaults that comes with a model, by its name in an address."""
+    files = sorted((model_folder(model) / "projections").glob("*.safetensors"))
+    return next(path.stem for path in files if read_settings(path) == UmapSettings())
+
+
+UMAP = standard_umap("mnist-16d")
 TERMS = ("reconstruction", "kl", "elbo")
 
 

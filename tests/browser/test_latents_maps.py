@@ -51,6 +51,25 @@ def test_another_map_keeps_what_is_on_screen(open_latents):
     assert len(asked(page)["z"][0].split(",")) == 16
 
 
+def test_a_map_waits_until_the_handle_is_let_go_and_is_as_close_as_the_one_before(open_latents):
+    page = open_latents("zoom=q")
+    width = "() => { const { range: [a, b] } = document.querySelector('.lx-plot')._fullLayout.xaxis; return b - a; }"
+    x, y = centre(page)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 20, y - 10, steps=4)
+    page.get_by_test_id("projection-axes").evaluate("button => button.click()")
+    page.wait_for_timeout(400)
+    assert "map" not in asked(page)
+    page.mouse.up()
+    page.wait_for_function("() => new URL(location.href).searchParams.get('map')?.startsWith('axes-')")
+    agreeing(page)
+    expect(page.get_by_test_id("zoom")).to_have_attribute("aria-pressed", "true")
+    close = page.evaluate(width)
+    page.get_by_test_id("whole-map").click()
+    page.wait_for_function(f"(close) => ({width})() > 1.5 * close", arg=close)
+
+
 def test_a_plane_through_three_images_holds_all_three(open_latents):
     page = open_latents()
     page.get_by_test_id("projection-images").click()

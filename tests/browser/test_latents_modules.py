@@ -205,8 +205,9 @@ def test_statistics_are_means_and_differences_in_deviations(page: Page) -> None:
     values[:3] = np.nan
     found = page.evaluate(
         """async ({ values, mask }) => {
-          const { compare, packBits } = await import('/static/latents/statistics.mjs');
-          return [compare(values.map((value) => value ?? NaN), mask), packBits(Uint8Array.from(mask))];
+          const { compare } = await import('/static/latents/statistics.mjs');
+          const { base64, packBits } = await import('/static/packing.mjs');
+          return [compare(values.map((value) => value ?? NaN), mask), base64(packBits(Uint8Array.from(mask)))];
         }""",
         {"values": [None if np.isnan(value) else value for value in values], "mask": mask.astype(int).tolist()},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from urllib.parse import urlsplit
 
@@ -80,6 +81,32 @@ def test_paths_have_their_lengths_and_are_taken_away(open_latents):
     assert not page.get_by_test_id("line-sheet").is_visible()
 
 
+def test_an_address_holds_a_path_and_what_the_tabs_show(open_latents):
+    stops = np.eye(3, 16, dtype="<f4")
+    text = base64.urlsafe_b64encode(stops.tobytes()).decode().rstrip("=")
+    page = open_latents(f"tab=paths&stops={text}&way=straight&near=image&view=grid")
+    page.get_by_test_id("choose-straight").wait_for()
+    expect(page.get_by_test_id("choose-straight")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_test_id("stop-2")).to_be_visible()
+    expect(page.get_by_test_id("latent-straight")).to_have_attribute("data-value", re.compile(r"2\.828"))  # twice √2
+    page.get_by_test_id("choose-spherical").click()
+    page.get_by_test_id("stop-out-1").click()
+    expect(page.get_by_test_id("stop-2")).to_be_hidden()
+    page.get_by_test_id("tab-neighbours").click()
+    expect(page.get_by_test_id("near-image")).to_have_attribute("aria-pressed", "true")
+    page.get_by_test_id("near-place").click()
+    page.get_by_test_id("tab-dimensions").click()
+    expect(page.get_by_test_id("traversals")).to_have_attribute("data-rows", "16")
+    held = asked(page)
+    assert (held["way"], held["view"], held.get("near")) == (["spherical"], ["grid"], None)
+    left = base64.urlsafe_b64decode(held["stops"][0] + "=" * (-len(held["stops"][0]) % 4))
+    np.testing.assert_array_equal(np.frombuffer(left, "<f4").reshape(-1, 16), stops[::2])
+    page.get_by_test_id("dimensions-sliders").click()
+    page.get_by_test_id("tab-paths").click()
+    page.get_by_test_id("path-clear").click()
+    assert not {"stops", "view", "near"} & set(asked(page))
+
+
 def test_the_nearest_image_to_an_images_own_place_is_itself(open_latents):
     page = open_latents("tab=neighbours")
     first = page.get_by_test_id("near-latent-0")
@@ -111,6 +138,13 @@ def test_points_are_selected_compared_taken_away_and_coloured(open_latents, tmp_
     lassoed = int(count.get_attribute("data-value"))
     expect(fault).to_be_hidden()  # it is not so any more
     expect(page.get_by_test_id("statistics")).to_contain_text("σ")
+    # Another map shows the same points selected; its outline is gone, and nobody has selected nothing.
+    page.get_by_test_id("tab-map").click()
+    page.get_by_test_id("projection-axes").click()
+    page.wait_for_function("() => new URL(location.href).searchParams.get('map')?.startsWith('axes-')")
+    page.get_by_test_id("tab-selection").click()
+    page.wait_for_function("() => !document.querySelector('.lx-plot')._fullLayout.selections?.length")
+    assert int(count.get_attribute("data-value")) == lassoed
     with page.expect_download() as download:
         page.get_by_test_id("take-csv").click()
     table = pandas.read_csv(download.value.path())
@@ -172,6 +206,32 @@ def test_colours_by_terms_and_by_trust(open_latents):
     expect(page.get_by_test_id("colour-note")).to_contain_text("not there any more")
     expect(page.get_by_test_id("shade-doubt")).to_have_attribute("aria-pressed", "false")
     assert "colour" not in asked(page)
+
+
+def test_words_have_the_colours_of_their_points_and_no_two_alike(open_latents):
+    page = open_latents("tab=selection&layers=manifold")
+    words = [f"word {min(int(share * share * 14), 13)}" for share in np.linspace(0, 1, 10_000)]  # the later the rarer
+    table = pandas.DataFrame({"kind": words}).to_csv(index=False).encode()
+    page.get_by_test_id("csv-file").set_input_files({"name": "k.csv", "mimeType": "text/csv", "buffer": table})
+    legend = page.get_by_test_id("colour-kinds").locator("span")
+    expect(legend).to_have_count(10)
+    expect(legend.last).to_have_text("others (5 rarer ones)")
+
+    def colours() -> list[str]:
+        return legend.locator("i").evaluate_all("nodes => nodes.map((node) => getComputedStyle(node).backgroundColor)")
+
+    def drawn() -> list[str]:
+        scale = page.evaluate("() => document.querySelector('.lx-plot').data[0].marker.colorscale.map(([, c]) => c)")
+        steps = [tuple(int(colour[k : k + 2], 16) for k in (1, 3, 5)) for colour in scale[3::2]]
+        return [f"rgb({r}, {g}, {b})" for r, g, b in steps]
+
+    page.wait_for_function("() => document.querySelector('.lx-plot').layout.images?.length === 1")
+    on_black = colours()
+    assert on_black == drawn() and len(set(on_black)) == 10
+    page.get_by_test_id("layer-manifold").click()
+    page.wait_for_function("() => !document.querySelector('.lx-plot').layout.images?.length")
+    page.wait_for_timeout(100)
+    assert colours() == drawn() != on_black
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -4,6 +4,9 @@
 const LIGHT = ['#332288', '#c9860a', '#117733', '#3ba0d8', '#882255', '#8f8f1d', '#44aa99', '#cc6677', '#555b66', '#aa4499'];
 const DARK = ['#8f82e8', '#f0b440', '#3fae62', '#7cc8f2', '#d0598f', '#cccc55', '#5fd0bd', '#f08f9c', '#aab2bf', '#d581c8'];
 
+export const COLOURS = LIGHT.length;
+export const GREY = 8; // which of them is one
+
 /** Whether an element stands on a dark background. */
 export function isDark(element) {
   const probe = getComputedStyle(element).getPropertyValue('--st-background-color').trim();

@@ -1,16 +1,12 @@
 // A drawn image as text: in the address, so that a link reproduces it, and in what torch is asked.
 
+import { base64, base64url, packBits } from './packing.mjs';
+
 const LONGEST = 1_600; // characters of an address; larger images stay out of it
 
 /** Bytes of an image, one a pixel: times `white` of the data (1 for binary pixels, else 255). */
 function bytesOf(values, binary) {
   return Uint8Array.from(values, (value) => Math.round(value * (binary ? 1 : 255)));
-}
-
-function base64(bytes) {
-  let text = '';
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return btoa(text);
 }
 
 /** What torch is told of the pixels. */
@@ -20,13 +16,8 @@ export function pixelsOf(values, binary) {
 
 /** What the address says of them: bits, from the highest, or bytes; null where that would be too long. */
 export function toAddress(values, binary) {
-  let bytes = bytesOf(values, binary);
-  if (binary) {
-    const bits = new Uint8Array(Math.ceil(bytes.length / 8));
-    bytes.forEach((bit, i) => { bits[i >> 3] |= bit << (7 - (i & 7)); });
-    bytes = bits;
-  }
-  const text = base64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  const bytes = bytesOf(values, binary);
+  const text = base64url(binary ? packBits(bytes) : bytes);
   return text.length <= LONGEST ? text : null;
 }
 

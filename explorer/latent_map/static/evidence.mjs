@@ -16,16 +16,8 @@ function read(buffer) {
 
 /** The server's answer for an anchor: an image of the data set by its number, a drawn one by its pixels. */
 export async function fetchEvidence(manifest, anchor, signal) {
-  const response = anchor.pixels
-    ? await fetch(manifest.evidence, {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ pixels: anchor.pixels }),
-        signal,
-      })
-    : await fetch(`${manifest.evidence}/${anchor.index}.bin`, { signal });
-  if (!response.ok) throw new Error(await sentence(response));
-  return read(await response.arrayBuffer());
+  const asking = anchor.pixels ? posted(manifest.evidence, { pixels: anchor.pixels }, signal) : fetch(`${manifest.evidence}/${anchor.index}.bin`, { signal });
+  return read(await (await accepted(asking)).arrayBuffer());
 }
 
 /** What the server says about a request that it refused. */
@@ -38,16 +30,25 @@ export async function sentence(response) {
   }
 }
 
+/** A response that is an answer; rejects with the server's sentence where it is a refusal. */
+async function accepted(asking) {
+  const response = await asking;
+  if (!response.ok) throw new Error(await sentence(response));
+  return response;
+}
+
+function posted(url, state, signal) {
+  return accepted(fetch(url, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(state), signal }));
+}
+
 /** The server's JSON for a state on the map, at one of the manifest's addresses. */
 export async function ask(url, state, signal) {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify(state),
-    signal,
-  });
-  if (!response.ok) throw new Error(await sentence(response));
-  return response.json();
+  return (await posted(url, state, signal)).json();
+}
+
+/** The file, as a blob, that the server makes of a state. */
+export async function fetchFile(url, state) {
+  return (await posted(url, state)).blob();
 }
 
 /** What a request for torch says of a state: the drawn image's pixels, or the number of one of the data set; where. */

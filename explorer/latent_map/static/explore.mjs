@@ -10,6 +10,7 @@ import { loadPoints, loadRules, Sheets } from './data.mjs';
 import { script, style } from './dom.mjs';
 import { openEngine } from './engines.mjs';
 import { mapCovariance, Plane } from './gaussian.mjs';
+import { Hands } from './hands.mjs';
 import { Hovering } from './hovering.mjs';
 import { LatentPlot } from './map.mjs';
 import { Mapping } from './mapping.mjs';
@@ -49,6 +50,7 @@ export class Explore {
     this.sheets = new Sheets(manifest);
     this.choosing = new Choosing(this);
     this.hovering = new Hovering(this);
+    this.hands = new Hands();
     this.started = this.start().catch((error) => this.view?.fail(words.broken(error.message)));
   }
 
@@ -102,6 +104,7 @@ export class Explore {
     });
     this.overlay = new Overlay(this.plot, {
       move: (change, event) => this.move(change, event),
+      hold: (handle, held) => this.hands.hold(handle, held),
       release: (byKey) => this.rest(byKey ? KEYS_MS : 0),
     });
     await this.makeTabs();
@@ -275,6 +278,7 @@ export class Explore {
 
   destroy() {
     this.gone = true;
+    this.hands.drop();
     this.torch?.cancel();
     clearTimeout(this.resting);
     this.view?.destroy();

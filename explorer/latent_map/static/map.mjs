@@ -49,15 +49,12 @@ export class LatentPlot {
     if (this.gone) return this.leave();
     this.element.style.visibility = '';
     this.element.on('plotly_doubleclick', () => this.zoomTo(this.home));
-    this.element.on('plotly_hover', ({ points: [point], event }) => {
-      this.events.hover(this.members[point.curveNumber][point.pointIndex], event);
-    });
+    const indexOf = (point) => this.members[point.curveNumber][point.pointIndex];
+    this.element.on('plotly_hover', ({ points: [point], event }) => this.events.hover(indexOf(point), event));
     this.element.on('plotly_unhover', () => this.events.unhover());
-    this.element.on('plotly_click', ({ points: [point] }) => {
-      this.events.click(this.members[point.curveNumber][point.pointIndex]);
-    });
+    this.element.on('plotly_click', ({ points: [point] }) => this.events.click(indexOf(point)));
     this.element.on('plotly_selected', (event) => {
-      if (event && !this.clearing) this.events.selected?.(event.points.map((point) => this.members[point.curveNumber][point.pointIndex]));
+      if (event && !this.clearing) this.events.selected?.(event.points.map(indexOf));
     });
     this.element.on('plotly_deselect', () => this.clearing || this.events.selected?.([]));
     this.element.on('plotly_relayouting', () => this.events.moved());
@@ -84,7 +81,7 @@ export class LatentPlot {
       y: Float32Array.from(indices, (i) => this.points.u[2 * i + 1]),
       visible: !this.hidden.has(label),
       hoverinfo: 'none',
-      marker: this.paint(label, dark),
+      marker: { ...this.paint(label, dark), line: { width: 0 } }, // where sizes differ, plotly would ring each in white
       selectedpoints: this.chosen?.[label] ?? null,
       unselected: { marker: { opacity: 0.08 } },
     }));
@@ -140,9 +137,7 @@ export class LatentPlot {
     this.blackened = dark;
     this.images = images;
     this.shapes = shapes;
-    return before === this.dark
-      ? globalThis.Plotly.relayout(this.element, { images, shapes })
-      : this.recolour({ images, shapes });
+    return before === this.dark ? globalThis.Plotly.relayout(this.element, { images, shapes }) : this.recolour({ images, shapes });
   }
 
   /** How a class's points look: in its colour, or by a column of numbers where one is shown. */
@@ -180,11 +175,14 @@ export class LatentPlot {
   /** Points that stand out, as a mask uint8 (n); null: none does. The outline of a lasso goes, unless it is theirs. */
   setSelection(mask, { outlined = false } = {}) {
     this.chosen = mask && this.members.map((indices) => indices.flatMap((index, at) => (mask[index] ? [at] : [])));
-    // Plotly tells of an outline that goes as if a person had selected nothing.
-    this.clearing = (this.clearing ?? 0) + 1;
-    const end = () => { this.clearing -= 1; };
     const points = { selectedpoints: this.chosen ?? this.members.map(() => null), ...(this.column?.unknown ? this.paints() : {}) };
-    return globalThis.Plotly.update(this.element, points, outlined ? {} : { selections: [] }).finally(end);
+    return this.quietly(() => globalThis.Plotly.update(this.element, points, outlined ? {} : { selections: [] }));
+  }
+
+  /** Draws: plotly would tell of a lasso's outline that goes as if a person had selected nothing. */
+  quietly(drawing) {
+    this.clearing = (this.clearing ?? 0) + 1;
+    return drawing().finally(() => { this.clearing -= 1; });
   }
 
   /** Other places for the same points: another map. */
@@ -195,7 +193,11 @@ export class LatentPlot {
     this.shapes = [];
     this.blackened = false;
     this.centre();
-    return globalThis.Plotly.react(this.element, this.traces(), this.layout());
+    return this.react();
+  }
+
+  react() {
+    return this.quietly(() => globalThis.Plotly.react(this.element, this.traces(), this.layout()));
   }
 
   /** What a drag over the map does: 'pan', or 'lasso' or 'select' to select points. */
@@ -206,16 +208,13 @@ export class LatentPlot {
 
   setHidden(hidden) {
     this.hidden = hidden;
-    globalThis.Plotly.update(
-      this.element,
-      { visible: this.members.map((_, label) => !hidden.has(label)) },
-      { annotations: this.labels(getComputedStyle(this.element).getPropertyValue('--st-text-color').trim() || '#222') },
-    );
+    const text = getComputedStyle(this.element).getPropertyValue('--st-text-color').trim() || '#222';
+    globalThis.Plotly.update(this.element, { visible: this.members.map((_, label) => !hidden.has(label)) }, { annotations: this.labels(text) });
   }
 
   restyle() {
     this.range = this.view();
-    return globalThis.Plotly.react(this.element, this.traces(), this.layout());
+    return this.react();
   }
 
   resize() {

@@ -15,7 +15,7 @@ const MARGIN = 0.06;
 export class Mapping {
   /**
    * @param manifest see explorer/serving/manifest.py
-   * @param opening the plane a model opens on, and its points u, float32 (2n)
+   * @param opening the plane a model opens on
    */
   constructor(manifest, opening) {
     this.manifest = manifest;
@@ -32,7 +32,7 @@ export class Mapping {
     return this.loading;
   }
 
-  /** A map by its name, null for the opening one: { projection, u, facts }. Rejects with a sentence. */
+  /** A map by its name, null for the opening one, whose points u, float32 (2n), are given: { projection, u, facts }. Rejects with a sentence. */
   async find(name, points) {
     if (name === null) return { projection: this.opening, u: points, facts: null };
     if (!NAME.test(name)) throw new Error(all.unknown(name));

@@ -9,11 +9,10 @@ import { words } from './words.mjs';
 const CLEARANCE = 32;
 
 export class Overlay {
-  /** @param {{move({u?, sigma?}, event), release(byKey)}} events */
+  /** @param {{move({u?, sigma?}, event), hold(handle, held), release(byKey)}} events */
   constructor(plot, events) {
     this.plot = plot;
     this.events = events;
-    this.held = false;
     const ellipse = (name) => h('svg:ellipse', { class: `lx-ellipse lx-${name}` });
     this.encoder = [ellipse('encoder'), ellipse('encoder')];
     this.own = [ellipse('own'), ellipse('own')];
@@ -92,7 +91,7 @@ export class Overlay {
       handle.focus({ preventScroll: true });
       start = { id: event.pointerId, pointer: [event.clientX, event.clientY], from: handle.at };
       handle.classList.add('lx-held');
-      this.held = true;
+      this.events.hold(handle, true);
       event.preventDefault();
     });
     handle.addEventListener('pointermove', (event) => {
@@ -104,7 +103,7 @@ export class Overlay {
       if (event.pointerId !== start?.id) return;
       start = null;
       handle.classList.remove('lx-held');
-      this.held = false;
+      this.events.hold(handle, false);
       this.events.release();
     };
     handle.addEventListener('pointerup', end);

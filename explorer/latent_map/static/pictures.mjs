@@ -10,6 +10,11 @@ export function show(canvas, values, channels) {
   context.putImageData(tile, 0, 0);
 }
 
+/** The same for bytes, as the data set has them. */
+export function showBytes(canvas, bytes, channels) {
+  show(canvas, Float32Array.from(bytes, (value) => value / 255), channels);
+}
+
 /** Decodes latents z float32 (k, d) 64 at a time: images float32 (k, D). */
 export async function decoded({ engine, anchor }, z, d) {
   const count = z.length / d;

@@ -19,8 +19,8 @@ export function sceneOf(explore) {
     gone: () => explore.gone,
     /** Brings the map on screen, where the page is longer than that: something is to be done on it. */
     showMap: () => explore.view.stage.scrollIntoView({ block: 'nearest', behavior: 'smooth' }),
-    /** Whether a handle is held. */
-    dragging: () => explore.overlay.held,
+    /** What a person is in the midst of, see hands.mjs. */
+    hands: explore.hands,
     idle: () => explore.measuring.idle(),
     request: () => explore.measuring.request('rest'),
     encoderAt: () => explore.encoderAt(),
@@ -51,6 +51,7 @@ export function sceneOf(explore) {
     /** A layer over the map, (view, stale) -> a plotly image or null, drawn anew as the view changes; null for none. */
     shade: (layer) => explore.background.setShade(layer),
     layersChanged: () => {
+      if (explore.gone) return undefined; // a closed engine would be opened again
       explore.view.showLayers();
       return explore.background.draw();
     },
@@ -60,6 +61,7 @@ export function sceneOf(explore) {
     say: (text) => explore.view.say(text),
     /** Something of the state that only the tabs know of: the address holds it. */
     keep: (change) => {
+      if (explore.gone) return; // the address is another map's by now
       Object.assign(explore.state, change);
       writeUrl(explore.manifest, explore.state);
     },

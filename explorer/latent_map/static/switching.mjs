@@ -29,16 +29,19 @@ async function enter({ mapping, manifest, state }, plane) {
 }
 
 /**
- * Another map by its name, null for the opening one. z, or the mean of q, stays where it is in latent
- * space, but on a plane through three images, see enter(); the scales of q are the encoder's again, since they were
- * lengths along the axes of the map before.
+ * Another map by its name, null for the opening one, as soon as nobody is in the midst of something on this one. z, or the
+ * mean of q, stays where it is in latent space, but on a plane through three images, see enter(); the scales of q are the
+ * encoder's again, since they were lengths along the axes of the map before.
  */
 export async function switchTo(explore, name) {
   const wanted = (explore.wantedMap = {});
   const { state, plane } = explore;
   const found = await explore.mapping.find(name, explore.opening);
-  if (explore.gone || wanted !== explore.wantedMap || plane.shown === found.projection) return;
+  const late = () => explore.gone || wanted !== explore.wantedMap;
+  while (!late() && explore.hands.busy) await explore.hands.free();
+  if (late() || plane.shown === found.projection) return;
   const turn = (explore.switching = {});
+  const stale = () => explore.gone || turn !== explore.switching; // another map is on screen, and told of
   const stays = !explore.measuring.atEncoder(state);
   const z = explore.z();
   plane.use(found.projection);
@@ -51,7 +54,8 @@ export async function switchTo(explore, name) {
   explore.lifted = state.base;
   explore.measuring.forget();
   await explore.plot.setPoints(found.u, explore.range());
-  if (explore.gone || turn !== explore.switching) return; // another map is on screen, and told of
+  if (!stale() && state.zoom) await explore.zoom();
+  if (stale()) return;
   explore.view.turn();
   explore.weighing.turn();
   explore.background.draw();

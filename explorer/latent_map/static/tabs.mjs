@@ -1,9 +1,10 @@
 // Tabs below the numbers, one of them shown.
 //
-// A tab: { name, label, element, show(), hide(), changed(what), destroy() }; it computes only while shown.
-// what: 'open' (once: there is a map, an image and a q), 'anchor' (another image), 'moved' (q is being dragged), 'terms' (they were computed), 'rest' (it was
-// let go), 'encoder' (the encoder's own terms are there), 'evidence' (log p(x) is there), 'placed' (the handles
-// were drawn), 'theme', 'map' (another map is shown).
+// A tab: { name, label, element, show(), hide(), changed(what), destroy() }. It is told of every change, shown or not: what
+// it puts on the map has to follow under any tab; what is costly it computes only while shown.
+// what: 'open' (once: there is a map, an image and a q), 'anchor' (another image), 'moved' (q is being dragged), 'terms' (they
+// were computed), 'rest' (it was let go), 'encoder' (the encoder's own terms are there), 'evidence' (log p(x) is there),
+// 'placed' (the handles were drawn), 'theme', 'map' (another map is shown).
 
 import { h, style } from './dom.mjs';
 

@@ -1,7 +1,7 @@
 // Rows of small images of the data set, by their numbers.
 
 import { h } from './dom.mjs';
-import { show } from './pictures.mjs';
+import { showBytes } from './pictures.mjs';
 
 /** A row of at most `count` images of the data set, each with a line below: click one to choose it. */
 export class Thumbnails {
@@ -35,7 +35,7 @@ export class Thumbnails {
       button.hidden = k >= shown.length;
       if (button.hidden) return;
       const { index } = shown[k];
-      if (button.dataset.index !== String(index)) show(canvas, Float32Array.from(images[k].grey, (value) => value / 255), manifest.imageShape[0]);
+      if (button.dataset.index !== String(index)) showBytes(canvas, images[k].grey, manifest.imageShape[0]);
       button.dataset.index = index;
       text.textContent = shown[k].text;
       button.title = shown[k].title;

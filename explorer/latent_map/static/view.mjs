@@ -5,7 +5,7 @@ import { h } from './dom.mjs';
 import { Explaining } from './explaining.mjs';
 import { plotElement } from './map.mjs';
 import { Panel } from './panel.mjs';
-import { show } from './pictures.mjs';
+import { showBytes } from './pictures.mjs';
 import { words } from './words.mjs';
 
 export class View {
@@ -117,6 +117,7 @@ export class View {
   /** The legend's colours, on the ground the points stand on. */
   colourChips(dark = isDark(this.root)) {
     this.chips.forEach((chip, label) => { chip.firstChild.style.background = classColour(label, dark); });
+    this.recolour?.(dark);
   }
 
   chooser() {
@@ -151,8 +152,9 @@ export class View {
     this.root.firstChild.classList.add('lx-with-tabs');
   }
 
-  /** What stands beside the legend. */
-  addLegend(element) {
+  /** What stands beside the legend, and is coloured with it. */
+  addLegend(element, recolour) {
+    this.recolour = recolour;
     this.hold(element);
     this.map.querySelector('.lx-legend').before(element);
   }
@@ -205,7 +207,7 @@ export class View {
   }
 
   showThumbnail(index, label, grey, event) {
-    show(this.thumbnail, Float32Array.from(grey, (value) => value / 255), this.manifest.imageShape[0]);
+    showBytes(this.thumbnail, grey, this.manifest.imageShape[0]);
     this.cardText.textContent = words.card(label, index);
     const box = this.stage.getBoundingClientRect();
     const x = event.clientX - box.left;

@@ -1,7 +1,8 @@
 // What the points are coloured by: a choice beside the legend, and a scale where it is a column of numbers.
 
-import { classColour, isDark } from '../colours.mjs';
 import { h } from '../dom.mjs';
+import { NoColumn } from './columns.mjs';
+import { coloursOfKinds } from './kinds.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.columns;
@@ -10,7 +11,6 @@ const RAMP = ['#440154', '#472d7b', '#3b528b', '#2c728e', '#21918c', '#28ae80', 
 const UNKNOWN = '#9aa1ab';
 const BELOW = 0.02; // of the scale: room below its low end, for points of which nothing is known
 const OUTER = 0.01; // of the values, on each side, that lie beyond the scale's ends
-const KINDS = 40;
 
 /** [low, high] of a column's values, but for the outermost. */
 export function bounds(values) {
@@ -60,7 +60,7 @@ export class Colouring {
   async open() {
     const { colour } = this.scene.state;
     if (colour?.startsWith('own ')) await this.scene.columns.loaded;
-    if (colour && !this.scene.gone()) await this.choose(colour);
+    if (colour && colour === this.scene.state.colour && !this.scene.gone()) await this.choose(colour); // nobody chose another meanwhile
   }
 
   /** Colours the points by a column, by its name. */
@@ -75,11 +75,12 @@ export class Colouring {
       const column = await this.scene.columns.find(name, { anew: true });
       if (wanted === this.wanted && !this.scene.gone()) await this.show(column);
     } catch (error) {
-      if (wanted !== this.wanted) return;
+      if (wanted !== this.wanted || this.scene.gone()) return;
       this.name = this.select.value = 'class';
-      this.keep();
+      const none = error instanceof NoColumn; // what failed for another reason may be there at the next visit
+      if (none) this.keep();
       await this.show(null);
-      this.said.textContent = words.failed(error.message);
+      this.said.textContent = (none ? words.failed : words.unshown)(error.message);
     }
   }
 
@@ -101,14 +102,15 @@ export class Colouring {
     this.none.lastChild.textContent = words.none(missing);
     this.shown = column;
     if (!column) return plot.setColumn(null);
-    const kinds = column.kinds?.slice(0, KINDS);
-    const [low, high] = kinds ? [-0.5, kinds.length - 0.5] : bounds(column.values);
-    const colours = (dark) => (kinds ? kinds.map((_, i) => classColour(i, dark)) : RAMP);
+    const kinds = (this.coloured = column.kinds ? coloursOfKinds(column) : null);
+    const [low, high] = kinds ? [-0.5, Math.max(0, ...kinds.slots) + 0.5] : bounds(column.values);
+    const colours = kinds?.colours ?? (() => RAMP);
     const below = low - 0.015 * (high - low);
-    const values = Float32Array.from(column.values, (value) => (Number.isFinite(value) ? Math.max(value, low) : below));
+    const place = kinds ? (value) => kinds.slots[value] : (value) => Math.max(value, low);
+    const values = Float32Array.from(column.values, (value) => (Number.isFinite(value) ? place(value) : below));
     if (kinds) {
-      this.kinds.replaceChildren(...kinds.map((kind, i) =>
-        h('span', {}, h('i', { style: `background: ${classColour(i, isDark(this.element))}` }), kind)));
+      this.kinds.replaceChildren(...this.legend(column, kinds));
+      this.recolour();
     } else {
       this.bar.style.background = `linear-gradient(to right, ${RAMP.join(', ')})`;
       const [least, most] = column.values.reduce(([a, b], value) => [value < a ? value : a, value > b ? value : b], [Infinity, -Infinity]);
@@ -119,9 +121,24 @@ export class Colouring {
     return plot.setColumn({ values, unknown, scale: (dark) => scaleOf(low, high, colours(dark), Boolean(kinds)) });
   }
 
+  /** A line for each word that has a colour of its own, and one for the others. */
+  legend({ kinds }, { slots, others }) {
+    const line = (text, title) => h('span', { title }, h('i'), text);
+    if (!others) return kinds.map((kind) => line(kind));
+    const rest = Math.max(...slots);
+    const [own, shared] = [kinds.filter((_, at) => slots[at] < rest), kinds.filter((_, at) => slots[at] === rest)];
+    return [...own.map((kind) => line(kind)), line(words.others(others), shared.join(', '))];
+  }
+
+  /** The legend's colours, on the ground the points stand on. */
+  recolour(dark = this.scene.plot.dark) {
+    if (!this.shown?.kinds) return;
+    const colours = this.coloured.colours(dark);
+    [...this.kinds.children].forEach((line, at) => { line.firstChild.style.background = colours[at]; });
+  }
+
   changed(what) {
     if (what === 'open') this.open();
-    if (what === 'theme' && this.shown?.kinds) this.show(this.shown); // the colours of its words are the theme's
     if (what !== 'map') return;
     this.fill(); // a map has columns of its own
     if (['trustworthiness', 'continuity'].includes(this.name)) this.choose(this.name);

@@ -3,12 +3,15 @@
 // A column: { name, label, tip, values float32 (n), kinds: names where values are positions among them, note }.
 
 import { loadColumn } from '../data.mjs';
-import { ask } from '../evidence.mjs';
+import { ask, sentence } from '../evidence.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.columns;
 const CHANGING = ['log_evidence', 'gap']; // from a table beside the model, which may have more images tomorrow
 const MEASURED = ['kl', 'reconstruction', 'elbo', 'log_evidence', 'gap'];
+
+/** There is no such column here: asking again will not help. */
+export class NoColumn extends Error {}
 
 export class Columns {
   constructor(scene) {
@@ -16,7 +19,8 @@ export class Columns {
     this.known = new Map();
     this.brought = [];
     this.listeners = [];
-    this.loaded = this.load().catch(() => {}); // the page is there without a table; bringing one will say what is wrong
+    // The page is there without a table: why is said where one of its columns is asked for.
+    this.loaded = this.load().catch((error) => { this.fault = error; });
   }
 
   /** Called when there are other columns than before. */
@@ -41,8 +45,8 @@ export class Columns {
     if (name === 'trustworthiness' || name === 'continuity') return this.ofMap(name);
     if (name.startsWith('own ')) {
       const found = this.brought.find((column) => `own ${column.name}` === name);
-      if (!found) throw new Error(words.gone);
-      return found;
+      if (found) return found;
+      throw this.fault && !this.taken ? new Error(words.unread(this.fault.message)) : new NoColumn(words.gone);
     }
     if (!this.known.has(name) || (anew && CHANGING.includes(name))) {
       const finding = name.startsWith('z_') ? this.coordinate(Number(name.slice(2))) : this.measured(name);
@@ -55,7 +59,7 @@ export class Columns {
   /** How far each point's place on this map is to be believed. */
   ofMap(name) {
     const facts = this.scene.facts();
-    if (!facts) throw new Error(words.flat);
+    if (!facts) throw new NoColumn(words.flat);
     const values = new Float32Array(this.scene.manifest.count).fill(NaN);
     values.set(facts.points[name]);
     const [label, tip] = words.labels[name];
@@ -72,14 +76,14 @@ export class Columns {
   async measured(name) {
     const { facts, values } = await loadColumn(this.scene.manifest, name);
     const [label, tip] = words.labels[name];
-    if (facts.known === 0) throw new Error(words.unmeasured(this.scene.manifest.name));
+    if (facts.known === 0) throw new NoColumn(words.unmeasured(this.scene.manifest.name));
     return { name, label, tip, values, unit: words.unit, note: words.made(facts) };
   }
 
   /** The table of an earlier visit, unless another was brought while it was on its way. */
   async load() {
     const response = await fetch(this.scene.manifest.table);
-    if (!response.ok) return;
+    if (!response.ok) throw new Error(await sentence(response));
     const found = await response.json();
     if (!this.taken) this.take(found);
   }

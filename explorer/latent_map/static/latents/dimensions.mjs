@@ -2,7 +2,6 @@
 
 import { h } from '../dom.mjs';
 import { paint } from '../layers.mjs';
-import { writeUrl } from '../url.mjs';
 import { decoded } from '../pictures.mjs';
 import { words as all } from './words.mjs';
 
@@ -12,20 +11,23 @@ const STEPS = [-3, -2.25, -1.5, -0.75, 0, 0.75, 1.5, 2.25, 3];
 export const ACTIVE = 0.01; // nats: below, a dimension tells nothing
 const ROWS = 24; // of the grid at first
 
+/** The dimensions, from 0, those first that the encoder uses most: by their rates, the mean KL in nats. */
+export const byRate = (rates) => rates.map((_, i) => i).sort((a, b) => rates[b] - rates[a]);
+
 export class Dimensions {
   name = 'dimensions';
 
   constructor(scene) {
     this.scene = scene;
     const { rates, latent } = scene.manifest;
-    this.order = Array.from({ length: latent }, (_, i) => i).sort((a, b) => rates[b] - rates[a]);
+    this.order = byRate(rates);
     const most = Math.max(...rates, 1e-9);
     this.rows = this.order.map((i) => this.row(i, rates[i], most));
     this.sliders = h('div', { class: 'lx-sliders', 'data-testid': 'sliders' }, ...this.rows.map(({ element }) => element));
     this.grid = h('canvas', { class: 'lx-traversals', 'data-testid': 'traversals', role: 'img', 'aria-label': words.grid, onclick: (event) => this.pick(event) });
-    this.gridBox = h('div', { class: 'lx-traversal-box', hidden: true });
+    this.gridBox = h('div', { class: 'lx-traversal-box' });
     const views = ['sliders', 'grid'].map((view) => h('button', { type: 'button', class: 'lx-button', title: words.views[view][1],
-      'aria-pressed': view === 'sliders', 'data-testid': `dimensions-${view}`, onclick: () => this.choose(view) }, words.views[view][0]));
+      'data-testid': `dimensions-${view}`, onclick: () => this.choose(view) }, words.views[view][0]));
     this.views = views;
     const options = () => this.order.map((i) => h('option', { value: i + 1 }, words.name(i + 1)));
     this.pair = [0, 1].map((at) => h('select', { class: 'lx-select', 'aria-label': words.axis[at], 'data-testid': `plane-${at}` }, ...options()));
@@ -40,7 +42,7 @@ export class Dimensions {
     this.element = h('div', { class: 'lx-dimensions', 'data-testid': 'dimensions' },
       h('div', { class: 'lx-row' }, h('div', { class: 'lx-segments', role: 'group', 'aria-label': words.view }, ...views), plane), this.sliders, this.gridBox,
       h('p', { class: 'lx-quiet' }, words.explain));
-    this.view = 'sliders';
+    this.turn(scene.state.view === 'grid' ? 'grid' : 'sliders');
   }
 
   row(i, rate, most) {
@@ -68,7 +70,7 @@ export class Dimensions {
   changed(what) {
     if (!this.visible) return;
     if (what === 'moved' || what === 'anchor') this.soon();
-    if (what === 'rest' || what === 'map') this.refresh();
+    if (what === 'rest') this.refresh(); // so it is after a change of map, too
   }
 
   destroy() {
@@ -105,24 +107,30 @@ export class Dimensions {
   }
 
   choose(view) {
+    this.turn(view);
+    this.scene.keep({ view: view === 'grid' ? view : null });
+    this.refresh();
+  }
+
+  turn(view) {
     this.view = view;
     this.views.forEach((button, at) => button.setAttribute('aria-pressed', (at === 0) === (view === 'sliders')));
     this.sliders.hidden = view !== 'sliders';
     this.gridBox.hidden = view === 'sliders';
-    this.refresh();
   }
 
   /** The plane of two dimensions through what is on screen, decoded all over. */
   async map() {
     const [first, second] = this.pair.map((select) => Number(select.value));
     const { state } = this.scene;
+    const plane = `axes-${first}-${second}`;
     try {
-      state.layers.add('manifold');
-      await this.scene.setMap(`axes-${first}-${second}`);
-      this.scene.layersChanged();
-      writeUrl(this.scene.manifest, state);
+      await this.scene.setMap(plane);
+      if (this.gone || state.map !== plane) return; // another map was wanted meanwhile
+      this.scene.keep({ layers: state.layers.add('manifold') });
+      await this.scene.layersChanged();
     } catch (error) {
-      this.scene.say(words.failed(error.message));
+      if (!this.gone) this.scene.say(words.failed(error.message));
     }
   }
 

@@ -109,7 +109,11 @@ export class Fits {
         found = await response.json();
       } catch (error) {
         if (stale()) return;
-        if (error instanceof Gone) return this.fail(error);
+        if (error instanceof Gone) {
+          this.watched = undefined;
+          this.tell(null);
+          return this.fail(error);
+        }
         this.timer = setTimeout(poll, 4 * POLL_MS); // the server may be back soon
         return;
       }
@@ -131,9 +135,11 @@ export class Fits {
 
   tell(fit) {
     const active = fit?.state === 'waiting' || fit?.state === 'running';
-    this.progress.hidden = this.stop.hidden = !active;
+    this.progress.hidden = !active;
+    this.stop.hidden = !active || !fit.own || fit.stopping; // nobody stops what another person asked for, nor twice
     if (!fit) {
       this.said.textContent = '';
+      this.began = undefined;
       return;
     }
     this.progress.value = fit.progress;
@@ -144,7 +150,7 @@ export class Fits {
     const done = fit.progress - (this.began?.progress ?? 0);
     const left = done > 0.1 && spent > 3 ? Math.max(1, Math.round((spent * (1 - fit.progress)) / done)) : null;
     const said = words.states[fit.state];
-    this.said.textContent = fit.state === 'running' ? said(fit.progress, left) : typeof said === 'function' ? said(fit.message) : said;
+    this.said.textContent = active && fit.stopping ? words.states.stopping : fit.state === 'running' ? said(fit.progress, left) : typeof said === 'function' ? said(fit.message) : said;
   }
 
   async arrived(id) {
@@ -165,9 +171,7 @@ export class Fits {
 
   async end() {
     try {
-      const fit = await ask(this.scene.manifest.maps, { action: 'stop', id: this.watched });
-      if (fit.state === 'running') this.said.textContent = words.states.stopping;
-      else this.tell(fit);
+      this.tell(await ask(this.scene.manifest.maps, { action: 'stop', id: this.watched }));
     } catch (error) {
       this.fail(error);
     }

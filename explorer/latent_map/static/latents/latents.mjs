@@ -20,7 +20,7 @@ export function makeTabs(explore) {
   const scene = sceneOf(explore);
   scene.columns = new Columns(scene);
   scene.colouring = new Colouring(scene);
-  explore.view.addLegend(scene.colouring.element);
+  explore.view.addLegend(scene.colouring.element, (dark) => scene.colouring.recolour(dark));
   explore.view.panel.element.classList.add('lx-without-bar');
   const tabs = new Tabs(scene, TABS.map((Tab) => new Tab(scene)), words);
   const { changed } = tabs;

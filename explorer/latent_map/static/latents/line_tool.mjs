@@ -6,16 +6,16 @@ const APART = 4; // pixels between two of its points
 const MOST = 500;
 
 export class LineTool {
-  /** @param done told the line in map units, when the pointer is lifted */
-  constructor(scene, done) {
+  /** @param events { done(line): in map units, when the pointer is lifted; cancelled(): the browser took the pointer away } */
+  constructor(scene, events) {
     this.scene = scene;
-    this.done = done;
+    this.events = events;
     this.trace = h('svg:polyline', { class: 'lx-trace' });
     this.sheet = h('svg:svg', { class: 'lx-line-sheet', 'data-testid': 'line-sheet' }, this.trace);
     this.sheet.addEventListener('pointerdown', (event) => this.begin(event));
     this.sheet.addEventListener('pointermove', (event) => this.extend(event));
-    this.sheet.addEventListener('pointerup', () => this.finish());
-    this.sheet.addEventListener('pointercancel', () => this.stop());
+    this.sheet.addEventListener('pointerup', (event) => this.finish(event));
+    this.sheet.addEventListener('pointercancel', (event) => this.cancel(event));
   }
 
   get active() {
@@ -23,19 +23,22 @@ export class LineTool {
   }
 
   start() {
-    this.points = null;
+    this.points = this.pointer = null;
+    this.scene.hands.hold(this);
     this.trace.setAttribute('points', '');
     this.scene.plot.element.parentNode.append(this.sheet);
     this.scene.showMap();
   }
 
   stop() {
-    this.points = null;
+    this.points = this.pointer = null;
     this.sheet.remove();
+    this.scene.hands.hold(this, false);
   }
 
   begin(event) {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || this.points) return; // a second finger does not begin anew what the first one draws
+    this.pointer = event.pointerId;
     this.sheet.setPointerCapture(event.pointerId);
     this.box = this.sheet.getBoundingClientRect();
     this.points = [this.at(event)];
@@ -47,7 +50,7 @@ export class LineTool {
   }
 
   extend(event) {
-    if (!this.points || this.points.length >= MOST) return;
+    if (event.pointerId !== this.pointer || this.points.length >= MOST) return;
     const [x, y] = this.at(event);
     const [a, b] = this.points.at(-1);
     if (Math.hypot(x - a, y - b) < APART) return;
@@ -55,10 +58,16 @@ export class LineTool {
     this.trace.setAttribute('points', this.points.map((point) => point.join(',')).join(' '));
   }
 
-  finish() {
-    if (!this.points) return;
+  finish(event) {
+    if (event.pointerId !== this.pointer) return;
     const line = this.points.map((point) => this.scene.plot.toMap(point));
-    this.points = null;
-    this.done(line);
+    this.points = this.pointer = null;
+    this.events.done(line);
+  }
+
+  cancel(event) {
+    if (event.pointerId !== this.pointer) return;
+    this.points = this.pointer = null;
+    this.events.cancelled();
   }
 }

@@ -1,6 +1,7 @@
 // Which projection is shown, how far to trust it, and what shades it.
 
 import { h } from '../dom.mjs';
+import { byRate } from './dimensions.mjs';
 import { Fits } from './fits.mjs';
 import { Shades } from './shades.mjs';
 import { doubts, emptiness, roundTrip, trustOf } from './trust.mjs';
@@ -21,7 +22,7 @@ export class MapTab {
       'data-testid': `projection-${kind}`, onclick: () => this.choose(kind) }, words.kinds[kind][0])]));
     this.fits = new Fits(scene, {
       show: (name) => this.use(name),
-      welcome: () => this.visible && this.pressed === 'umap' && !scene.dragging(),
+      welcome: () => this.visible && this.pressed === 'umap' && !scene.hands.busy,
     });
     this.forms = { axes: this.axesForm(), images: this.imagesForm(), umap: this.fits.element };
     this.message = h('p', { class: 'lx-caution', role: 'alert', hidden: true, 'data-testid': 'map-fault' });
@@ -58,7 +59,7 @@ export class MapTab {
 
   axesForm() {
     const { rates } = this.scene.manifest;
-    const order = rates.map((_, i) => i).sort((a, b) => rates[b] - rates[a]);
+    const order = byRate(rates);
     this.axes = [0, 1].map((at) => h('select', { class: 'lx-select lx-grow', 'aria-label': words.axis[at], 'data-testid': `axis-${at}`, onchange: () => this.useAxes() },
       ...order.map((i) => h('option', { value: i + 1 }, words.dimension(i + 1, rates[i])))));
     if (order.length > 1) this.axes[1].value = order[1] + 1;
@@ -116,7 +117,7 @@ export class MapTab {
       await trust.know(plane);
       this.trust = trust;
       if (!this.gone) this.measure();
-    }, (error) => this.fail(error));
+    }).catch((error) => this.fail(error, words.untrusted));
   }
 
   soon() {
@@ -172,9 +173,9 @@ export class MapTab {
     }
   }
 
-  fail(error) {
+  fail(error, said = words.failed) {
     if (this.gone) return;
-    this.message.textContent = words.failed(error.message);
+    this.message.textContent = said(error.message);
     this.message.hidden = false;
   }
 

@@ -8,14 +8,14 @@ import { words as all } from './words.mjs';
 
 const words = all.neighbours;
 const COUNT = 8;
-const LIVE = 100_000; // points that are looked through in a frame
+const LIVE = 80_000; // points that are looked through in a frame: above, the server has a graph of neighbours, see explorer/projection/nearest.py
 
 export class NeighboursTab {
   name = 'neighbours';
 
   constructor(scene) {
     this.scene = scene;
-    this.of = 'place';
+    this.of = scene.state.near === 'image' ? 'image' : 'place';
     this.asking = {};
     this.buttons = ['place', 'image'].map((of) => h('button', { type: 'button', class: 'lx-button', title: words.of[of][1], 'aria-pressed': of === this.of,
       'data-testid': `near-${of}`, onclick: () => this.choose(of) }, words.of[of][0]));
@@ -40,12 +40,12 @@ export class NeighboursTab {
 
   changed(what) {
     if (!this.visible) return;
-    // So many images are looked through by the server, when the handle is let go.
-    if (what === 'moved' && this.of === 'place') {
+    // So many images are looked through by the server, when the handle is let go or the pen is lifted.
+    if (what === 'anchor' || (what === 'moved' && this.of === 'place')) {
       if (this.scene.manifest.count <= LIVE) this.soon();
       this.wait();
     }
-    if (what === 'rest' || what === 'anchor') this.refresh();
+    if (what === 'rest') this.refresh();
   }
 
   destroy() {
@@ -69,6 +69,7 @@ export class NeighboursTab {
 
   choose(of) {
     this.of = of;
+    this.scene.keep({ near: of === 'image' ? of : null });
     this.buttons.forEach((button, at) => button.setAttribute('aria-pressed', (at === 0) === (of === 'place')));
     this.refresh();
   }

@@ -1,7 +1,7 @@
 // One path as pictures: a strip, and a frame that is scrubbed or played; taken away as an animation.
 
 import { download, h } from '../dom.mjs';
-import { sentence } from '../evidence.mjs';
+import { fetchFile } from '../evidence.mjs';
 import { decoded, show } from '../pictures.mjs';
 import { words as all } from './words.mjs';
 
@@ -104,9 +104,7 @@ export class PathPlayer {
     const { manifest } = this.scene;
     const { name, z } = this.shown;
     try {
-      const response = await fetch(manifest.strip, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ z, format }) });
-      if (!response.ok) throw new Error(await sentence(response));
-      download(await response.blob(), `${manifest.name}-${name}.${format}`);
+      download(await fetchFile(manifest.strip, { z, format }), `${manifest.name}-${name}.${format}`);
     } catch (error) {
       this.events.failed(error);
     }

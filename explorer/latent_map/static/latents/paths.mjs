@@ -17,8 +17,9 @@ export class Paths {
 
   constructor(scene) {
     this.scene = scene;
-    this.stops = []; // latents float64 (d)
-    this.way = 'geodesic';
+    this.stops = (scene.state.stops ?? []).map((z) => Float64Array.from(z)); // of the address
+    this.unsought = this.stops.length > 0; // their ways are looked for when somebody looks
+    this.way = this.wish;
     const button = (name, click, more = {}) => h('button', { type: 'button', class: 'lx-button', title: words[name][1], 'data-testid': `path-${name}`, onclick: click, ...more }, words[name][0]);
     this.drawing = button('draw', () => this.drawLine(), { 'aria-pressed': 'false' });
     this.chips = h('div', { class: 'lx-thumbnails lx-stops', role: 'group', 'aria-label': words.stops });
@@ -27,10 +28,15 @@ export class Paths {
     this.table = h('div', { class: 'lx-ways', hidden: true, title: words.tableTip });
     this.player = new PathPlayer(scene, { at: (z) => this.lines.move(this.shown ? z : null), go: (z) => scene.goTo(z), failed: (error) => this.fail(error) });
     this.lines = new PathLines(scene);
-    this.tool = new LineTool(scene, (line) => this.take(line));
+    this.tool = new LineTool(scene, { done: (line) => this.take(line), cancelled: () => this.drawLine(false) });
     this.element = h('div', { class: 'lx-paths', 'data-testid': 'paths' },
       h('div', { class: 'lx-row' }, button('add', () => this.add(scene.z())), button('random', () => this.random()), this.drawing, button('clear', () => this.clear())),
       this.chips, this.message, this.fault, this.table, this.player.element);
+  }
+
+  /** The way that somebody chose, wherever there is such a one. */
+  get wish() {
+    return this.scene.state.way ?? 'geodesic';
   }
 
   /** Whether anything of a path belongs on the map. */
@@ -41,6 +47,7 @@ export class Paths {
   show() {
     this.visible = true;
     this.place();
+    if (this.unsought) this.find();
   }
 
   hide() {
@@ -83,7 +90,7 @@ export class Paths {
   add(z) {
     if (this.stops.length >= MOST) return this.say(words.full(MOST));
     if (this.line) this.clear();
-    this.stops.push(Float64Array.from(z));
+    this.stops = [...this.stops, Float64Array.from(z)];
     return this.find();
   }
 
@@ -96,7 +103,7 @@ export class Paths {
       const other = Math.floor(Math.random() * (manifest.count - 1));
       const { loc } = await this.scene.sheets.posterior(other + Number(other >= (this.scene.state.image ?? manifest.count)));
       if (turn !== this.turn || this.gone) return;
-      this.stops.push(Float64Array.from(this.scene.anchor.loc));
+      this.stops = [Float64Array.from(this.scene.anchor.loc)];
       await this.add(loc);
     } catch (error) {
       if (turn === this.turn) this.fail(error);
@@ -107,6 +114,7 @@ export class Paths {
     this.stops = [];
     this.line = null;
     this.forget();
+    this.keep();
     this.chips.replaceChildren();
     this.say(words.empty);
     this.place();
@@ -148,8 +156,15 @@ export class Paths {
     return this.find();
   }
 
+  /** The address holds the stops. */
+  keep() {
+    this.scene.keep({ stops: this.stops });
+  }
+
   async find() {
     const turn = (this.turn = {});
+    this.unsought = false;
+    this.keep();
     const stale = () => this.gone || turn !== this.turn;
     this.asking?.abort();
     if (!this.line && this.stops.length < 2) this.forget(turn);
@@ -162,7 +177,7 @@ export class Paths {
       if (stale()) return undefined;
       this.ways = ways;
       if (ways.drawn && this.drawn.map === this.scene.plane.shown) this.lines.settle(ways.drawn.z, alongLine(this.drawn.u, this.line, ways.drawn.z.length));
-      if (!ways[this.way]) this.way = ['drawn', 'geodesic', 'straight'].find((name) => ways[name]);
+      this.way = [this.wish, 'drawn', 'geodesic', 'straight'].find((name) => ways[name]);
       this.say(this.next());
       if (missing) this.fail(missing);
       this.tabulate();
@@ -206,12 +221,13 @@ export class Paths {
       show(canvas, images.subarray(at * pixels, (at + 1) * pixels), channels);
       return h('span', { class: 'lx-stop-chip' },
         h('button', { type: 'button', class: 'lx-neighbour', title: words.stop(at), 'data-testid': `stop-${at}`, onclick: () => this.scene.goTo(stop) }, canvas, h('span', {}, String(at + 1))),
-        h('button', { type: 'button', class: 'lx-button lx-out', title: words.out(at), 'aria-label': words.out(at), 'data-testid': `stop-out-${at}`, onclick: () => this.takeOut(at) }, '×'));
+        h('button', { type: 'button', class: 'lx-button lx-out', title: words.out(at), 'aria-label': words.out(at), 'data-testid': `stop-out-${at}`, onclick: () => this.takeOut(stop) }, '×'));
     }));
   }
 
-  takeOut(at) {
-    this.stops.splice(at, 1);
+  takeOut(stop) {
+    if (!this.stops.includes(stop)) return undefined; // the second press of a double click: the chips are drawn anew a moment later
+    this.stops = this.stops.filter((other) => other !== stop);
     return this.find();
   }
 
@@ -220,9 +236,15 @@ export class Paths {
     const cell = (text, more) => h('span', more, text);
     this.table.replaceChildren(...words.table.map((head) => cell(head, { class: 'lx-head' })),
       ...Object.entries(this.ways).flatMap(([key, found]) => [
-        h('button', { type: 'button', class: `lx-way-name lx-way-name-${key}`, 'aria-pressed': key === this.way, title: words.ways[key][1], 'data-testid': `choose-${key}`, onclick: () => this.choose(key) }, words.ways[key][0]),
+        h('button', { type: 'button', class: `lx-way-name lx-way-name-${key}`, 'aria-pressed': key === this.way, title: words.ways[key][1], 'data-testid': `choose-${key}`, onclick: () => this.pick(key) }, words.ways[key][0]),
         cell(found.latent.toFixed(2), { 'data-testid': `latent-${key}`, 'data-value': found.latent }), cell(found.image.toFixed(2), { 'data-testid': `image-${key}`, 'data-value': found.image })]));
     this.table.hidden = false;
+  }
+
+  /** A way that somebody chooses; a line that was drawn is not in the address. */
+  pick(name) {
+    if (name !== 'drawn') this.scene.keep({ way: name === 'geodesic' ? null : name });
+    return this.choose(name);
   }
 
   /** One of the ways as pictures. */

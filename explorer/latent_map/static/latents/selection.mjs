@@ -47,7 +47,10 @@ export class Selection {
     this.chip = h('button', { type: 'button', class: 'lx-button lx-selected-chip', hidden: true, title: words.none[1], 'data-testid': 'selected-chip', onclick: () => this.set(this.mask.fill(0)) });
     scene.colouring.element.append(this.chip);
     scene.plotEvents.selected = (indices) => this.lassoed(indices);
-    scene.columns.listen(() => this.fill());
+    scene.columns.listen(() => {
+      this.fill();
+      this.refresh(); // what is compared are these columns, too
+    });
     this.fill();
   }
 
@@ -70,7 +73,6 @@ export class Selection {
   changed(what) {
     if (what === 'map') {
       this.fill();
-      this.paint();
       this.refresh();
     }
   }
@@ -95,6 +97,7 @@ export class Selection {
     this.tool = tool;
     for (const [name, button] of Object.entries(this.tools)) button.setAttribute('aria-pressed', name === tool);
     this.scene.plot.setDragging(tool);
+    this.scene.hands.hold(this, tool !== 'pan');
     this.scene.overlay.element.classList.toggle('lx-stepped-back', tool !== 'pan');
     if (tool !== 'pan') this.scene.showMap();
   }

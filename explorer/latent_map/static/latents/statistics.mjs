@@ -24,17 +24,3 @@ export function compare(values, mask) {
 export function compareShare(values, kind, mask) {
   return compare(Float32Array.from(values, (value) => (Number.isFinite(value) ? Number(value === kind) : NaN)), mask);
 }
-
-/** A mask uint8 (n) as the base64 of its bits, from the highest. */
-export function packBits(mask) {
-  const bytes = new Uint8Array(Math.ceil(mask.length / 8));
-  mask.forEach((bit, i) => { if (bit) bytes[i >> 3] |= 1 << (7 - (i & 7)); });
-  return base64(bytes);
-}
-
-/** Bytes as base64. */
-export function base64(bytes) {
-  let text = '';
-  for (let first = 0; first < bytes.length; first += 8_192) text += String.fromCharCode(...bytes.subarray(first, first + 8_192));
-  return btoa(text);
-}

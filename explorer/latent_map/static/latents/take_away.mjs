@@ -1,8 +1,8 @@
 // What is selected as a file: a table, arrays, or images.
 
 import { download, h } from '../dom.mjs';
-import { sentence } from '../evidence.mjs';
-import { base64, packBits } from './statistics.mjs';
+import { fetchFile } from '../evidence.mjs';
+import { base64, packBits } from '../packing.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.selection;
@@ -22,14 +22,12 @@ export class TakeAway {
     this.events.said(words.saving);
     const places = plot.points.u;
     const body = {
-      format, rows: packBits(this.events.mask()), fitted: state.map?.startsWith('umap-') ? state.map.slice(5) : null,
+      format, rows: base64(packBits(this.events.mask())), fitted: state.map?.startsWith('umap-') ? state.map.slice(5) : null,
       map: state.map === null && manifest.latent <= 2 ? null : base64(new Uint8Array(places.buffer, places.byteOffset, places.byteLength)),
       columns: columns.brought.map(({ name, raw, kinds }) => ({ name, values: raw, kinds })),
     };
     try {
-      const response = await fetch(manifest.export, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
-      if (!response.ok) throw new Error(await sentence(response));
-      download(await response.blob(), `${manifest.name}-selection.${format}`);
+      download(await fetchFile(manifest.export, body), `${manifest.name}-selection.${format}`);
       this.events.said('');
     } catch (error) {
       this.events.failed(error);

@@ -20,6 +20,7 @@ export const words = {
     by: 'Colour',
     none: (count) => `no value (${many(count)})`,
     unit: 'nats',
+    others: (count) => `others (${count} rarer ones)`,
     class: 'class',
     groups: { model: 'Terms, nats', map: 'Trust in this map', latent: 'Latent coordinates', brought: 'Your columns' },
     labels: {
@@ -36,11 +37,13 @@ export const words = {
     own: 'A column that you brought.',
     waiting: 'computing …',
     gone: 'That column is not there any more.',
+    unread: (why) => `your columns could not be read: ${plain(why)}. Reload the page to try again.`,
     flat: 'it is measured for fitted maps alone.',
     fitted: 'known for the points the map was fitted to',
     unmeasured: (model) => `not measured yet: run  python -m explorer gaps ${model}`,
     made: ({ made, draws }) => (made === 'draws' ? `mean of ${draws} draws` : ''),
     failed: (why) => `No such colour: ${why}`,
+    unshown: (why) => `Not coloured: ${why}`,
   },
   map: {
     kinds: {
@@ -55,7 +58,6 @@ export const words = {
     image: (at) => `Image ${'ABC'[at]}`,
     letter: (at) => 'ABC'[at],
     take: (at) => [`Chosen → ${'ABC'[at]}`, 'Put the chosen image in this place.'],
-    show: 'Show',
     dimension: (number, rate) => `${name(number)} · ${rate.toFixed(2)} nats`,
     maps: 'Fitted maps',
     none: 'No map is fitted yet: choose settings and fit one. It takes a minute or two, in the background; the map stays usable.',
@@ -86,6 +88,7 @@ export const words = {
       waits: (why) => `A map is there: choose it above.${why ? ` ${why}` : ''}`,
     },
     failed: (why) => `The map cannot be shown: ${why}`,
+    untrusted: (why) => `How far to trust this place is not known: ${why}`,
     unfitted: (why) => `No map is fitted: ${why.replace('min_distance', 'min distance')}`,
     live: {
       back: ['map → z', 'How a place on the map becomes a z.'],
