@@ -22,7 +22,7 @@ from playwright.sync_api import sync_playwright
 from tests.benchmarks.busy import serving
 from tests.benchmarks.machine import describe_machine
 from tests.browser.harness import CHROMIUM_ARGS, READY, centre, chromium_path
-from tests.browser.latents_page import standard_umap
+from tests.browser.latents_page import umap_of
 
 WATCH = """() => {
   const log = (window.dragLog = { painted: [], frames: [], moves: 0 });
@@ -99,7 +99,7 @@ SHADED = "UMAP, while it is shaded"
 
 def latents(model: str) -> dict[str, tuple[str, str, Any]]:
     """Cases on a model's own plane and on the UMAP that comes with it."""
-    shown = {"own map": "", "UMAP": f"&map=umap-{standard_umap(model)}"}
+    shown = {"own map": "", "UMAP": f"&map=umap-{umap_of(model)}"}
     cases: dict[str, tuple[str, str, Any]] = {
         f"{name}, {tab}": (f"/latents?tab={tab}{where}", "latent-handle", circle(120))
         for name, where in shown.items()

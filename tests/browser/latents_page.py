@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from playwright.sync_api import Page
 
 from explorer.projection import UmapSettings, read_settings
@@ -9,13 +11,14 @@ from explorer.registry import model_folder
 from tests.browser.harness import settle, term
 
 
-def standard_umap(model: str) -> str:
-    """The UMAP of the defaults that comes with a model, by its name in an address."""
+def umap_of(model: str, **settings: Any) -> str:
+    """The UMAP of these settings that comes with a model, by its name in an address."""
     files = sorted((model_folder(model) / "projections").glob("*.safetensors"))
-    return next(path.stem for path in files if read_settings(path) == UmapSettings())
+    return next(path.stem for path in files if read_settings(path) == UmapSettings(**settings))
 
 
-UMAP = standard_umap("mnist-16d")
+UMAP = umap_of("mnist-16d")
+LOOKS = umap_of("mnist-16d", metric="decoded")
 TERMS = ("reconstruction", "kl", "elbo")
 
 

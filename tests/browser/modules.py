@@ -11,6 +11,18 @@ from playwright.sync_api import Browser, Page, Route
 from explorer.latent_map.files import STATIC, media_type
 
 HOST = "http://localhost"
+# What a scene needs of the map, for parts that are tried alone.
+SCENE = """
+  const svg = document.createElement('div');
+  const plane = { exact: true, shown: {}, kind: 'pca', project: () => [0, 0] };
+  const scene = {
+    manifest: { imageShape: [1, 2, 2], latent: 3, count: 10, ways: '/ways', maps: '/maps', umap: { metrics: [] } },
+    state: { image: 0, map: null, u: [0, 0] }, plane, anchor: { x: null, loc: [0, 0, 0] }, overlay: { svg },
+    plot: { toPixels: () => [0, 0], element: svg.appendChild(document.createElement('div')) },
+    facts: () => null, z: () => [0, 0, 0], goTo() {}, hands: { hold() {} }, showMap() {},
+    keep(change) { Object.assign(scene.state, change); }, mapping: { codes: async () => new Float32Array(30) },
+  };
+"""
 
 
 @contextlib.contextmanager
