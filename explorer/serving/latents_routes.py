@@ -20,6 +20,7 @@ from .kept import Kept
 from .manifest import PREFIX
 from .near import near_of
 from .person import person_of
+from .plane_trust import pack_trust
 from .pools import heavily
 from .space import SPACES, Space
 from .tables import MAX_BYTES, bring_table, kept_table
@@ -28,6 +29,7 @@ from .ways import strip_of, ways_of
 _MAP = re.compile(r"[0-9a-f]{16}")
 _MAPS: Kept[Blob] = Kept(64)
 _COLUMNS: Kept[Blob] = Kept(128)
+_TRUST: Kept[Blob] = Kept(128)
 MAX_PLACES_BYTES = 8 << 20  # some hundred places in as many dimensions
 # Of every image: a bit, two places and thirty columns of a person's own.
 MAX_EXPORT_BYTES = 64 << 20
@@ -85,6 +87,11 @@ async def column(request: Request) -> Response:
     return _changing(found) if name in CHANGING else found
 
 
+async def plane_trust(request: Request) -> Response:
+    """Trustworthiness and continuity on a plane."""
+    return await _blob(request, _TRUST, pack_trust, lambda *_: ())
+
+
 def _changing(response: Response) -> Response:
     if response.status_code == 200:
         response.headers["Cache-Control"] = "no-cache"
@@ -125,5 +132,6 @@ def latents_routes() -> list[BaseRoute]:
         Route(f"{PREFIX}/table/{{key}}", _now(kept_table, heavy=True), methods=["GET"]),
         Route(f"{PREFIX}/map/{{key}}/{{name}}.bin", one_map),
         Route(f"{PREFIX}/column/{{key}}/{{name}}.bin", column),
+        Route(f"{PREFIX}/trust/{{key}}/{{name}}.bin", plane_trust),
         *(Route(f"{PREFIX}/{name}/{{key}}", handler, methods=["POST"]) for name, handler in posted.items()),
     ]

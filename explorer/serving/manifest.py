@@ -67,7 +67,7 @@ def describe(space: Space) -> dict[str, Any]:
         "units": f"{PREFIX}/units/{space.key}.json",
         **{name: f"{PREFIX}/{name}/{space.key}" for name in ("best", "gradient", "kl", "encode")},
         **{name: f"{PREFIX}/{name}/{space.key}{own}" for name in ("maps", "ways", "strip", "near", "table", "export")},
-        **{name: f"{PREFIX}/{name}/{space.key}/{{name}}.bin{own}" for name in ("map", "column")},
+        **{name: f"{PREFIX}/{name}/{space.key}/{{name}}.bin{own}" for name in ("map", "column", "trust")},
         "rates": rates(space),
         "umap": {**asdict(UmapSettings()), "metrics": list(METRICS), "most_neighbours": MOST_NEIGHBOURS},
         "gaps": f"{PREFIX}/gaps/{space.key}.bin{own}",

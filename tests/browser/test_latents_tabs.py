@@ -208,6 +208,19 @@ def test_colours_by_terms_and_by_trust(open_latents):
     assert "colour" not in asked(page)
 
 
+def test_a_plane_is_coloured_by_how_far_it_can_be_trusted(visit, address):
+    # A gallery of a thousand images: all distances are compared in no time.
+    page = visit(f"{address}/latents?model=fashion-mnist-16d&colour=trustworthiness")
+    note = page.get_by_test_id("colour-note")
+    expect(note).to_contain_text(re.compile("mean 0[.][5-8]"), timeout=30_000)
+    expect(page.get_by_test_id("colour-scale")).to_be_visible()
+    flat = note.text_content()
+    page.get_by_test_id("projection-axes").click()
+    expect(note).not_to_have_text(flat, timeout=20_000)
+    expect(note).to_contain_text("mean 0.")
+    assert asked(page)["colour"] == ["trustworthiness"]
+
+
 def test_words_have_the_colours_of_their_points_and_no_two_alike(open_latents):
     page = open_latents("tab=selection&layers=manifold")
     words = [f"word {min(int(share * share * 14), 13)}" for share in np.linspace(0, 1, 10_000)]  # the later the rarer

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.decomposition import PCA
+from sklearn.manifold import trustworthiness
 from starlette.testclient import TestClient
 from torch.distributions import kl_divergence
 
@@ -48,6 +50,25 @@ def test_maps_are_listed_and_their_points_served(client: TestClient, space: Spac
     again = replace(made, places=made.places + 1)  # fitted elsewhere: the name is the same
     save_embedding(map_file(data, key), again, key)
     assert np.array_equal(packed(client.get(manifest["map"].format(name=key)).content)[1][: 2 * n], values[: 2 * n] + 1)
+
+
+def test_a_plane_is_judged_as_scikit_learn_judges_it(client: TestClient, space: Space) -> None:
+    url, codes = describe(space)["trust"], space.latents.loc.numpy()
+    n = len(codes)
+    corners = codes[[4, 9, 30]]
+    across, _ = np.linalg.qr((corners[1:] - corners[0]).T)
+    places = {"pca": PCA(2).fit_transform(codes), "axes-3-1": codes[:, [2, 0]], "images-4-9-30": codes @ across}
+    for name, u in places.items():
+        facts, values = packed(client.get(url.format(name=name)).content)
+        assert facts == {"fitted": n, "judged_by": 30} and len(values) == 2 * n
+        assert values[:n].mean() == pytest.approx(trustworthiness(codes, u, n_neighbors=30), abs=1e-6)
+        assert values[n:].mean() == pytest.approx(trustworthiness(u, codes, n_neighbors=30), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["identity", "axes-1-4", "axes-2-2", "axes-0-1", f"images-1-2-{10**9 - 1}",
+                                  "images-3-3-5", "axes-1", "umap-0123456789abcdef", "..%2fconfig"])  # fmt: skip
+def test_a_plane_that_is_none_is_not_judged(client: TestClient, space: Space, name: str) -> None:
+    assert client.get(describe(space)["trust"].format(name=name)).status_code == 404
 
 
 def test_copies_of_a_model_have_their_own_maps(client: TestClient, space: Space, folder: Path, tmp_path: Path) -> None:

@@ -37,6 +37,12 @@ export async function loadColumn(manifest, name) {
   return unpacked(await bytes(manifest.column.replace('{name}', name)));
 }
 
+/** How far a plane is to be believed: { facts, points: { trustworthiness, continuity }, float32 of the first images }. */
+export async function loadTrust(manifest, name) {
+  const { facts, values } = unpacked(await bytes(manifest.trust.replace('{name}', name)));
+  return { ...facts, points: { trustworthiness: values.subarray(0, facts.fitted), continuity: values.subarray(facts.fitted) } };
+}
+
 /** Images and posteriors in sheets of a few hundred, fetched when one of them is needed. */
 export class Sheets {
   constructor(manifest) {

@@ -2,7 +2,7 @@
 //
 // A column: { name, label, tip, values float32 (n), kinds: names where values are positions among them, note }.
 
-import { loadColumn } from '../data.mjs';
+import { loadColumn, loadTrust } from '../data.mjs';
 import { ask, sentence } from '../evidence.mjs';
 import { words as all } from './words.mjs';
 
@@ -31,9 +31,8 @@ export class Columns {
   /** Names with their labels, in groups: [[group, [[name, label], ...]], ...]. */
   list() {
     const { manifest } = this.scene;
-    const facts = this.scene.facts();
     const groups = [[words.groups.model, MEASURED.map((name) => [name, words.labels[name][0]])]];
-    if (facts) groups.push([words.groups.map, ['trustworthiness', 'continuity'].map((name) => [name, words.labels[name][0]])]);
+    if (this.scene.plane.kind !== 'identity') groups.push([words.groups.map, ['trustworthiness', 'continuity'].map((name) => [name, words.labels[name][0]])]);
     groups.push([words.groups.latent, Array.from({ length: manifest.latent }, (_, i) => [`z_${i + 1}`, words.coordinate(i + 1)])]);
     if (this.brought.length) groups.push([words.groups.brought, this.brought.map(({ name }) => [`own ${name}`, name])]);
     return groups;
@@ -56,14 +55,26 @@ export class Columns {
     return this.known.get(name);
   }
 
-  /** How far each point's place on this map is to be believed. */
-  ofMap(name) {
-    const facts = this.scene.facts();
-    if (!facts) throw new NoColumn(words.flat);
-    const values = new Float32Array(this.scene.manifest.count).fill(NaN);
+  /** How far each point's place on this map is to be believed: a fitted map says so, of a plane the server measures it. */
+  async ofMap(name) {
+    const { manifest, state, plane } = this.scene;
+    if (plane.kind === 'identity') throw new NoColumn(words.itself);
+    const facts = this.scene.facts() ?? (await this.trustOf(state.map ?? 'pca'));
+    const values = new Float32Array(manifest.count).fill(NaN);
     values.set(facts.points[name]);
+    const mean = facts.points[name].reduce((sum, value) => sum + value, 0) / facts.fitted;
     const [label, tip] = words.labels[name];
-    return { name, label, tip, values, note: facts.fitted < values.length ? words.fitted : '' };
+    return { name, label, tip, values, note: words.trusted(mean, facts.fitted < values.length) };
+  }
+
+  trustOf(plane) {
+    const key = `trust ${plane}`;
+    if (!this.known.has(key)) {
+      const finding = loadTrust(this.scene.manifest, plane);
+      this.known.set(key, finding);
+      finding.catch(() => this.known.delete(key));
+    }
+    return this.known.get(key);
   }
 
   async coordinate(number) {
