@@ -17,7 +17,7 @@ DRAWS = 8
 MOST_WORK = 2e11  # multiply-adds of all draws together: some ten seconds on two cores
 CHUNK = 500
 NAMES = ("kl", "reconstruction", "elbo", "log_evidence", "gap")
-_MEASURED: Kept[tuple[dict[str, Tensor], int]] = Kept(16)
+_DRAWN: Kept[tuple[Tensor, int]] = Kept(16)
 
 
 def pack_column(space: Space, name: str) -> bytes | None:
@@ -31,30 +31,43 @@ def pack_column(space: Space, name: str) -> bytes | None:
 def column_of(space: Space, name: str) -> tuple[Tensor, dict[str, object]]:
     """A column (n,), float64, and what is to be said of it.
 
-    `kl` in closed form; `reconstruction` and `elbo` by a few draws from q(z|x); `log_evidence` and `gap`, which is
-    KL(q || p(z|x)), of as many of the first images as have been measured.
+    `kl` in closed form. Of as many of the first images as have been surveyed: `log_evidence`; `gap`, which is
+    KL(q || p(z|x)); and `elbo` as it stands there, so that the three add up. Of the other images `elbo` is by a few
+    draws from q(z|x). `reconstruction` is `elbo` + `kl`.
     """
+    latents = space.latents
+    kl = kl_by_dimension(latents.loc, latents.scale).sum(1)
     if name == "kl":
-        return kl_by_dimension(space.latents.loc, space.latents.scale).sum(1), {"made": "closed form"}
+        return kl, {"made": "closed form"}
+    table = load_gaps(space.checkpoint.folder, space.checkpoint.model, latents.observed, len(latents))
+    known = 0 if table is None else len(table.survey)
     if name in ("reconstruction", "elbo"):
-        kept = _MEASURED.get(space.key, lambda: _measured(space))
+        kept = _DRAWN.get(space.key, lambda: _drawn(space))
         assert kept is not None
-        columns, draws = kept
-        return columns[name], {"made": "draws", "draws": draws}
-    n = len(space.latents)
-    values = torch.full((n,), torch.nan, dtype=torch.float64)
-    table = load_gaps(space.checkpoint.folder, space.checkpoint.model, space.latents.observed, n)
+        reconstruction, draws = kept
+        values = reconstruction - kl
+        if table is not None:
+            values[:known] = table.survey.elbo
+        return values if name == "elbo" else values + kl, {"made": "draws", "draws": draws, "known": known}
+    values = torch.full((len(latents),), torch.nan, dtype=torch.float64)
     if table is None:
         return values, {"made": "nothing", "known": 0}
     survey = table.survey
-    known = survey.log_evidence if name == "log_evidence" else survey.log_evidence - survey.elbo
-    values[: len(known)] = known
-    return values, {"made": table.made, "known": len(known)}
+    values[:known] = survey.log_evidence if name == "log_evidence" else survey.log_evidence - survey.elbo
+    return values, {"made": table.made, "known": known}
+
+
+def draws_of(space: Space) -> Tensor:
+    """How many draws from q(z|x) an image's `elbo` is by (n,), int64; 0 of one that was surveyed, by a rule."""
+    _, facts = column_of(space, "elbo")
+    draws = torch.full((len(space.latents),), int(str(facts["draws"])))
+    draws[: int(str(facts["known"]))] = 0
+    return draws
 
 
 @torch.inference_mode()
-def _measured(space: Space) -> tuple[dict[str, Tensor], int]:
-    """Reconstruction and ELBO of every image, and how many draws each had."""
+def _drawn(space: Space) -> tuple[Tensor, int]:
+    """The reconstruction of every image by draws, float64 (n,), and how many draws each had."""
     n, model = len(space.latents), space.checkpoint.model
     draws = int(max(1, min(DRAWS, MOST_WORK // (n * space.decoder_cost))))
     device = next(model.parameters()).device
@@ -63,7 +76,5 @@ def _measured(space: Space) -> tuple[dict[str, Tensor], int]:
     step = max(1, min(CHUNK, (1 << 22) // space.checkpoint.config.model.pixels))
     for first in range(0, n, step):
         x = space.latents.observed(slice(first, first + step)).to(device)
-        terms = elbo(model, x, samples=draws, generator=generator)
-        parts.append(torch.stack([terms.log_likelihood, terms.value]).double().cpu())
-    reconstruction, value = torch.cat(parts, 1)
-    return {"reconstruction": reconstruction, "elbo": value}, draws
+        parts.append(elbo(model, x, samples=draws, generator=generator).log_likelihood.double().cpu())
+    return torch.cat(parts), draws

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Picture
 
-from .columns import NAMES, column_of
+from .columns import NAMES, column_of, draws_of
 from .fitted_maps import trust_in
 from .space import Space
 from .state import BadState
@@ -127,6 +127,7 @@ def _table(space: Space, rows: np.ndarray, state: dict[str, Any]) -> dict[str, n
         values = column_of(space, name)[0].numpy()[rows]
         if np.isfinite(values).any():
             table[name] = values
+    table["elbo_draws"] = draws_of(space).numpy()[rows]
     if state.get("map") is not None:
         u = _places(state["map"], len(latents))[rows]
         table["map_1"], table["map_2"] = u[:, 0], u[:, 1]

@@ -35,7 +35,7 @@ MAX_PLACES_BYTES = 8 << 20  # some hundred places in as many dimensions
 MAX_EXPORT_BYTES = 64 << 20
 NONE = "There is no such map or column here any more: reload the page."
 # Columns that are read from a table beside the model, which may have more images tomorrow.
-CHANGING = ("log_evidence", "gap")
+CHANGING = ("reconstruction", "elbo", "log_evidence", "gap")
 
 
 def _space(request: Request) -> Space | None:

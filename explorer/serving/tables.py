@@ -28,7 +28,7 @@ MOST_KINDS = 40  # different words of a column that is no number
 INDEX_NAMES = ("index", "image", "no", "number")
 # What our own export holds: brought back with a column more, that one is what is meant.
 _OURS = re.compile(
-    r"label|class|kl|reconstruction|elbo|log_evidence|gap|trustworthiness|continuity|map_[12]|(z|scale)_[0-9]+"
+    r"label|class|kl|reconstruction|elbo|elbo_draws|log_evidence|gap|trustworthiness|continuity|map_[12]|(z|scale)_[0-9]+"
 )
 MOST_TABLES = 200  # of all people together; the oldest goes first
 

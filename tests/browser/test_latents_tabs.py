@@ -203,7 +203,7 @@ def test_colours_by_terms_and_by_trust(open_latents):
     page.get_by_test_id("colour-by").select_option("class")
     assert asked(page)["shade"] == ["none"] and "colour" not in asked(page)
     page = open_latents(f"map=umap-{UMAP}&shade=none&colour=own%20score")
-    expect(page.get_by_test_id("colour-note")).to_contain_text("not there any more")
+    expect(page.get_by_test_id("colour-note")).to_contain_text("you have no such column")
     expect(page.get_by_test_id("shade-doubt")).to_have_attribute("aria-pressed", "false")
     assert "colour" not in asked(page)
 

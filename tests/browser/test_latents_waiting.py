@@ -99,7 +99,7 @@ def test_a_fit_that_stops_says_so_until_it_has_and_is_stopped_by_its_owner_alone
         ["45 %", False, False],
         ["45 %", False, True],
         ["stops", False, True],
-        ["was s", True, True],
+        ["The f", True, True],
         [True, True, True],
     ]
 
@@ -179,7 +179,7 @@ def test_the_colour_of_the_address_waits_for_the_table_and_for_nobodys_choice(pa
     )
     assert found["there"][:2] == ["own score", "own score"] and found["overruled"][:2] == ["z_2", "z_2"]
     assert found["lost"][:2] == ["class", "own score"] and "could not be read: Failed to fetch" in found["lost"][2]
-    assert found["empty"][:2] == ["class", None] and "not there any more" in found["empty"][2]
+    assert found["empty"][:2] == ["class", None] and "you have no such column" in found["empty"][2]
 
 
 def test_of_maps_that_wait_for_a_lasso_the_last_is_shown_and_none_where_the_page_is_gone(page: Page) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import shutil
 import threading
 import zipfile
 from pathlib import Path
@@ -12,13 +13,16 @@ from typing import Any
 import numpy as np
 import pandas
 import pytest
+import torch
 from PIL import Image
 from starlette.testclient import TestClient
 
+from explorer.gap_table import save_gaps
+from explorer.inference.survey import Survey
 from explorer.projection import UmapSettings
 from explorer.serving import exports, tables
 from explorer.serving.manifest import describe
-from explorer.serving.space import Space
+from explorer.serving.space import SPACES, Space
 
 from .asking import keep_map, post
 
@@ -96,6 +100,23 @@ def test_a_selection_on_a_fitted_map_takes_its_trust_along(client: TestClient, s
     for none in ("0" * 16, "../config", None, 5):
         text = post(client, space, "export", {**state, "fitted": none}).decode()
         assert "trustworthiness" not in text and text.startswith("index,label,class,kl,reconstruction,elbo")
+
+
+def test_the_terms_of_surveyed_images_add_up(client: TestClient, space: Space, folder: Path, tmp_path: Path) -> None:
+    twin_folder = Path(shutil.copytree(folder, tmp_path / "twin"))
+    k, generator = 30, torch.Generator().manual_seed(0)
+    numbers = [torch.rand(k, generator=generator) for _ in range(5)]
+    survey = Survey(-20 + numbers[0], numbers[1], -25 + numbers[2], numbers[3], numbers[4], torch.ones(k))
+    x = space.latents.observed(slice(0, k))
+    save_gaps(twin_folder, space.checkpoint.model, x, survey, binarisation="fixed", made="by hand")
+    twin = SPACES.get(str(twin_folder))
+    csv = pandas.read_csv(io.BytesIO(post(client, twin, "export", {"format": "csv", "rows": None})))
+    np.testing.assert_allclose(csv["log_evidence"] - csv["elbo"], csv["gap"], atol=1e-5)
+    np.testing.assert_allclose(csv["reconstruction"] - csv["kl"], csv["elbo"], atol=1e-5)
+    assert (csv["elbo_draws"] == np.where(np.arange(len(csv)) < k, 0, 8)).all()
+    assert csv["gap"].notna().sum() == k and csv["elbo"].notna().all()
+    plain = pandas.read_csv(io.BytesIO(post(client, space, "export", {"format": "csv", "rows": None})))
+    assert "log_evidence" not in plain and (plain["elbo_draws"] == 8).all()
 
 
 @pytest.mark.parametrize(

@@ -16,17 +16,27 @@ export class Background {
     const layers = this.scene.layers();
     const drawing = (this.drawing = {});
     const view = plot.view();
-    try {
-      const shapes = layers.has('prior') && plane.exact ? priorShapes() : []; // a curved map has no place for it
-      const images = layers.has('manifold')
-        ? [await manifoldImage(engine, plane, { x: this.scene.anchor().x, from: this.scene.from() }, view, manifest.imageShape)]
-        : [];
-      const stale = () => this.gone || drawing !== this.drawing;
-      if (this.shade && !stale()) images.push(...[await this.shade(view, stale)].filter(Boolean));
+    const stale = () => this.gone || drawing !== this.drawing;
+    const show = async (images) => {
       if (stale()) return;
       this.view = `${view}`;
       await plot.setLayers({ images, shapes, dark: layers.has('manifold') });
       this.scene.drawn();
+    };
+    const shapes = layers.has('prior') && plane.exact ? priorShapes() : []; // a curved map has no place for it
+    try {
+      const images = layers.has('manifold')
+        ? [await manifoldImage(engine, plane, { x: this.scene.anchor().x, from: this.scene.from() }, view, manifest.imageShape)]
+        : [];
+      // What is switched on or off is seen at once; a shade takes seconds, and until it is there an earlier one of its kind stays.
+      const { shade, shaded } = this;
+      const earlier = shade && shaded?.shade === shade && shaded.plane === plane.shown ? shaded.images : [];
+      await show([...images, ...earlier]);
+      if (!shade || stale()) return;
+      const cast = { shade, plane: plane.shown, images: [await shade(view, stale)].filter(Boolean) };
+      if (stale()) return;
+      this.shaded = cast;
+      await show([...images, ...cast.images]);
     } catch (error) {
       if (!this.gone) this.scene.trouble(error);
     }

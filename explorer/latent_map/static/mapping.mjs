@@ -53,6 +53,7 @@ export class Mapping {
       const fitted = facts.fitted;
       const projection = new Curved('umap', codes.subarray(0, fitted * this.manifest.latent), u.subarray(0, 2 * fitted), ruler);
       projection.range = extent(u);
+      projection.supervised = facts.settings.supervised;
       return { projection, u, facts: { ...facts, points: { trustworthiness, continuity } } };
     }
     const numbers = rest.map(Number);

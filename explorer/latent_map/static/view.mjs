@@ -48,7 +48,7 @@ export class View {
     const { complete, count } = this.manifest;
     const { plane } = this;
     const slice = plane.exact && plane.kind !== 'identity' && this.state.layers.has('posterior') ? words.slice : '';
-    const shown = `${words.plane[plane.kind]((100 * (plane.explained ?? 0)).toFixed(0))} ${slice}`.trim();
+    const shown = `${words.plane[plane.kind]((100 * (plane.explained ?? 0)).toFixed(0), plane.supervised)} ${slice}`.trim();
     return complete ? shown : `${shown} · ${words.gallery(count)}`;
   }
 

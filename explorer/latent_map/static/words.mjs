@@ -153,7 +153,7 @@ export const words = {
     pca: (share) => `map: first two principal components, ${share} % of the codes’ variance; the other coordinates stay as they are.`,
     axes: (share) => `map: two latent dimensions, ${share} % of the codes’ variance; the other coordinates stay as they are.`,
     images: (share) => `map: the plane through three images, ${share} % of the codes’ variance; the other coordinates stay as they are.`,
-    umap: () => 'map: UMAP, which keeps neighbourhoods and no distances; the way back is approximate.',
+    umap: (_, supervised) => (supervised ? 'map: UMAP that was told the labels, which lie apart here more than in latent space; the way back is approximate.' : 'map: UMAP, which keeps neighbourhoods and no distances; the way back is approximate.'),
   },
   mapping: {
     space: 'latent space itself is the map of this model, and needs no plane.',

@@ -7,7 +7,7 @@ import { ask, sentence } from '../evidence.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.columns;
-const CHANGING = ['log_evidence', 'gap']; // from a table beside the model, which may have more images tomorrow
+const CHANGING = ['reconstruction', 'elbo', 'log_evidence', 'gap']; // from a table beside the model, which may have more images tomorrow
 const MEASURED = ['kl', 'reconstruction', 'elbo', 'log_evidence', 'gap'];
 
 /** There is no such column here: asking again will not help. */
@@ -87,7 +87,7 @@ export class Columns {
   async measured(name) {
     const { facts, values } = await loadColumn(this.scene.manifest, name);
     const [label, tip] = words.labels[name];
-    if (facts.known === 0) throw new NoColumn(words.unmeasured(this.scene.manifest.name));
+    if (facts.made === 'nothing') throw new NoColumn(words.unmeasured(this.scene.manifest.name));
     return { name, label, tip, values, unit: words.unit, note: words.made(facts) };
   }
 

@@ -3,12 +3,12 @@
 import { h } from '../dom.mjs';
 import { paint } from '../layers.mjs';
 import { decoded } from '../pictures.mjs';
+import { ACTIVE } from './trust.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.dimensions;
 const REACH = 4; // scales of the prior on either side
 const STEPS = [-3, -2.25, -1.5, -0.75, 0, 0.75, 1.5, 2.25, 3];
-export const ACTIVE = 0.01; // nats: below, a dimension tells nothing
 const ROWS = 24; // of the grid at first
 
 /** The dimensions, from 0, those first that the encoder uses most: by their rates, the mean KL in nats. */

@@ -3,6 +3,7 @@
 import { style } from '../dom.mjs';
 import { sceneOf } from '../scene.mjs';
 import { Tabs } from '../tabs.mjs';
+import { Believing } from './believing.mjs';
 import { Colouring } from './colouring.mjs';
 import { Columns } from './columns.mjs';
 import { Dimensions } from './dimensions.mjs';
@@ -18,6 +19,7 @@ const TABS = [MapTab, Dimensions, Paths, NeighboursTab, Selection];
 export function makeTabs(explore) {
   style(new URL('./latents.css', import.meta.url).href);
   const scene = sceneOf(explore);
+  scene.believing = new Believing(scene);
   scene.columns = new Columns(scene);
   scene.colouring = new Colouring(scene);
   explore.view.addLegend(scene.colouring.element, (dark) => scene.colouring.recolour(dark));
@@ -25,6 +27,7 @@ export function makeTabs(explore) {
   const tabs = new Tabs(scene, TABS.map((Tab) => new Tab(scene)), words);
   const { changed } = tabs;
   tabs.changed = (what) => {
+    scene.believing.changed(what);
     scene.colouring.changed(what);
     changed.call(tabs, what);
   };

@@ -3,12 +3,12 @@
 import { h } from '../dom.mjs';
 import { byRate } from './dimensions.mjs';
 import { Fits } from './fits.mjs';
+import { Live, offPlane } from './live.mjs';
 import { Shades } from './shades.mjs';
-import { doubts, emptiness, roundTrip, trustOf } from './trust.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.map;
-const WARY = 0.1; // of a doubt: less is none
+const BESIDE = 0.01; // of the prior's scale: so far from a plane, z does not lie in it
 
 export class MapTab {
   name = 'map';
@@ -28,15 +28,13 @@ export class MapTab {
     this.message = h('p', { class: 'lx-caution', role: 'alert', hidden: true, 'data-testid': 'map-fault' });
     this.plain = h('p', { class: 'lx-quiet' }, words.plain[plane.kind](Math.round(100 * (plane.explained ?? 1))));
     this.facts = h('p', { class: 'lx-quiet', 'data-testid': 'map-facts' });
-    this.live = Object.fromEntries(['back', 'kept', 'nearest', 'trip'].map((name) => [name, h('output', { 'data-testid': `live-${name}` }, '–')]));
-    this.labels = Object.fromEntries(Object.keys(this.live).map((name) => [name, h('span', { title: words.live[name][1] }, words.live[name][0])]));
-    this.warning = h('p', { class: 'lx-doubt', 'data-testid': 'live-doubt' });
+    this.live = new Live(scene);
+    scene.believing.listen((found) => this.measured(found), (error) => this.fail(error, words.untrusted));
     this.shades = new Shades(scene);
     this.element = h('div', { class: 'lx-map-tab', 'data-testid': 'map-tab' },
       h('div', { class: 'lx-segments', role: 'group', 'aria-label': words.choose }, ...Object.values(this.kinds)),
       h('div', { class: 'lx-map-form' }, this.plain, ...Object.values(this.forms)), this.message,
-      h('div', { class: 'lx-live' }, ...Object.keys(this.live).flatMap((name) => [this.labels[name], this.live[name]])), this.warning,
-      this.shades.element, this.facts);
+      this.live.element, this.shades.element, this.facts);
     this.pressed = this.kind();
     this.marks = [0, 1, 2].map((at) => h('svg:text', { class: 'lx-through', 'data-testid': `mark-${at}` }, 'ABC'[at]));
     this.group = h('svg:g', {}, ...this.marks);
@@ -60,7 +58,7 @@ export class MapTab {
   axesForm() {
     const { rates } = this.scene.manifest;
     const order = byRate(rates);
-    this.axes = [0, 1].map((at) => h('select', { class: 'lx-select lx-grow', 'aria-label': words.axis[at], 'data-testid': `axis-${at}`, onchange: () => this.useAxes() },
+    this.axes = [0, 1].map((at) => h('select', { class: 'lx-select lx-grow', 'aria-label': words.axis[at], 'data-testid': `axis-${at}`, onchange: () => this.turnAxes(at) },
       ...order.map((i) => h('option', { value: i + 1 }, words.dimension(i + 1, rates[i])))));
     if (order.length > 1) this.axes[1].value = order[1] + 1;
     return h('div', { class: 'lx-row', hidden: true }, ...this.axes);
@@ -71,8 +69,20 @@ export class MapTab {
     this.three = [0, 1, 2].map((at) => h('input', { type: 'number', min: 0, max: count - 1, step: 1, class: 'lx-number', 'aria-label': words.image(at), 'data-testid': `through-${at}`,
       value: at < count ? at : 0, onchange: () => this.useImages() }));
     this.next = 0;
+    this.within = h('span', { class: 'lx-quiet', 'data-testid': 'within' }, words.entered);
     this.takes = h('button', { type: 'button', class: 'lx-button', title: words.take(0)[1], 'data-testid': 'through-chosen', onclick: () => this.takeChosen() }, words.take(0)[0]);
-    return h('div', { class: 'lx-row', hidden: true }, ...this.three.map((input, at) => h('label', { class: 'lx-lettered' }, words.letter(at), input)), this.takes, h('span', { class: 'lx-quiet' }, words.entered));
+    return h('div', { class: 'lx-row', hidden: true },
+      ...this.three.map((input, at) => h('span', { class: 'lx-lettered' }, h('button', { type: 'button', class: 'lx-button', title: words.letter(at)[1], 'data-testid': `enter-${at}`, onclick: () => this.enter(at) }, words.letter(at)[0]), input)),
+      this.takes, this.within);
+  }
+
+  /** The handle goes to one of the three: then the plane holds them all again. */
+  async enter(at) {
+    const { plane, mapping, manifest } = this.scene;
+    const index = plane.through?.[at];
+    if (index === undefined) return;
+    const codes = await mapping.codes();
+    if (plane.through?.[at] === index) this.scene.goTo(codes.subarray(index * manifest.latent, (index + 1) * manifest.latent));
   }
 
   /** Which kind the map on screen is. */
@@ -83,7 +93,6 @@ export class MapTab {
   show() {
     this.visible = true;
     this.refresh();
-    this.learn();
   }
 
   hide() {
@@ -95,36 +104,23 @@ export class MapTab {
     if (what === 'map') {
       this.pressed = this.kind();
       if (this.visible) this.refresh();
-      if (this.visible) this.learn();
     }
     if (what === 'map' || what === 'open') this.shades.follow();
-    if (!this.visible) return;
-    if (what === 'moved' || what === 'anchor') this.soon();
-    if (what === 'rest') this.measure();
-    if (what === 'map' || what === 'anchor') this.soon();
   }
 
   destroy() {
     this.gone = true;
     this.fits.destroy();
-    cancelAnimationFrame(this.frame);
+    this.scene.believing.destroy();
   }
 
-  /** What is usual among the codes and on this map: then the numbers beside it can be told. */
-  learn() {
+  /** What is to be said of the place of the handle. */
+  measured(found) {
+    if (this.gone || !this.visible) return;
+    this.live.show(found);
     const { plane } = this.scene;
-    trustOf(this.scene).then(async (trust) => {
-      await trust.know(plane);
-      this.trust = trust;
-      if (!this.gone) this.measure();
-    }).catch((error) => this.fail(error, words.untrusted));
-  }
-
-  soon() {
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = undefined;
-      this.measure();
-    });
+    const said = plane.origin && offPlane(plane, found.z) > BESIDE ? words.beside : words.entered;
+    if (this.within.textContent !== said) this.within.textContent = said;
   }
 
   /** The chosen kind's own settings; the map changes as soon as they say which. */
@@ -140,6 +136,14 @@ export class MapTab {
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  /** A dimension that is chosen for the other axis, too: the two change places. */
+  turnAxes(at) {
+    const [chosen, other] = [this.axes[at], this.axes[1 - at]];
+    const shown = (this.scene.state.map ?? '').split('-').slice(1);
+    if (chosen.value === other.value && shown.length === 2) other.value = shown[at];
+    this.useAxes();
   }
 
   useAxes() {
@@ -180,7 +184,7 @@ export class MapTab {
   }
 
   refresh() {
-    const { state, manifest } = this.scene;
+    const { state } = this.scene;
     for (const [kind, button] of Object.entries(this.kinds)) button.setAttribute('aria-pressed', kind === this.pressed);
     for (const [kind, form] of Object.entries(this.forms)) form.hidden = kind !== this.pressed;
     this.plain.hidden = this.pressed !== this.first;
@@ -191,43 +195,7 @@ export class MapTab {
     if (kind === 'umap') this.fits.fill();
     const facts = this.scene.facts();
     this.facts.textContent = facts ? words.facts(facts) : '';
-    const exact = this.scene.plane.exact;
-    [this.labels.kept.textContent, this.labels.kept.title] = exact ? words.live.kept : words.live.spread;
-    this.labels.kept.hidden = this.live.kept.hidden = exact && manifest.latent <= 2;
-    this.measure();
+    this.live.refresh();
+    this.scene.believing.measure();
   }
-
-  /** What is to be said of the place of the handle. */
-  measure() {
-    const { scene } = this;
-    if (this.gone || !this.visible || !scene.anchor || !scene.state.u) return;
-    const { plane, state } = scene;
-    const z = scene.z();
-    const said = words.live;
-    write(this.live.back, plane.exact ? said.exact : said.approximate(plane.neighbours));
-    const from = z.map((value, i) => value - (plane.origin?.[i] ?? 0)); // both norms of what is told from one point
-    if (plane.exact) write(this.live.kept, (plane.origin ? said.keptAround : said.keptValue)(offPlane(plane, from), Math.hypot(...from)));
-    else write(this.live.kept, plane.spread(state.u).toFixed(2));
-    const trip = roundTrip(plane, state.u, z);
-    write(this.live.trip, plane.exact ? said.noTrip : said.tripValue(trip));
-    this.live.trip.dataset.value = trip;
-    if (!this.trust) return;
-    const { distance, times, far } = this.trust.nearest(z);
-    write(this.live.nearest, said.nearestValue(distance, times));
-    this.live.nearest.dataset.value = distance;
-    const found = Object.entries(doubts(far, trip, emptiness(plane, state.u))).sort(([, a], [, b]) => b - a);
-    const [[most, value]] = found;
-    write(this.warning, value > 0.5 ? said[most] : value > WARY ? said.wary : said.near);
-    this.warning.dataset.doubt = value > 0.5;
-  }
-}
-
-/** The norm of z's part that is perpendicular to a plane through the origin. */
-function offPlane(plane, z) {
-  const u = plane.project(z);
-  return Math.hypot(...z.map((value, i) => value - u[0] * plane.basis[i][0] - u[1] * plane.basis[i][1]));
-}
-
-function write(node, text) {
-  if (node.textContent !== text) node.textContent = text;
 }

@@ -3,11 +3,16 @@
 import { download, h } from '../dom.mjs';
 import { fetchFile } from '../evidence.mjs';
 import { decoded, show } from '../pictures.mjs';
+import { doubted } from './believing.mjs';
+import { trustOf } from './trust.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.paths;
 const FRAMES = 10; // of the strip
 const PLAY_MS = 60;
+
+/** Where a step lies along the strip, in percent of it: the middle of a picture is its place. */
+const middle = (at, count) => (100 * (0.5 + (at / (count - 1)) * (FRAMES - 1))) / FRAMES;
 
 export class PathPlayer {
   /** @param events { at(z): a frame is shown, go(z): the handle is wanted there, failed(error) } */
@@ -17,16 +22,17 @@ export class PathPlayer {
     this.at = 0;
     const [, height, width] = scene.manifest.imageShape;
     const button = (name, text, tip, click) => h('button', { type: 'button', class: 'lx-button', title: tip, 'data-testid': `path-${name}`, onclick: click }, text);
-    this.frame = h('canvas', { width, height, class: 'lx-frame', 'data-testid': 'path-frame' });
+    this.frame = h('canvas', { width, height, class: 'lx-frame', hidden: true, 'data-testid': 'path-frame' });
     this.strip = h('canvas', { class: 'lx-strip', width: FRAMES * width, height, 'data-testid': 'path-strip', role: 'img', 'aria-label': words.strip });
     this.mark = h('i', { class: 'lx-strip-mark' });
+    this.lost = h('i', { class: 'lx-strip-lost', title: words.lostTip, hidden: true });
+    this.said = h('p', { class: 'lx-doubt', 'data-doubt': 'true', hidden: true, 'data-testid': 'path-doubt' });
     this.scrub = h('input', { type: 'range', min: 0, step: 1, value: 0, 'aria-label': words.scrub, 'data-testid': 'path-scrub', oninput: () => this.seek(Number(this.scrub.value)) });
     this.play = button('play', ...words.play, () => this.toggle());
     const save = Object.entries(words.formats).map(([format, [text, tip]]) => button(format, text, tip, () => this.save(format)));
-    this.element = h('div', { class: 'lx-path', hidden: true }, h('div', { class: 'lx-strip-box' }, this.strip, this.mark),
-      h('div', { class: 'lx-row' }, this.frame, h('div', { class: 'lx-grow lx-path-controls' },
-        h('div', { class: 'lx-row' }, this.play, h('span', { class: 'lx-grow lx-scrub' }, this.scrub), button('go', ...words.go, () => this.go())),
-        h('div', { class: 'lx-row' }, h('span', { class: 'lx-quiet' }, words.save), h('div', { class: 'lx-group' }, ...save)))));
+    this.element = h('div', { class: 'lx-path', hidden: true }, h('div', { class: 'lx-strip-box' }, this.strip, this.lost, this.mark), this.said,
+      h('div', { class: 'lx-row lx-path-controls' }, this.play, h('span', { class: 'lx-scrub' }, this.scrub), button('go', ...words.go, () => this.go()),
+        h('span', { class: 'lx-quiet' }, words.save), h('div', { class: 'lx-group' }, ...save)));
   }
 
   /** Decodes and shows a way: its name and its places, n arrays (d). False where another was wanted meanwhile. */
@@ -40,10 +46,25 @@ export class PathPlayer {
     if (turn !== this.turn) return false;
     this.shown = { name, z, images };
     this.scrub.max = z.length - 1;
-    this.element.hidden = false;
+    this.element.hidden = this.frame.hidden = false;
     this.drawStrip();
     this.seek(0);
+    this.doubt(turn).catch((error) => this.events.failed(error));
     return true;
+  }
+
+  /** Which steps lie far from all data: a line below the strip, and how many there are. */
+  async doubt(turn) {
+    this.lost.hidden = this.said.hidden = true;
+    const trust = await trustOf(this.scene);
+    if (turn !== this.turn) return;
+    const far = this.shown.z.map((z) => trust.nearest(z).far);
+    const count = far.filter(doubted).length;
+    this.lost.hidden = this.said.hidden = count === 0;
+    if (!count) return;
+    this.said.textContent = words.lost(count, far.length);
+    const stops = far.map((value, at) => `rgb(0 0 0 / ${value.toFixed(2)}) ${middle(at, far.length)}%`);
+    this.lost.style.maskImage = `linear-gradient(to right, ${stops.join(', ')})`;
   }
 
   /** Nothing is shown, and what is being decoded is not wanted any more. */
@@ -51,7 +72,7 @@ export class PathPlayer {
     this.turn = {};
     this.pause();
     this.shown = null;
-    this.element.hidden = true;
+    this.element.hidden = this.frame.hidden = true;
   }
 
   image(at) {
@@ -73,8 +94,7 @@ export class PathPlayer {
     if (!this.shown) return;
     this.at = at;
     this.scrub.value = at;
-    const last = this.shown.z.length - 1;
-    this.mark.style.left = `${((0.5 + (at / last) * (FRAMES - 1)) / FRAMES) * 100}%`; // the middle of a picture is its place
+    this.mark.style.left = `${middle(at, this.shown.z.length)}%`;
     show(this.frame, this.image(at), this.scene.manifest.imageShape[0]);
     this.events.at(this.shown.z[at]);
   }

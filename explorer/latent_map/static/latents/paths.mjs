@@ -31,7 +31,7 @@ export class Paths {
     this.tool = new LineTool(scene, { done: (line) => this.take(line), cancelled: () => this.drawLine(false) });
     this.element = h('div', { class: 'lx-paths', 'data-testid': 'paths' },
       h('div', { class: 'lx-row' }, button('add', () => this.add(scene.z())), button('random', () => this.random()), this.drawing, button('clear', () => this.clear())),
-      this.chips, this.message, this.fault, this.table, this.player.element);
+      this.chips, this.message, this.fault, h('div', { class: 'lx-ways-box' }, this.table, this.player.frame), this.player.element);
   }
 
   /** The way that somebody chose, wherever there is such a one. */
@@ -140,7 +140,7 @@ export class Paths {
 
   /** What was found, or what is to be done for a path. */
   next() {
-    if (this.ways) return this.line ? words.followed : words.found(this.ways);
+    if (this.ways) return this.line ? words.followed(this.scene.plane.exact) : words.found(this.ways);
     return this.stops.length ? words.second : words.empty;
   }
 

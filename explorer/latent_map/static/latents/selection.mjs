@@ -3,10 +3,10 @@
 import { h } from '../dom.mjs';
 import { Thumbnails } from '../thumbnails.mjs';
 import { short } from './colouring.mjs';
-import { ACTIVE } from './dimensions.mjs';
 import { OwnTable } from './own_table.mjs';
 import { compare, compareShare } from './statistics.mjs';
 import { TakeAway } from './take_away.mjs';
+import { ACTIVE } from './trust.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.selection;
@@ -103,10 +103,15 @@ export class Selection {
   }
 
   lassoed(indices) {
-    const adding = this.adding.getAttribute('aria-pressed') === 'true';
-    const mask = adding ? Uint8Array.from(this.mask) : new Uint8Array(this.mask.length);
+    const mask = new Uint8Array(this.mask.length);
     for (const index of indices) mask[index] = 1;
-    this.set(mask, { outlined: true });
+    this.join(mask, { outlined: indices.length > 0 }); // nothing in it: its outline goes, too
+  }
+
+  /** What was picked, or that beside what is selected already. */
+  join(mask, options) {
+    const adding = this.adding.getAttribute('aria-pressed') === 'true';
+    this.set(adding ? mask.map((bit, i) => bit | this.mask[i]) : mask, options);
   }
 
   everything() {
@@ -120,7 +125,7 @@ export class Selection {
     const label = Number(this.byClass.value);
     const { labels } = this.scene.plot.points;
     this.byClass.value = '';
-    this.set(this.mask.map((_, i) => Number(labels[i] === label)));
+    this.join(this.mask.map((_, i) => Number(labels[i] === label)));
   }
 
   /** A column to choose by: from a number to another, or one of its words. */
@@ -133,7 +138,7 @@ export class Selection {
       if (this.gone || this.byColumn.value !== name) return;
       this.say(column.note ?? '');
       const apply = (keep) => h('button', { type: 'button', class: 'lx-button', 'data-testid': 'select-apply', onclick: () =>
-        this.set(this.mask.map((_, i) => Number(keep(column.values[i])))) }, words.apply);
+        this.join(this.mask.map((_, i) => Number(keep(column.values[i])))) }, words.apply);
       if (column.kinds) {
         const kind = h('select', { class: 'lx-select', 'aria-label': words.is, 'data-testid': 'select-kind' }, ...column.kinds.map((text, at) => h('option', { value: at }, text)));
         this.range.replaceChildren(words.is, kind, apply((value) => value === Number(kind.value)));

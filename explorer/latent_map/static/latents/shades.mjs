@@ -45,7 +45,7 @@ export class Shades {
     this.note.replaceChildren(words.shading);
     if (name === 'doubt') {
       const image = await doubtImage(this.scene, await trustOf(this.scene), view, stale);
-      if (!stale()) this.note.replaceChildren(h('i', { class: 'lx-hatched' }), words.doubted);
+      if (!stale()) this.note.replaceChildren(h('i', { class: 'lx-hatched' }), words.doubted(this.scene.plane.exact));
       return image;
     }
     const found = await magnificationImage(this.scene, view, stale);
@@ -53,7 +53,7 @@ export class Shades {
     const bar = h('i', { class: 'lx-ramp', style: `background: linear-gradient(to right, transparent, rgb(${MAGNIFIED}))` });
     const { low, high, least, most } = found;
     const flat = this.scene.manifest.latent === 1;
-    this.note.replaceChildren(`${least < low ? '≤ ' : ''}${significant(low)}`, bar, `${most > high ? '≥ ' : ''}${significant(high)}`, ` ${words.magnified(flat)}`);
+    this.note.replaceChildren(`${least < low ? '≤ ' : ''}${significant(low)}`, bar, `${most > high ? '≥ ' : ''}${significant(high)}`, ` ${words.magnified(flat, this.scene.plane.exact)}`);
     return found.image;
   }
 }

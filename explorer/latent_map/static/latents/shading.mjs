@@ -1,6 +1,5 @@
 // Layers over the whole map: where it should not be believed, and how fast the image changes along it.
 
-import { isDark } from '../colours.mjs';
 import { decoded } from '../pictures.mjs';
 import { breather } from './breather.mjs';
 import { doubt, emptiness, roundTrip } from './trust.mjs';
@@ -43,7 +42,7 @@ export async function doubtImage(scene, trust, view, stale) {
       if (value > SURE) doubts.data[4 * (row * columns + column) + 3] = 255 * value;
     }
   }
-  return picture(hatched(doubts, isDark(scene.plot.element) ? '225, 228, 233' : '60, 66, 76'), grid);
+  return picture(hatched(doubts, scene.plot.dark ? '225, 228, 233' : '60, 66, 76'), grid);
 }
 
 /** Hatching in a colour, as dense as the alpha of each pixel of `mask` says, with soft edges. */

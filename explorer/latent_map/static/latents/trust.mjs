@@ -3,6 +3,8 @@
 import { nearestRows } from '../projections/local.mjs';
 import { breather } from './breather.mjs';
 
+export const ACTIVE = 0.01; // nats: below, a dimension tells nothing
+
 const PROBES = 1_000; // codes whose own nearest neighbour tells what is usual
 const FEW = 200; // places that tell how dense a map is
 // Of the distances of codes to the nearest other one: up to the first share of them all is well, and from the second one
@@ -13,18 +15,22 @@ export class Trust {
   /**
    * @param codes float32 (n d)
    * @param apart the sorted distances of some of them to the nearest other one
+   * @param heeded which coordinates of a z these are; null: all
    */
-  constructor(codes, d, apart) {
+  constructor(codes, d, apart, heeded = null) {
     this.codes = codes;
     this.d = d;
+    this.heeded = heeded;
     this.typical = quantile(apart, 0.5);
     const [well, rare] = [quantile(apart, WELL), quantile(apart, RARE)];
     this.far = [well, Math.max(2 * rare - well, 1.05 * well)]; // half a doubt at `rare`
   }
 
   /** In small pieces, see breather.mjs. */
-  static async of(codes, d, idle) {
-    return new Trust(codes, d, await distances(codes, d, { probes: PROBES, idle }));
+  static async of(codes, d, idle, heeded = null) {
+    const kept = heeded ? columns(codes, d, heeded) : codes;
+    const size = heeded?.length ?? d;
+    return new Trust(kept, size, await distances(kept, size, { probes: PROBES, idle }), heeded);
   }
 
   /** Takes the measure of a curved map, see emptiness(). */
@@ -35,7 +41,8 @@ export class Trust {
 
   /** Distance of z (d) to the nearest code; in units of what is usual between neighbours; and the doubt that gives, 0 to 1. */
   nearest(z) {
-    const { square } = nearestRows(this.codes, this.d, z, 1);
+    const at = this.heeded ? this.heeded.map((i) => z[i]) : z;
+    const { square } = nearestRows(this.codes, this.d, at, 1);
     const distance = Math.sqrt(square[0]);
     if (!(this.typical > 0)) return { distance, times: distance > 0 ? Infinity : 0, far: Number(distance > 0) };
     return { distance, times: distance / this.typical, far: share(distance, this.far) };
@@ -44,11 +51,14 @@ export class Trust {
 
 /**
  * The trust in what is made of a scene's codes; made once. Of the test images alone: images that are shown beside them
- * change nothing in what the decoder can be trusted with.
+ * change nothing in what the decoder can be trusted with. And of the coordinates that the encoder uses: of the others the
+ * decoder has seen all of the prior, wherever the means of q lie.
  */
 export function trustOf(scene) {
-  const { latent, testCount } = scene.manifest;
-  scene.trusting ??= scene.mapping.codes().then((codes) => Trust.of(codes.subarray(0, testCount * latent), latent, scene.idle)).catch((error) => {
+  const { latent, testCount, rates } = scene.manifest;
+  const used = rates.flatMap((rate, i) => (rate >= ACTIVE ? [i] : []));
+  const heeded = used.length && used.length < latent ? used : null;
+  scene.trusting ??= scene.mapping.codes().then((codes) => Trust.of(codes.subarray(0, testCount * latent), latent, scene.idle, heeded)).catch((error) => {
     scene.trusting = undefined; // tried again the next time
     throw error;
   });
@@ -68,6 +78,13 @@ async function distances(points, d, { probes, rank = 1, idle }) {
     found.push(Math.sqrt(square.at(-1)));
   }
   return found.filter((distance) => distance > 0).sort((a, b) => a - b);
+}
+
+/** Some coordinates of points (n, d), float32. */
+function columns(points, d, which) {
+  const found = new Float32Array((points.length / d) * which.length);
+  for (let start = 0, at = 0; start < points.length; start += d) for (const i of which) found[at++] = points[start + i];
+  return found;
 }
 
 /** Of sorted numbers; 0 where there are none. */
@@ -98,10 +115,14 @@ export function emptiness(plane, u) {
 
 const TRIP = [0.4, 1.6]; // map units, of about twenty across
 const EMPTY = [1, 2.5]; // radii of a neighbourhood
+const STRAY = [2, 3]; // times what the neighbours' codes scatter
 
-/** 0 where a place can be believed, 1 where not: z far from data, the map empty around it, or contradicting itself. */
-export function doubts(far, trip, empty) {
-  return { far, empty: share(empty, EMPTY), elsewhere: share(trip, TRIP) };
+/**
+ * 0 where a place can be believed, 1 where not: z far from data, the map empty around it, contradicting itself, or making
+ * another z of the place.
+ */
+export function doubts(far, trip, empty, stray = 0) {
+  return { far, empty: share(empty, EMPTY), elsewhere: share(trip, TRIP), stray: share(stray, STRAY) };
 }
 
 export function doubt(far, trip, empty) {

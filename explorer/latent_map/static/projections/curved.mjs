@@ -50,6 +50,13 @@ export class Curved {
     return this.local.lift(u).spread;
   }
 
+  /** How far z (d) is from what the map makes of its place u, in units of what the neighbours scatter. */
+  stray(u, z) {
+    const found = this.local.lift(u);
+    const by = Math.hypot(...z.map((value, i) => value - found.z[i]));
+    return by > 0 ? by / Math.max(found.spread, 1e-12) : 0;
+  }
+
   covariance() {
     return [0, 0, 0];
   }

@@ -30,9 +30,14 @@ export class Projection {
   /** Of a curved map, see curved.mjs. */
   get places() { return this.inner.places; }
   get neighbours() { return this.inner.neighbours; }
+  get supervised() { return this.inner.supervised; }
 
   spread(u) {
     return this.inner.spread(u);
+  }
+
+  stray(u, z) {
+    return this.inner.stray(u, z);
   }
 
   project(z) {
