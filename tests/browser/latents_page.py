@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from playwright.sync_api import Page
+from sklearn.neighbors import NearestNeighbors
 
 from explorer.projection import UmapSettings, read_settings
 from explorer.registry import model_folder
+from explorer.serving.manifest import rates
+from explorer.serving.space import SPACES
 from tests.browser.harness import settle, term
 
 
@@ -20,6 +24,17 @@ def umap_of(model: str, **settings: Any) -> str:
 UMAP = umap_of("mnist-16d")
 LOOKS = umap_of("mnist-16d", metric="decoded")
 TERMS = ("reconstruction", "kl", "elbo")
+
+
+def is_far(z: np.ndarray) -> np.ndarray:
+    """Whether latents (m, 16) of mnist-16d lie farther from all test codes than 99 of 100 of these lie from the nearest
+    other one: in the dimensions that the encoder uses, by every tenth code."""
+    space = SPACES.get("mnist-16d")
+    used = np.array(rates(space)) >= 0.01
+    codes = space.latents.loc.double().numpy()[:, used]
+    search = NearestNeighbors().fit(codes)
+    apart = np.sort(search.kneighbors(codes[::10], 2)[0][:, 1])
+    return search.kneighbors(z[:, used], 1)[0][:, 0] > apart[int(0.99 * len(apart))]
 
 
 def agreeing(page: Page) -> dict[str, float]:

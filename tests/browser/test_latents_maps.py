@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from explorer.projection import images_plane
 from explorer.serving.space import SPACES
 from tests.browser.harness import asked, centre, drag, settle
-from tests.browser.latents_page import LOOKS, UMAP, agreeing
+from tests.browser.latents_page import LOOKS, UMAP, agreeing, is_far
 
 LAYERS = "() => document.querySelector('.lx-plot').layout.images?.map((image) => image.source) ?? []"
 
@@ -86,6 +86,16 @@ def test_a_plane_through_three_images_holds_all_three(open_latents):
         plane = images_plane(codes.float(), codes[:3].float())
         # Within half a pixel of the map.
         assert (plane.lift(u, shown) - codes[image]).norm() < 0.03, mark
+    # Another image lies beside it; the letters lead back.
+    within = page.get_by_test_id("within")
+    expect(within).to_contain_text("all three")
+    page.get_by_test_id("image-number").fill("40")
+    page.keyboard.press("Enter")
+    expect(within).to_contain_text("beside the plane")
+    page.get_by_test_id("enter-1").click()
+    expect(within).to_contain_text("all three")
+    shown = torch.tensor([float(number) for number in asked(page)["z"][0].split(",")], dtype=torch.float64)
+    torch.testing.assert_close(shown, codes[1], rtol=0, atol=1e-6)
 
 
 def test_a_map_that_is_not_there_is_a_sentence(open_latents):
@@ -94,6 +104,23 @@ def test_a_map_that_is_not_there_is_a_sentence(open_latents):
     agreeing(page)
     page = open_latents("map=images-1-1-1")
     expect(page.get_by_test_id("notice")).to_contain_text("lie on one line")
+
+
+def test_doubt_is_said_over_the_map_under_every_tab(open_latents):
+    page = open_latents("tab=dimensions")
+    over = page.get_by_test_id("map-doubt")
+    for slider in ("slider-7", "slider-6", "slider-2"):
+        page.get_by_test_id(slider).fill("3.9")
+    expect(over).to_contain_text("99 of 100 images")
+    z = np.array([float(page.get_by_test_id(f"slider-{i}").input_value()) for i in range(1, 17)])
+    assert is_far(z[None])[0]
+    for tab in ("paths", "neighbours", "selection", "map"):
+        page.get_by_test_id(f"tab-{tab}").click()
+        expect(over).to_be_visible()
+    expect(page.get_by_test_id("live-doubt")).to_have_text(over.text_content())
+    page.get_by_test_id("return-to-encoder").click()
+    expect(over).to_be_hidden()
+    expect(page.get_by_test_id("live-doubt")).to_contain_text("can be believed")
 
 
 def test_a_curved_map_is_hatched_whichever_tab_is_open(open_latents):

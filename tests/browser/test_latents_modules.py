@@ -154,7 +154,7 @@ def test_the_magnification_of_a_line_is_the_same_whichever_way_it_goes_over_the_
 def test_trust_is_the_distance_to_the_data_and_the_round_trip(page: Page) -> None:
     found = page.evaluate(
         """async ({ codes, places, at }) => {
-          const { Trust, doubt, emptiness, roundTrip } = await import('/static/latents/trust.mjs');
+          const { Trust, doubt, doubts, emptiness, roundTrip } = await import('/static/latents/trust.mjs');
           const { Curved } = await import('/static/projections/curved.mjs');
           const { Plane } = await import('/static/gaussian.mjs');
           const all = Float32Array.from(codes);
@@ -163,8 +163,12 @@ def test_trust_is_the_distance_to_the_data_and_the_round_trip(page: Page) -> Non
           const trust = await Trust.of(all, 5);
           const probes = places.slice(0, 40).map((_, k) => trust.nearest([0.2 * k, 0, 0, 0, 0]));
           await trust.know(curved);
-          const z = [...curved.local.lift(at).z];
+          const { z: lifted, spread } = curved.local.lift(at);
+          const z = [...lifted];
+          const beside = (by) => z.map((value, i) => value + (i === 3) * by * spread);
+          const strays = [0, 1, 2.5].map((by) => curved.stray(at, beside(by)));
           return {
+            strays, away: strays.map((stray) => doubts(0, 0, 0, stray).stray),
             z, probes, typical: trust.typical, nearest: trust.nearest(z),
             trip: roundTrip(curved, at, z), flat: roundTrip(flat, at, z),
             far: trust.far, doubts: [0, 0.5, 1].map((far) => doubt(far, 0, 0)),
@@ -196,6 +200,8 @@ def test_trust_is_the_distance_to_the_data_and_the_round_trip(page: Page) -> Non
     assert found["trip"] == pytest.approx((back - torch.tensor([0.7, -1.2])).norm().item(), rel=1e-6)
     assert found["empty"] == [0, 1] and found["flat"] == 0 and found["same"] == {"distance": 0, "times": 0, "far": 0}
     assert found["doubts"] == [0, 0.5, 1]
+    assert found["strays"] == [0, pytest.approx(1), pytest.approx(2.5)]
+    assert found["away"] == [0, 0, pytest.approx(0.5)]
     assert found["trips"] == sorted(found["trips"]) and found["trips"][-1] == 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.harness import asked, drag
-from tests.browser.latents_page import UMAP, agreeing
+from tests.browser.latents_page import UMAP, agreeing, is_far
 
 
 def test_a_slider_moves_its_own_dimension_alone(open_latents):
@@ -83,12 +84,19 @@ def test_paths_have_their_lengths_and_are_taken_away(open_latents):
 
 def test_an_address_holds_a_path_and_what_the_tabs_show(open_latents):
     stops = np.eye(3, 16, dtype="<f4")
+    stops[0, 5:7] = -4, 4  # far from all data
     text = base64.urlsafe_b64encode(stops.tobytes()).decode().rstrip("=")
     page = open_latents(f"tab=paths&stops={text}&way=straight&near=image&view=grid")
     page.get_by_test_id("choose-straight").wait_for()
     expect(page.get_by_test_id("choose-straight")).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_test_id("stop-2")).to_be_visible()
-    expect(page.get_by_test_id("latent-straight")).to_have_attribute("data-value", re.compile(r"2\.828"))  # twice √2
+    lengths = np.linalg.norm(np.diff(stops, axis=0), axis=1)
+    assert float(page.get_by_test_id("latent-straight").get_attribute("data-value")) == pytest.approx(lengths.sum())
+    # Which of its steps are not to be believed: 33 for each of the two parts, the middle stop in both.
+    share = np.linspace(0, 1, 33)[:, None]
+    steps = np.vstack([a + share * (b - a) for a, b in pairwise(stops)])
+    far = int(is_far(np.delete(steps, 33, axis=0)).sum())
+    expect(page.get_by_test_id("path-doubt")).to_contain_text(f"{far} of 65 steps lie far from all data")
     page.get_by_test_id("choose-spherical").click()
     page.get_by_test_id("stop-out-1").click()
     expect(page.get_by_test_id("stop-2")).to_be_hidden()
@@ -138,6 +146,27 @@ def test_points_are_selected_compared_taken_away_and_coloured(open_latents, tmp_
     lassoed = int(count.get_attribute("data-value"))
     expect(fault).to_be_hidden()  # it is not so any more
     expect(page.get_by_test_id("statistics")).to_contain_text("σ")
+    # Beside them, those of a class; and what is drawn around nothing leaves nothing behind.
+    page.get_by_test_id("select-add").click()
+    page.get_by_test_id("select-class").select_option("0")
+    page.wait_for_function(
+        "(n) => Number(document.querySelector('[data-testid=select-count]').dataset.value) > n", arg=lassoed
+    )
+    page.get_by_test_id("select-add").click()
+    page.mouse.move(x - 300, y - 150)
+    page.mouse.down()
+    for dx, dy in ((-290, -150), (-290, -140), (-300, -140), (-300, -150)):
+        page.mouse.move(x + dx, y + dy, steps=4)
+    page.mouse.up()
+    expect(count).to_have_attribute("data-value", "0")
+    page.wait_for_function("() => !document.querySelector('.lx-plot')._fullLayout.selections?.length")
+    assert page.evaluate("() => document.querySelector('.lx-plot').data.every(({ selectedpoints }) => !selectedpoints)")
+    page.mouse.move(x - 60, y - 60)
+    page.mouse.down()
+    for dx, dy in ((60, -60), (60, 60), (-60, 60), (-60, -60)):
+        page.mouse.move(x + dx, y + dy, steps=6)
+    page.mouse.up()
+    expect(count).to_have_attribute("data-value", str(lassoed))
     # Another map shows the same points selected; its outline is gone, and nobody has selected nothing.
     page.get_by_test_id("tab-map").click()
     page.get_by_test_id("projection-axes").click()
