@@ -84,7 +84,7 @@ def _same_model(folder: Path, weights: str) -> VAE:
     except CheckpointError:
         raise JobError("The model is not there any more, so its images cannot be compared.") from None
     if fingerprint(model) != weights:
-        raise JobError("The model has changed since its map was asked for: ask for the map again.")
+        raise JobError("The model has changed since its map was asked for: reload the page, and ask again.")
     return model
 
 

@@ -34,17 +34,18 @@ def open_fits() -> Fits:
 
 
 def describe_maps(space: Space, person: str) -> dict[str, Any]:
-    """The maps that are there, and the fits that are under way or went wrong."""
+    """The maps that are there, and the fits that are under way or went wrong; whether these are known at the moment."""
     ready = _ready(space)
     there = {entry["id"] for entry in ready}
+    known = True
     try:
         fits = [fit for fit in open_fits().all() if fit.id == _key(space, fit.settings)]
     except JobError:  # what is kept can be looked at all the same
-        fits = []
+        fits, known = [], False
     # What was done about codes that are not as they should be is said where the map is shown.
     said = {fit.id: fit.message for fit in fits if fit.state == "done"}
     maps = [{**entry, "message": said.get(entry["id"])} for entry in ready]
-    return {"maps": maps, "fits": [_fit(fit, person) for fit in fits if fit.id not in there]}
+    return {"maps": maps, "fits": [_fit(fit, person) for fit in fits if fit.id not in there], "known": known}
 
 
 def _ready(space: Space) -> list[dict[str, Any]]:

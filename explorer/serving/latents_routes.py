@@ -33,7 +33,7 @@ _TRUST: Kept[Blob] = Kept(128)
 MAX_PLACES_BYTES = 8 << 20  # some hundred places in as many dimensions
 # Of every image: a bit, two places and thirty columns of a person's own.
 MAX_EXPORT_BYTES = 64 << 20
-NONE = "There is no such map or column here any more: reload the page."
+NONE = "There is no such map or column here any more, or its file is damaged: a map can be fitted again."
 # Columns that are read from a table beside the model, which may have more images tomorrow.
 CHANGING = ("reconstruction", "elbo", "log_evidence", "gap")
 

@@ -25,7 +25,6 @@ MAX_BYTES = 24 << 20
 MAX_COLUMNS = 30
 LONGEST = 60  # letters of a column's name, and of a word in it
 MOST_KINDS = 40  # different words of a column that is no number
-INDEX_NAMES = ("index", "image", "no", "number")
 # What our own export holds: brought back with a column more, that one is what is meant.
 _OURS = re.compile(
     r"label|class|kl|reconstruction|elbo|elbo_draws|log_evidence|gap|trustworthiness|continuity|map_[12]|(z|scale)_[0-9]+"
@@ -48,7 +47,7 @@ def bring_table(space: Space, state: Any, person: str) -> dict[str, Any]:
                 path.unlink(missing_ok=True)
             except OSError as error:
                 raise BadState(
-                    f"The data folder cannot be written ({error}), so the columns are kept as they were."
+                    f"The data folder cannot be written ({error.strerror}), so the columns are kept as they were."
                 ) from None
         return {"columns": [], "remarks": []}
     try:
@@ -62,9 +61,8 @@ def bring_table(space: Space, state: Any, person: str) -> dict[str, Any]:
     try:
         _keep(path, json.dumps(found, allow_nan=False))
     except OSError as error:  # the columns are there for this visit all the same
-        found["remarks"].append(
-            f"The data folder cannot be written ({error}), so the columns are gone when the page is loaded again."
-        )
+        why = f"The data folder cannot be written ({error.strerror})"
+        found["remarks"].append(f"{why}, so the columns are gone when the page is loaded again.")
     return found
 
 
@@ -92,9 +90,12 @@ def kept_table(space: Space, person: str) -> dict[str, Any]:
         return {"columns": [], "remarks": []}
     try:
         found = json.loads(path.read_text())
-        if isinstance(found, dict) and all(len(column["values"]) == len(space.latents) for column in found["columns"]):
+        json.dumps(found, allow_nan=False)  # else no answer could hold it
+        n = len(space.latents)
+        sound = all(isinstance(column["name"], str) and len(column["values"]) == n for column in found["columns"])
+        if sound and isinstance(found["remarks"], list):
             return found
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     return {"columns": [], "remarks": []}
 
@@ -125,7 +126,7 @@ def columns_in(table: Table, count: int) -> dict[str, Any]:
         raise BadState("The first row of the table must name its columns; it holds numbers.")
     names = _names(header)
     lowered = [name.lower() for name in names]
-    index_at = next((lowered.index(name) for name in INDEX_NAMES if name in lowered), None)
+    index_at = lowered.index("index") if "index" in lowered else None
     order = _order(table, rows, index_at, count, remarks)
     columns: list[dict[str, Any]] = []
     ours = [name for name in names if _OURS.fullmatch(name)]
@@ -207,7 +208,11 @@ def _column(
         return {"name": name, "values": values}
     kinds = sorted({cell.strip()[:LONGEST] for cell in cells if not is_missing(cell)})
     if len(kinds) > MOST_KINDS:
-        remarks.append(f"{name} is left out: it holds {len(kinds):,} different words, and no numbers.")
+        stray = next(cell for cell, number in zip(cells, numbers, strict=True) if number is None)
+        few = sum(number is None for number in numbers) < len(cells) / 2
+        words = f"it holds {len(kinds):,} different words, and no numbers"
+        why = f"{stray.strip()[:20]!r} is no number" if few else words
+        remarks.append(f"{name} is left out: {why}.")
         return None
     place = {kind: at for at, kind in enumerate(kinds)}
     for image, cell in zip(order, cells, strict=True):

@@ -18,6 +18,8 @@ MOST_PLACES, MOST_STEPS, MOST_DRAWN = 8, 256, 600
 LEAST_A_LEG = 32  # steps: with fewer a geodesic is a polygon that one can see
 # Multiply-adds of a decoder times latent dimensions times steps: a geodesic of so many takes about half a minute.
 MOST_WORK = 10_000_000_000
+# And what it holds and solves, however cheap the decoder: derivatives of all its images, blocks of d x d at each step.
+MOST_SLOPES, MOST_SOLVED = 1 << 26, 2_000_000_000
 FORMATS = {"gif": "image/gif", "webp": "image/webp", "png": "image/png"}
 FRAME_MS = 80
 LEAST_SIDE = 112  # pixels of a frame: small images are enlarged by whole numbers
@@ -66,7 +68,9 @@ def ways_of(space: Space, state: Any) -> dict[str, Any]:
     found = {}
     for name in dict.fromkeys(wanted):
         if name == "geodesic":
-            if space.decoder_cost * space.latent * steps > MOST_WORK:
+            d, pixels = space.latent, space.checkpoint.config.model.pixels
+            large = pixels * d * steps > MOST_SLOPES or d**3 * steps > MOST_SOLVED
+            if large or space.decoder_cost * d * steps > MOST_WORK:
                 raise BadState("A geodesic through this decoder would take minutes here: ask for fewer steps.")
             parts = legs(places, steps, lambda a, b, count: geodesic(decode, a, b, count).z)
         else:
@@ -107,6 +111,8 @@ def strip_of(space: Space, state: Any) -> bytes:
         Picture.fromarray(across.numpy()).save(file, "PNG")
         return file.getvalue()
     frames = [Picture.fromarray(image) for image in images]
+    if state["format"] == "gif" and grey.shape[1] == 3:  # its own way to 256 colours takes a second an image
+        frames = [frame.quantize(method=Picture.Quantize.FASTOCTREE) for frame in frames]
     frames += frames[-2:0:-1]
     more = {"lossless": True} if state["format"] == "webp" else {}
     frames[0].save(

@@ -21,7 +21,7 @@ from torch.distributions import kl_divergence
 from explorer.fitted_maps import map_file
 from explorer.geometry import length, mean_decoder, straight
 from explorer.inference import elbo
-from explorer.jobs import Database
+from explorer.jobs import Database, JobError
 from explorer.jobs.fits import Fits
 from explorer.projection import Local, UmapSettings, load_embedding, save_embedding
 from explorer.serving.manifest import describe
@@ -34,7 +34,7 @@ from .asking import ORIGIN, keep_map, packed, post
 
 def test_maps_are_listed_and_their_points_served(client: TestClient, space: Space, data: Path) -> None:
     manifest = describe(space)
-    assert client.get(manifest["maps"]).json() == {"maps": [], "fits": []}
+    assert client.get(manifest["maps"]).json() == {"maps": [], "fits": [], "known": True}
     key, made = keep_map(space, data, UmapSettings(seed=11))
     (listed,) = client.get(manifest["maps"]).json()["maps"]
     assert listed["id"] == key and listed["settings"]["seed"] == 11
@@ -50,6 +50,27 @@ def test_maps_are_listed_and_their_points_served(client: TestClient, space: Spac
     again = replace(made, places=made.places + 1)  # fitted elsewhere: the name is the same
     save_embedding(map_file(data, key), again, key)
     assert np.array_equal(packed(client.get(manifest["map"].format(name=key)).content)[1][: 2 * n], values[: 2 * n] + 1)
+
+
+def test_fits_are_not_taken_for_gone_while_the_folder_is_away(
+    client: TestClient, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> Fits:
+        raise JobError("The data folder cannot be read.")
+
+    monkeypatch.setattr("explorer.serving.fitted_maps.open_fits", away)
+    assert client.get(describe(space)["maps"]).json() == {"maps": [], "fits": [], "known": False}
+
+
+@pytest.mark.parametrize("limit", ["MOST_SLOPES", "MOST_SOLVED", "MOST_WORK"])
+def test_a_geodesic_that_would_take_too_much_is_refused(
+    client: TestClient, space: Space, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    state = {"places": space.latents.loc[:2].tolist(), "steps": 16, "ways": ["geodesic"]}
+    assert post(client, space, "ways", state)["geodesic"]["z"]
+    monkeypatch.setattr(f"explorer.serving.ways.{limit}", 100)
+    assert "would take minutes" in post(client, space, "ways", state, 400)
+    assert post(client, space, "ways", {**state, "ways": ["straight"]})["straight"]["z"]
 
 
 def test_a_plane_is_judged_as_scikit_learn_judges_it(client: TestClient, space: Space) -> None:

@@ -252,3 +252,21 @@ def test_an_export_with_a_column_more_brings_that_column_alone(client: TestClien
 )
 def test_bad_tables_are_sentences(client: TestClient, space: Space, csv: str, said: str) -> None:
     assert said in post(client, space, "table", {"csv": csv}, 400)
+
+
+@pytest.mark.parametrize("content", ["", "[" * 200_000, "5", '{"columns": []}', '{"columns": [{}], "remarks": []}',
+                                     '{"columns": [{"name": "a", "values": [NaN]}], "remarks": []}'])  # fmt: skip
+def test_a_kept_table_that_is_damaged_is_none(client: TestClient, space: Space, data: Path, content: str) -> None:
+    client.cookies.set("explorer_person", "ab" * 16)
+    post(client, space, "table", {"csv": "score\n" + "1\n" * len(space.latents)})
+    (kept,) = (data / "tables").glob("*.json")
+    assert client.get(describe(space)["table"]).json()["columns"]
+    kept.write_text(content)
+    assert client.get(describe(space)["table"]).json() == {"columns": [], "remarks": []}
+    client.cookies.clear()
+
+
+def test_one_stray_word_among_numbers_is_named(client: TestClient, space: Space) -> None:
+    numbers = [str(k) for k in range(len(space.latents) - 1)]
+    found = post(client, space, "table", {"csv": "\n".join(["score,other", *(f"{k},1" for k in numbers), "tall,1"])})
+    assert any("score is left out: 'tall' is no number" in remark for remark in found["remarks"])

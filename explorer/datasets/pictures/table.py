@@ -88,7 +88,8 @@ def read_table(name: str, content: bytes) -> Table:
         raise TableError("The table is empty: a header and a row are the least.")
     if ragged:
         what = "row has" if ragged == 1 else "rows have"
-        remarks.append(f"{ragged:,} {what} more or fewer cells than the first; missing ones are left empty.")
+        beyond = "missing ones are left empty, and what is beyond its last is left out"
+        remarks.append(f"{ragged:,} {what} more or fewer cells than the first; {beyond}.")
     if separator != ",":
         remarks.append(f"Its cells are separated by {_SEPARATORS[separator]}.")
     return Table(name, rows, separator, tuple(remarks))

@@ -1,6 +1,6 @@
 // What the points are coloured by: a choice beside the legend, and a scale where it is a column of numbers.
 
-import { h } from '../dom.mjs';
+import { h, power } from '../dom.mjs';
 import { NoColumn } from './columns.mjs';
 import { coloursOfKinds } from './kinds.mjs';
 import { words as all } from './words.mjs';
@@ -150,6 +150,7 @@ export function short(value) {
   if (!Number.isFinite(value)) return '–';
   const size = Math.abs(value);
   if (size < 0.0005) return '0.00';
+  if (size >= 1e6) return `${value < 0 ? '−' : ''}${power(size)}`;
   const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.095 ? 2 : 3;
   return value.toFixed(digits).replace('-', '−');
 }

@@ -85,7 +85,8 @@ export class Fits {
 
   async submit() {
     const { neighbours, min_distance: distance, metric, seed, supervised } = this.inputs;
-    const settings = { neighbours: Number(neighbours.value), min_distance: Number(distance.value), metric: metric.value, seed: Number(seed.value), supervised: supervised.checked };
+    const number = (input) => (input.value === '' ? null : Number(input.value)); // nothing is not zero
+    const settings = { neighbours: number(neighbours), min_distance: number(distance), metric: metric.value, seed: number(seed), supervised: supervised.checked };
     this.fault.hidden = true;
     try {
       const found = await ask(this.scene.manifest.maps, { action: 'fit', settings });
@@ -120,6 +121,10 @@ export class Fits {
       if (stale()) return;
       if (found.maps.some((map) => map.id === id)) return this.arrived(id).catch((error) => this.fail(error));
       const fit = found.fits.find((one) => one.id === id);
+      if (!fit && !found.known) { // the data folder is away: it may come back
+        this.timer = setTimeout(poll, 4 * POLL_MS);
+        return;
+      }
       this.tell(fit);
       if (fit && (fit.state === 'waiting' || fit.state === 'running')) this.timer = setTimeout(poll, POLL_MS);
       else this.watched = undefined;
@@ -155,6 +160,7 @@ export class Fits {
 
   async arrived(id) {
     this.watched = undefined;
+    this.fault.hidden = true;
     this.tell({ state: 'done', progress: 1 });
     this.open(false);
     await this.load();

@@ -126,6 +126,7 @@ export class MapTab {
   /** The chosen kind's own settings; the map changes as soon as they say which. */
   async choose(kind) {
     this.pressed = kind;
+    this.message.hidden = true;
     this.refresh();
     if (kind === this.first) return this.use(null);
     if (kind === 'axes') return this.useAxes();

@@ -4,6 +4,7 @@ import { h } from '../dom.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.selection;
+const MOST_BYTES = 20e6; // of a file: the server's limit is that of its text as JSON
 const SURE_MS = 4_000; // a second press within this time means it
 
 /** A file's text, in UTF-8, in UTF-16 where its start says so, or in what Windows writes. */
@@ -39,6 +40,7 @@ export class OwnTable {
     const [file] = this.file.files;
     this.file.value = '';
     if (!file) return;
+    if (file.size > MOST_BYTES) return this.events.failed(new Error(words.large(file.size, MOST_BYTES)));
     try {
       const before = this.scene.columns.brought.map(({ name }) => name);
       const remarks = await this.scene.columns.bring(textOf(await file.arrayBuffer()));

@@ -98,6 +98,7 @@ export class Paths {
   async random() {
     const { manifest } = this.scene;
     this.clear();
+    if (manifest.count < 2) return this.say(words.alone);
     const { turn } = this;
     try {
       const other = Math.floor(Math.random() * (manifest.count - 1));
