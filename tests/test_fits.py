@@ -229,6 +229,7 @@ def test_what_a_dead_process_left_is_taken_up_again_but_not_for_ever(fits: Fits)
     fits.orphans()
     ended = fits.get(KEY)
     assert ended is not None and ended.state == "failed" and "memory" in (ended.message or "")
+    assert not [*fits.folder.iterdir()]  # what it started from is of no use any more
 
 
 def test_a_fit_whose_end_could_not_be_written_is_taken_up_again(fits: Fits, tmp_path: Path, monkeypatch) -> None:

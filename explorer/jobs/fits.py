@@ -213,8 +213,9 @@ class Fits:
             )
             table.execute("UPDATE fits SET state = 'waiting', progress = 0 WHERE state = 'running'")
             failed = table.execute("SELECT id FROM fits WHERE state = 'failed'").fetchall()
-            for row in failed:
-                self._input(row["id"]).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # what cannot be put away does not keep others waiting
+                for row in failed:
+                    self._input(row["id"]).unlink(missing_ok=True)
 
     def read_input(self, key: str) -> tuple[Tensor, Tensor, Tensor, Path, str]:
         """Codes (n, d), labels (n,), the rows' checksums (n,), the model's folder and its `fingerprint`.

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, sync_playwright
 
 from tests.browser.harness import CHROMIUM_ARGS, READY, chromium_path, server
+from tests.browser.modules import module_page
 
 SCREEN = {"width": 1280, "height": 800}
 
@@ -46,6 +47,13 @@ def returning(chromium, tmp_path_factory) -> Iterator[BrowserContext]:
     context = chromium.launch_persistent_context(folder, executable_path=chromium_path(), args=CHROMIUM_ARGS)
     yield context
     context.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser) -> Iterator[Page]:
+    """A bare page that imports the map's modules, for parts of them that are tried alone."""
+    with module_page(browser) as page:
+        yield page
 
 
 @pytest.fixture

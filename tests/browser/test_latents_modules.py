@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
 from playwright.sync_api import Page
 
 from explorer.projection import Local, ProjectionError, axes_plane, explained_by, images_plane
-from tests.browser.modules import module_page
 
 GENERATOR = torch.Generator().manual_seed(0)
 CODES = torch.randn(400, 5, generator=GENERATOR)
 PLACES = CODES[:, :2] + 0.3 * CODES[:, 2:4].square()
 # Between places, far outside, and on a place.
 AT = torch.tensor([[0.0, 0.0], [0.7, -1.2], [9.0, 9.0], *PLACES[:2].tolist()])
-
-
-@pytest.fixture(scope="module")
-def page(browser) -> Iterator[Page]:
-    with module_page(browser) as page:
-        yield page
 
 
 @pytest.mark.parametrize("ruler", [None, torch.randn(5, 5, generator=GENERATOR)], ids=["plain", "ruler"])

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.modules import SCENE, module_page
-
-
-@pytest.fixture(scope="module")
-def page(browser) -> Iterator[Page]:
-    with module_page(browser) as page:
-        yield page
+from tests.browser.modules import SCENE
 
 
 def test_every_curved_map_is_hatched_until_somebody_chooses(page: Page) -> None:

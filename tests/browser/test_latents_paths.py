@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 import torch
 from playwright.sync_api import Page
 
 from explorer.geometry import resampled
-from tests.browser.modules import SCENE, module_page
-
-
-@pytest.fixture(scope="module")
-def page(browser) -> Iterator[Page]:
-    with module_page(browser) as page:
-        yield page
+from tests.browser.modules import SCENE
 
 
 def test_what_is_cleared_while_it_is_decoded_does_not_come_back(page: Page) -> None:

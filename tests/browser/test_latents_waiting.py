@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from playwright.sync_api import Page
 
-from tests.browser.modules import SCENE, module_page
-
-
-@pytest.fixture(scope="module")
-def page(browser) -> Iterator[Page]:
-    with module_page(browser) as page:
-        yield page
+from tests.browser.modules import SCENE
 
 
 def test_a_page_that_is_gone_asks_for_nothing_more(page: Page) -> None:

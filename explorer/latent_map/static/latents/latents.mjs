@@ -25,11 +25,15 @@ export function makeTabs(explore) {
   explore.view.addLegend(scene.colouring.element, (dark) => scene.colouring.recolour(dark));
   explore.view.panel.element.classList.add('lx-without-bar');
   const tabs = new Tabs(scene, TABS.map((Tab) => new Tab(scene)), words);
-  const { changed } = tabs;
+  const { changed, destroy } = tabs;
   tabs.changed = (what) => {
     scene.believing.changed(what);
     scene.colouring.changed(what);
     changed.call(tabs, what);
+  };
+  tabs.destroy = () => {
+    scene.believing.destroy();
+    destroy.call(tabs);
   };
   return tabs;
 }

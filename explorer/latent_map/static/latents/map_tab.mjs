@@ -111,7 +111,6 @@ export class MapTab {
   destroy() {
     this.gone = true;
     this.fits.destroy();
-    this.scene.believing.destroy();
   }
 
   /** What is to be said of the place of the handle. */
