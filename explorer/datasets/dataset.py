@@ -26,6 +26,8 @@ class Dataset:
         classes: The names of the classes.
         columns: Further values a row, by name; each tensor has n rows.
         sha256: Hash of the content this split was read from, in hexadecimal.
+        training_sha256: That of the training split of the same data, where it is
+            another; None where it is not.
 
     Raises:
         DatasetError: If shapes, types or labels do not fit together.
@@ -38,6 +40,7 @@ class Dataset:
     classes: tuple[str, ...]
     columns: Mapping[str, torch.Tensor]
     sha256: str
+    training_sha256: str | None = None
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
@@ -70,6 +73,11 @@ class Dataset:
         """Channels, height and width of one image."""
         channels, height, width = self.images.shape[1:]
         return channels, height, width
+
+    @property
+    def identity(self) -> str:
+        """The hash by which a model knows the data it was trained on, of whichever split this is."""
+        return self.training_sha256 or self.sha256
 
     def __len__(self) -> int:
         return len(self.images)

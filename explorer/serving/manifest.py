@@ -41,6 +41,7 @@ def describe(space: Space) -> dict[str, Any]:
         "count": len(space.latents),
         "testCount": space.test_count,
         "complete": space.complete,
+        "replaced": space.replaced,
         "plane": {
             "kind": space.plane.kind,
             "basis": space.plane.basis.tolist(),
