@@ -27,10 +27,11 @@ PAGES = sorted((ROOT / "pages").rglob("*.py"))
 MAY_IMPORT: dict[str, set[str]] = {
     "names": set(),
     "archives": set(),
+    "leftovers": set(),
     "config": set(),
     "device": set(),
     "view": set(),
-    "datasets": {"archives", "names"},  # one's own pictures: named by people, brought as a zip
+    "datasets": {"archives", "leftovers", "names"},  # one's own pictures: named by people, brought as a zip
     "models": {"config"},
     "signature": {"config", "models"},
     "inference": {"models"},
@@ -56,6 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "datasets",
             "device",
             "fitted_maps",
+            "leftovers",
             "models",
             "names",
             "projection",
@@ -68,7 +70,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runs": {"checkpoint", "comparable", "config", "datasets", "jobs", "registry", "settings"},
     "transfer": {
         *("archives", "card", "checkpoint", "config", "datasets", "export", "gallery", "gap_table", "jobs", "names"),
-        "registry",
+        *("leftovers", "registry"),
     },
     "explorer": {"models", "registry"},  # explorer/__init__.py
     "latent_map": set(),
@@ -134,7 +136,7 @@ HEADLESS = {
     *("models", "inference", "training", "checkpoint", "latents", "datasets", "config", "geometry"),
     *("device", "export", "gallery", "gap_table", "registry", "card", "projection", "view", "archives", "transfer"),
     "fitted_maps",
-    *("signature", "model_data"),
+    *("signature", "model_data", "leftovers"),
 }
 SCREEN = {"streamlit", "plotly", "umap"}
 SLOW_TO_IMPORT = {"umap", "sklearn", "torchvision"}

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from ..leftovers import sweep
 from .database import Database
 from .fits import Fits
 from .job import JobError
@@ -60,6 +61,7 @@ class Supervisor:
 
     def _watch(self) -> None:
         wait = 0.0
+        sweep(self.data_dir)
         while not self._ended.wait(wait):
             wait = LOOK_SECONDS
             try:

@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 import torch
 
+from ...leftovers import sweep
 from ...names import is_name
 from ..dataset import DatasetError
 from ..folder import default_data_dir
@@ -82,6 +83,7 @@ def save_pictures(
     half = None
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
+        sweep(place.parent.parent)
         half = Path(tempfile.mkdtemp(dir=place.parent, prefix=".saving-"))
         _write(half, name, reading, labelling, made_from)
         os.chmod(half, 0o755)
