@@ -28,6 +28,8 @@ def list_of_runs() -> None:
             session.go(job=job.id)
         yours = "" if job.person == session.person() else "somebody else’s · "
         row.caption(session.to_the_letter(yours + runs.one_line(job)))
+    if damaged := runs.left_out(jobs):
+        st.caption(session.to_the_letter(damaged))
 
 
 def show_run(identity: str) -> None:

@@ -6,7 +6,6 @@ both have their way: a job is claimed by an update that only the first can make.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import secrets
 import time
@@ -94,14 +93,29 @@ class Jobs:
         return Job.read(row)
 
     def all(self, limit: int = 200) -> list[Job]:
-        """The newest jobs, the newest first."""
+        """The newest jobs, the newest first, without those that cannot be read, see `damaged`."""
+        return self._read_all(limit)[0]
+
+    def damaged(self) -> list[str]:
+        """A sentence for each row that cannot be read, damaged or of another version."""
+        return self._read_all(-1)[1]
+
+    def names(self) -> dict[str, bool]:
+        """The names of all runs, those that cannot be read among them, and whether each may still write its folder."""
+        with self._open() as table:
+            rows = table.execute("SELECT name, state FROM jobs").fetchall()
+        return {str(row["name"]): row["state"] in ACTIVE for row in rows}
+
+    def _read_all(self, limit: int) -> tuple[list[Job], list[str]]:
         with self._open() as table:
             rows = table.execute("SELECT * FROM jobs ORDER BY created DESC, rowid DESC LIMIT ?", (limit,)).fetchall()
-        found = []
+        found, damaged = [], []
         for row in rows:
-            with contextlib.suppress(JobError):  # of another version, perhaps: the others are still to be seen
+            try:
                 found.append(Job.read(row))
-        return found
+            except JobError as error:
+                damaged.append(str(error))
+        return found, damaged
 
     def place(self, job: Job) -> int | None:
         """How many queued jobs come up to and including this one; None where it does not wait."""
@@ -147,18 +161,18 @@ class Jobs:
         with self._open(write=True) as table:
             row = table.execute(
                 "UPDATE jobs SET state = 'running', device = ?, beat = ?, attempt = attempt + 1, message = NULL, "
-                "started = coalesce(started, ?) WHERE id = (SELECT id FROM jobs WHERE state = 'queued' "
-                "ORDER BY rank, rowid LIMIT 1) AND state = 'queued' RETURNING *",
+                "started = coalesce(started, ?) WHERE rowid = (SELECT rowid FROM jobs WHERE state = 'queued' "
+                "ORDER BY rank, rowid LIMIT 1) AND state = 'queued' RETURNING *, rowid AS row",
                 (device, time.time(), time.time()),
             ).fetchone()
         if row is None:
             return None
         try:
             return Job.read(row)
-        except JobError as error:  # of another version: nobody can carry it out
+        except JobError as error:  # damaged or of another version: nobody can carry it out
             with self._open(write=True) as table:
-                query = "UPDATE jobs SET state = 'failed', finished = ?, message = ? WHERE id = ?"
-                table.execute(query, (time.time(), str(error), row["id"]))
+                query = "UPDATE jobs SET state = 'failed', finished = ?, message = ? WHERE rowid = ?"
+                table.execute(query, (time.time(), str(error), row["row"]))
             return self.claim(device)
 
     def beat(self, job: Job, **values: Any) -> Job | None:
