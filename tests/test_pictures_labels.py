@@ -14,6 +14,7 @@ from explorer.datasets.pictures import (
     label_by_folder,
     label_by_table,
     label_columns,
+    labels,
     match,
     no_labels,
     read_table,
@@ -199,14 +200,14 @@ def test_classes_are_in_the_order_of_people() -> None:
     assert label_by_table(matched(text, names), "kind").classes == tuple(f"type {number}" for number in range(12))
 
 
-def test_too_many_classes_are_refused_and_too_many_categories_are_left() -> None:
+def test_too_many_classes_are_refused_and_words_of_any_number_are_kept() -> None:
     names = [f"{number}.png" for number in range(1_500)]
     text = "file,id,all\n" + "".join(f"{number}.png,x{number},same\n" for number in range(1_500))
     found = matched(text, names)
     with pytest.raises(DatasetError, match=r"1,500 different values in “id”; labels may have 200"):
         label_by_table(found, "id")
     done = label_by_table(found, "all")
-    assert not done.columns and "“id” has more than 1,000" in " ".join(done.remarks)
+    assert len(done.columns["id"].categories) == 1_500 and done.columns["id"].values.tolist() == list(range(1_500))
     assert label_columns(found) == ["all"]
     with pytest.raises(DatasetError, match="no column"):
         label_by_table(found, "other")
@@ -217,6 +218,12 @@ def test_too_many_classes_are_refused_and_too_many_categories_are_left() -> None
 def test_the_likeliest_column_of_labels_comes_first() -> None:
     assert label_columns(matched("file,weight,colour,label\na.png,1,red,x\nb.png,2,blue,y\n"))[0] == "label"
     assert label_columns(matched("file,weight,colour\na.png,1,red\nb.png,2,blue\n")) == ["colour", "weight"]
+
+
+def test_texts_beyond_all_bounds_are_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labels, "MOST_TEXT", 10)
+    done = label_by_table(matched("file,x,y,z\na.png,12 letters !,few,1\n"), None)
+    assert set(done.columns) == {"y", "z"} and "“x” holds too much text" in " ".join(done.remarks)
 
 
 def test_labels_from_folders() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -101,6 +102,14 @@ def test_about_a_tenth_is_for_testing_and_never_too_few(count: int, size: int) -
     rows = test_rows(labels)
     assert int(rows.sum()) == size
     assert (torch.bincount(labels[rows], minlength=4) - size / 4).abs().max() < 1
+
+
+def test_a_split_that_is_given_is_kept(made, home: Path) -> None:
+    read, labelling = made
+    own = torch.arange(COUNT) % 3 == 0
+    save_pictures("given", read, dataclasses.replace(labelling, test=own))
+    assert (load_dataset("given", "test").images.numpy() == read.pictures(own.nonzero().flatten().tolist())).all()
+    assert describe_pictures("given").made["split"] == "given with the pictures"
 
 
 def test_names_stay_those_that_come_along_and_own_ones_are_found(made, home: Path) -> None:

@@ -15,6 +15,9 @@ from .matching import Match
 UNLABELLED = "unlabelled"
 MOST_CLASSES = 200
 MOST_CATEGORIES = 1_000
+"""Different texts that a column may have to be one of categories; one with more is of words, kept to be read."""
+MOST_TEXT = 16 << 20
+"""Letters of all columns of texts together."""
 _LABEL_HEADERS = ("label", "class", "category", "target", "species", "kind", "type", "y")
 
 
@@ -25,7 +28,8 @@ class Column:
     Attributes:
         values: float64 (n,), NaN where unknown; or int64 (n,), each an index into
             `categories`, −1 where unknown.
-        categories: the texts, or None for numbers.
+        categories: the texts, as many as there are different ones, or None for numbers. With more
+            than `MOST_CATEGORIES` they are words to be read, as names are, and nothing to colour by.
     """
 
     values: torch.Tensor
@@ -34,12 +38,21 @@ class Column:
 
 @dataclass(frozen=True)
 class Labelling:
-    """What each picture is: labels int64 (n,), classes, columns by name, and remarks for people."""
+    """What each picture is, in the order of `Reading.names`, which are the names of their files.
+
+    Attributes:
+        labels: int64 (n,), each an index into `classes`.
+        columns: every other column, by name.
+        remarks: sentences for people.
+        test: bool (n,), the pictures that the person's own split keeps for testing; None where a
+            tenth of each class is to be.
+    """
 
     labels: torch.Tensor
     classes: tuple[str, ...]
     columns: dict[str, Column]
     remarks: tuple[str, ...] = ()
+    test: torch.Tensor | None = None
 
 
 def no_labels(count: int) -> Labelling:
@@ -95,7 +108,7 @@ def label_by_table(match: Match, column: str | None) -> Labelling:
         raise DatasetError(f"The table has no column {column!r} that could give labels.")
     labelling = no_labels(len(match.rows))
     labels, classes = labelling.labels, labelling.classes
-    remarks, columns = list(match.remarks), {}
+    remarks, columns, letters = list(match.remarks), {}, 0
     for number, name in enumerate(match.header):
         cells = match.cells(number)
         if number == match.file_column:
@@ -107,20 +120,20 @@ def label_by_table(match: Match, column: str | None) -> Labelling:
                 remarks.append(f"{unknown:,} without a value in “{name}”: “{UNLABELLED}”.")
             continue
         values = _column(match, cells)
-        if values is None:
-            remarks.append(f"“{name}” has more than {MOST_CATEGORIES:,} different texts, so it is not kept.")
+        letters += sum(map(len, values.categories or ()))
+        if letters > MOST_TEXT:
+            remarks.append(f"“{name}” holds too much text, so it is not kept.")
+            letters -= sum(map(len, values.categories or ()))
         else:
             columns[name] = values
     return Labelling(labels, classes, columns, tuple(remarks))
 
 
-def _column(match: Match, cells: list[str | None]) -> Column | None:
+def _column(match: Match, cells: list[str | None]) -> Column:
     numbers = [match.table.number(cell or "") for cell in cells]
     if None not in numbers and not all(map(math.isnan, numbers)):
         return Column(torch.tensor(numbers, dtype=torch.float64))
     texts = sorted({cell for cell in cells if cell}, key=natural)
-    if len(texts) > MOST_CATEGORIES:
-        return None
     index = {text: number for number, text in enumerate(texts)}
     return Column(torch.tensor([index.get(cell or "", -1) for cell in cells], dtype=torch.int64), tuple(texts))
 

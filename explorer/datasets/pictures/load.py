@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ..dataset import Dataset, DatasetError
-from .labels import MOST_CATEGORIES, MOST_CLASSES
+from .labels import MOST_CLASSES
 from .reading import MOST, MOST_BYTES
 from .square import SIZES
 from .store import IMAGES_FILE, INDEX_FILE, layout, pictures_folder
@@ -86,7 +86,7 @@ def _description(name: str, facts: dict[str, Any]) -> Description:
         and train + test <= min(MOST, MOST_BYTES // (channels * height * width))
         and 0 < len(classes) <= MOST_CLASSES + 1
         and len({key for key, _ in columns}) == len(columns) <= MAX_COLUMNS
-        and all(len(categories or ()) <= MOST_CATEGORIES for _, categories in columns)
+        and all(len(categories or ()) <= train + test for _, categories in columns)
         and all(isinstance(word, str) for word in words)
         and isinstance(facts["made"], dict)
     ):

@@ -53,6 +53,11 @@ def test_rows(labels: torch.Tensor) -> torch.Tensor:
     return stratified_test_mask(labels, max(FEWEST_TEST, round(TEST_SHARE * len(labels))), SEED)
 
 
+def held_out(labelling: Labelling) -> torch.Tensor:
+    """The pictures of the test part, bool (n,): those of the person's own split, else `test_rows`."""
+    return test_rows(labelling.labels) if labelling.test is None else labelling.test
+
+
 def save_pictures(
     name: str, reading: Reading, labelling: Labelling, *, data_dir: Path | str | None = None, made_from: str = ""
 ) -> Path:
@@ -114,7 +119,7 @@ def delete_pictures(name: str, *, data_dir: Path | str | None = None) -> None:
 
 
 def _write(folder: Path, name: str, reading: Reading, labelling: Labelling, made_from: str) -> None:
-    is_test = test_rows(labelling.labels)
+    is_test = held_out(labelling)
     order = torch.cat([(~is_test).nonzero().flatten(), is_test.nonzero().flatten()])
     columns = [column.values[order] for column in labelling.columns.values()]
     header = layout(len(order), reading.shape, [column.dtype for column in columns])
@@ -143,7 +148,7 @@ def _write(folder: Path, name: str, reading: Reading, labelling: Labelling, made
             "skipped": reading.skipped_count,
             "resizing": "the middle square, Lanczos",
             "notes": dict(reading.notes),
-            "split": f"stratified, seed {SEED}",
+            "split": f"stratified, seed {SEED}" if labelling.test is None else "given with the pictures",
         },
     }
     (folder / INDEX_FILE).write_text(json.dumps(index, ensure_ascii=False, indent=1) + "\n", "utf-8")
