@@ -5,7 +5,7 @@
 
 from .choices import NO_LABELS, LabelSource, label_sources, labelled
 from .labels import Column, Labelling, folder_names, label_by_folder, label_by_table, label_columns, no_labels
-from .load import Description, describe_pictures, load_pictures, some_pictures
+from .load import Description, describe_pictures, load_files, load_pictures, some_pictures
 from .matching import Match, match
 from .preview import class_counts, contact_sheet, examples
 from .reading import FEWEST, MOST, Reading, read_pictures
@@ -41,6 +41,7 @@ __all__ = [
     "label_columns",
     "label_sources",
     "labelled",
+    "load_files",
     "load_pictures",
     "match",
     "no_labels",

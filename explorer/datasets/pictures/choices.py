@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from .labels import MOST_CLASSES, Labelling, folder_names, label_by_folder, label_by_table, label_columns, no_labels
 from .matching import Match
+from .other_tables import with_other_tables
 from .reading import Reading
 
 
@@ -39,7 +40,7 @@ def label_sources(reading: Reading) -> list[LabelSource]:
 
 
 def labelled(reading: Reading, source: LabelSource, column: str | None = None) -> Labelling:
-    """The labels and columns from a source.
+    """The labels from a source, and the columns of every table that came along.
 
     Args:
         column: of a table, one of `source.columns`, or None for its columns without a label.
@@ -48,5 +49,7 @@ def labelled(reading: Reading, source: LabelSource, column: str | None = None) -
         DatasetError: the source gives no labels for these pictures.
     """
     if source.match is not None:
-        return label_by_table(source.match, column)
-    return label_by_folder(reading.names) if source.folders else no_labels(len(reading))
+        found = label_by_table(source.match, column)
+    else:
+        found = label_by_folder(reading.names) if source.folders else no_labels(len(reading))
+    return with_other_tables(found, [other for other in reading.matches if other is not source.match])

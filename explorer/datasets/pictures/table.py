@@ -10,6 +10,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from ..formulas import unmarked
+
 MAX_ROWS = 200_000
 MAX_COLUMNS = 100
 MAX_CELL = 10_000
@@ -127,4 +129,4 @@ def _separator(text: str) -> str:
 
 def _clean(cell: str) -> str:
     cell = unicodedata.normalize("NFC", cell.strip())
-    return "".join(letter for letter in cell[:MAX_CELL] if letter.isprintable())
+    return unmarked("".join(letter for letter in cell[:MAX_CELL] if letter.isprintable())).strip()
