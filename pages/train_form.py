@@ -28,13 +28,15 @@ def settings_form(jobs: Jobs, presence: Presence) -> None:
     # Another data set, or another run to start from, brings its own defaults.
     key = f"{dataset} {session.asked('like')}"
     name = top[1].text_input("Name", placeholder=f"{dataset}-…", help=HELP["name"], max_chars=48, key="name")
-    answers = {"dataset": dataset, **main_settings(start, key)}
+    answers = {"dataset": dataset, **main_settings(start, images, key)}
     with st.expander("More settings"):
         answers |= more_settings(start, answers, images, key)
         tensorboard = st.checkbox("TensorBoard’s event files too", help=HELP["tensorboard"], key="tensorboard")
     try:
         config = config_from(answers, images)
         said.caption(runs.length(config, images, jobs, presence))
+        if short := runs.too_short(config, images, jobs, presence):
+            said.warning(short, icon=":material/hourglass_empty:")
     except ConfigError as error:
         said.warning(session.to_the_letter(f"This cannot be trained: {error}"))
         config = None

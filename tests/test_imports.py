@@ -64,7 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "settings": {"config", "recipes"},
     "comparable": {"card", "config"},
-    "runs": {"checkpoint", "comparable", "config", "datasets", "jobs", "registry", "settings"},
+    "runs": {"checkpoint", "comparable", "config", "datasets", "jobs", "recipes", "registry", "settings"},
     "transfer": {
         *("archives", "card", "checkpoint", "config", "datasets", "export", "gallery", "gap_table", "jobs", "names"),
         "registry",

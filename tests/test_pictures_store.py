@@ -66,7 +66,11 @@ def saved(made, name: str = "mine") -> Path:
 def test_what_was_saved_comes_back(made, home: Path) -> None:
     read, labelling = made
     folder = saved(made)
-    assert folder == home / "mine" and sorted(os.listdir(folder)) == ["images.safetensors", "pictures.json"]
+    assert folder == home / "mine" and sorted(os.listdir(folder)) == [
+        "files.json",
+        "images.safetensors",
+        "pictures.json",
+    ]
     is_test = test_rows(labelling.labels)
     for split, rows in (("train", ~is_test), ("test", is_test)):
         dataset = load_dataset("mine", split)
@@ -78,6 +82,8 @@ def test_what_was_saved_comes_back(made, home: Path) -> None:
         for name, column in labelling.columns.items():
             assert torch.equal(dataset.columns[name].nan_to_num(-9), column.values[which].nan_to_num(-9))
             assert dataset.columns[name].dtype == column.values.dtype
+            assert dataset.categories.get(name) == column.categories
+        assert dataset.files == tuple(read.names[row] for row in which.tolist())
         assert dataset.sha256 == hashlib.sha256((folder / "images.safetensors").read_bytes()).hexdigest()
     about = describe_pictures("mine")
     assert (about.train, about.test, about.shape) == (36, 4, (3, 32, 32))

@@ -74,7 +74,7 @@ class Space:
 
     @property
     def fit_count(self) -> int:
-        """How many images, the first, maps are fitted to and places are judged by."""
+        """How many images, the first, curved maps are fitted to and places are judged by."""
         return fit_count(self.test_count, len(self.latents))
 
     @cached_property
@@ -169,9 +169,9 @@ def open_space(checkpoint: Checkpoint, name: str, points: str = "test") -> Space
     latents = encode(checkpoint.model, sets, classes, binarisation=config.training.binarisation)
     if not (latents.loc.isfinite().all() and latents.scale.isfinite().all() and (latents.scale > 0).all()):
         raise CheckpointError(f"{WEIGHTS_FILE} holds an encoder whose q(z|x) is not finite for some images.")
-    # Fitted to the test set alone where that is large enough, so that points stay where they are when others are added.
+    # Fitted to the test set alone, so that points stay where they are when others are added.
     first = len(sets[0][0])
-    plane = fit_plane(latents.loc[: fit_count(first, len(latents))])
+    plane = fit_plane(latents.loc[:first])
     return Space(name, checkpoint, points if complete else "test", latents, plane, complete, first, own)
 
 

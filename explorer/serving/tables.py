@@ -12,13 +12,12 @@ import math
 import re
 import secrets
 from collections.abc import Collection, Container, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..datasets import DatasetError, default_data_dir
-from ..datasets.pictures import load_files, match
+from ..datasets import default_data_dir
 from ..datasets.pictures.table import Table, TableError, is_missing, read_table
+from .own_files import OwnFiles, by_files, elsewhere
 from .space import Space
 from .state import BadState
 
@@ -32,7 +31,6 @@ _OURS = re.compile(
     r"index|split|split_index|file|label|class|kl|reconstruction|elbo|elbo_draws|log_evidence|gap"
     r"|trustworthiness|continuity|map_[12]|(z|scale)_[0-9]+"
 )
-_FILE = re.compile(r"((image|picture|photo)[ _]?)?(file[ _]?)?(name|path)?|image|picture|photo|original", re.I)
 MOST_TABLES = 200  # of all people together; the oldest goes first
 
 
@@ -58,7 +56,7 @@ def bring_table(space: Space, state: Any, person: str) -> dict[str, Any]:
         table = read_table("table.csv", state["csv"].encode("utf-8", "replace"))
     except TableError as error:
         raise BadState(f"The table cannot be used. {error}") from None
-    own = OwnFiles(space.own.files, _elsewhere(space))
+    own = OwnFiles(space.own.files, elsewhere(space))
     found = columns_in(table, len(space.latents), own, names_taken_away(space).values())
     if path is None:
         found["remarks"].append("This browser keeps no cookies, so the columns are gone when the page is loaded again.")
@@ -119,24 +117,6 @@ def _trim(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True)
-class OwnFiles:
-    """Names of the files of the images on the map, in their order, and of those of the same set that are not on it."""
-
-    shown: tuple[str, ...] = ()
-    others: tuple[str, ...] = ()
-
-
-def _elsewhere(space: Space) -> tuple[str, ...]:
-    """Files of the training images where only the test images are on the map."""
-    if not space.own.files or space.points != "test":
-        return ()
-    try:
-        return load_files(space.checkpoint.config.training.dataset)[0]
-    except DatasetError:
-        return ()
-
-
 def names_taken_away(space: Space) -> dict[str, str]:
     """The names in a file of the columns that the pictures came with: their own, but for those that we use."""
     found: dict[str, str] = {}
@@ -163,7 +143,7 @@ def columns_in(table: Table, count: int, own: OwnFiles | None = None, known: Col
     names = _names(header)
     lowered = [name.lower() for name in names]
     index_at = lowered.index("index") if "index" in lowered else None
-    by_file = _by_files(table, own or OwnFiles(), index_at, alone=index_at is None and len(rows) != count)
+    by_file = by_files(table, own or OwnFiles(), index_at, alone=index_at is None and len(rows) != count)
     if by_file is None:
         order: Sequence[int | None] = _order(table, rows, index_at, count, remarks)
     else:
@@ -202,41 +182,6 @@ def free_column(name: str, taken: Container[str]) -> str:
     while name in taken:
         name += "_"
     return name
-
-
-def _by_files(
-    table: Table, own: OwnFiles, index_at: int | None, *, alone: bool
-) -> tuple[int, list[int | None], list[str]] | None:
-    """The column that names the images' files, the image of each row (None for one that is not on the map), remarks.
-
-    None where the set's files are not known, or the table does not name them.
-
-    Args:
-        index_at: the column of the images' numbers, which are no names of files.
-        alone: whether there is no other way to tell the rows; then fewer of them need be named.
-    """
-    if not own.shown:
-        return None
-    names = (*own.shown, *own.others)
-    found = match(table, names)
-    if found is None or found.file_column == index_at:
-        return None
-    places = {id(row): at for at, row in enumerate(found.rows) if row is not None}
-    order = [places.get(id(row)) for row in table.rows[1:]]
-    named = sum(at is not None for at in order)
-    # A column of numbers may name pictures called 1.png by chance: where most rows are of pictures, it does not.
-    if not _FILE.fullmatch(found.header[found.file_column]) and not alone and named < 0.9 * len(order):
-        return None
-    shown = [at if at is not None and at < len(own.shown) else None for at in order]
-    here = sum(at is not None for at in shown)
-    remarks = [remark for remark in found.remarks if "no row in the table" not in remark]
-    if not here:
-        raise BadState("The table names none of the pictures on the map: show all points, or bring the rows of these.")
-    if named > here:
-        remarks.append(f"{named - here:,} rows are of pictures that are not on the map: show all points to use them.")
-    if here < len(own.shown):
-        remarks.append(f"The table has {here:,} of the {len(own.shown):,} images; the others have no value.")
-    return found.file_column, shown, remarks
 
 
 def _order(table: Table, rows: list[list[str]], index_at: int | None, count: int, remarks: list[str]) -> list[int]:

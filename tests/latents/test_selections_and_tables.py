@@ -99,7 +99,9 @@ def test_a_selection_on_a_fitted_map_takes_its_trust_along(client: TestClient, s
     np.testing.assert_allclose(csv["continuity"], made.continuity[[4, 7]], rtol=1e-6)
     for none in ("0" * 16, "../config", None, 5):
         text = post(client, space, "export", {**state, "fitted": none}).decode()
-        assert "trustworthiness" not in text and text.startswith("index,label,class,kl,reconstruction,elbo")
+        assert "trustworthiness" not in text and text.startswith(
+            "index,split,split_index,label,class,kl,reconstruction,elbo"
+        )
 
 
 def test_the_terms_of_surveyed_images_add_up(client: TestClient, space: Space, folder: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from .load import Description, describe_pictures, load_files, load_pictures, som
 from .matching import Match, match
 from .preview import class_counts, contact_sheet, examples
 from .reading import FEWEST, MOST, Reading, read_pictures
-from .sources import read_files, read_folder
+from .sources import origin_of, read_files, read_folder
 from .square import NOTES, SIZES, PictureError, Square, square
 from .store import delete_pictures, own_names, pictures_folder, save_pictures, test_rows
 from .table import Table, TableError, read_table
@@ -45,6 +45,7 @@ __all__ = [
     "load_pictures",
     "match",
     "no_labels",
+    "origin_of",
     "own_names",
     "pictures_folder",
     "read_files",
