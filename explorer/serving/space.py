@@ -7,7 +7,7 @@ whatever is served from it can be cached for ever.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from torch import Tensor
 from ..checkpoint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, CheckpointError, load_checkpoint
 from ..datasets import DatasetError, load_dataset
 from ..export import DECODER_FILE, export_decoder, fingerprint
+from ..fitted_maps import fit_count
 from ..gallery import load_gallery
 from ..inference import Rule, gaussian_rule
 from ..latents import Latents, encode
@@ -25,6 +26,7 @@ from ..projection import Plane, fit_plane
 from ..registry import model_folder
 from .blobs import digest
 from .kept import Kept
+from .own_rows import OwnRows, joined
 
 # What a browser gets through in one frame: about 15 G multiply-adds a second were measured, so
 # 64 nodes of this many take some 13 ms. A decoder that needs more an image runs on the server.
@@ -57,7 +59,8 @@ class Space:
         name: as in the URL.
         points: "test" or "all" (the test set, then the training set).
         complete: False where only the gallery kept beside the model could be shown.
-        test_count: how many images, the first, are the test set's or the gallery's: what maps are fitted to.
+        test_count: how many images, the first, are the test set's or the gallery's.
+        own: the files and columns that a person's own pictures came with; nothing for others, and for a gallery.
     """
 
     name: str
@@ -67,6 +70,12 @@ class Space:
     plane: Plane
     complete: bool
     test_count: int
+    own: OwnRows = field(default_factory=OwnRows)
+
+    @property
+    def fit_count(self) -> int:
+        """How many images, the first, maps are fitted to and places are judged by."""
+        return fit_count(self.test_count, len(self.latents))
 
     @cached_property
     def key(self) -> str:
@@ -76,7 +85,9 @@ class Space:
         labels = self.latents.labels.numpy().tobytes(), repr(self.latents.classes).encode()
         derived = [self.plane.basis, *(part for rule in self.rules.values() for part in (rule.nodes, rule.weights))]
         derived = [tensor.contiguous().numpy().tobytes() for tensor in derived]
-        return digest(LAYOUT, repr(config).encode(), *weights, *labels, *derived, self.data_key.encode())
+        return digest(
+            LAYOUT, repr(config).encode(), *weights, *labels, *derived, self.data_key.encode(), self.own.key.encode()
+        )
 
     @cached_property
     def data_key(self) -> str:
@@ -142,11 +153,13 @@ def open_space(checkpoint: Checkpoint, name: str, points: str = "test") -> Space
     try:
         parts = [load_dataset(config.training.dataset, split) for split in splits]
         sets, classes, complete = [(part.images, part.labels) for part in parts], parts[0].classes, True
+        own = joined(parts)
     except DatasetError:
         gallery = load_gallery(checkpoint.folder, config.model.image_shape)
         if gallery is None:
             raise
         sets, classes, complete = [(gallery.images, gallery.labels)], gallery.classes, False
+        own = OwnRows()
     shape = tuple(sets[0][0].shape[1:])
     if shape != config.model.image_shape:
         raise CheckpointError(
@@ -156,10 +169,10 @@ def open_space(checkpoint: Checkpoint, name: str, points: str = "test") -> Space
     latents = encode(checkpoint.model, sets, classes, binarisation=config.training.binarisation)
     if not (latents.loc.isfinite().all() and latents.scale.isfinite().all() and (latents.scale > 0).all()):
         raise CheckpointError(f"{WEIGHTS_FILE} holds an encoder whose q(z|x) is not finite for some images.")
-    # Fitted to the test set alone, so that points stay where they are when others are added.
+    # Fitted to the test set alone where that is large enough, so that points stay where they are when others are added.
     first = len(sets[0][0])
-    plane = fit_plane(latents.loc[:first])
-    return Space(name, checkpoint, points if complete else "test", latents, plane, complete, first)
+    plane = fit_plane(latents.loc[: fit_count(first, len(latents))])
+    return Space(name, checkpoint, points if complete else "test", latents, plane, complete, first, own)
 
 
 class Spaces:

@@ -1,7 +1,7 @@
 """Columns that a person has computed elsewhere, brought as CSV: read, kept in the data folder, given back.
 
-One table a person and data set: a new one replaces it. A column that names images ("index", or "image") says which
-row is which; without one there must be a row for every image on the map.
+One table a person and data set: a new one replaces it. A column with the names of the pictures' files or with their
+numbers ("index") says which row is which; without one there must be a row for every image on the map.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import json
 import math
 import re
 import secrets
-from collections.abc import Container
+from collections.abc import Collection, Container, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..datasets import default_data_dir
+from ..datasets import DatasetError, default_data_dir
+from ..datasets.pictures import load_files, match
 from ..datasets.pictures.numbers import is_missing, read_cells
 from ..datasets.pictures.table import Table, TableError, read_table
 from .space import Space
@@ -28,8 +30,10 @@ LONGEST = 60  # letters of a column's name, and of a word in it
 MOST_KINDS = 40  # different words of a column that is no number
 # What our own export holds: brought back with a column more, that one is what is meant.
 _OURS = re.compile(
-    r"label|class|kl|reconstruction|elbo|elbo_draws|log_evidence|gap|trustworthiness|continuity|map_[12]|(z|scale)_[0-9]+"
+    r"index|split|split_index|file|label|class|kl|reconstruction|elbo|elbo_draws|log_evidence|gap"
+    r"|trustworthiness|continuity|map_[12]|(z|scale)_[0-9]+"
 )
+_FILE = re.compile(r"((image|picture|photo)[ _]?)?(file[ _]?)?(name|path)?|image|picture|photo|original", re.I)
 MOST_TABLES = 200  # of all people together; the oldest goes first
 
 
@@ -55,7 +59,8 @@ def bring_table(space: Space, state: Any, person: str) -> dict[str, Any]:
         table = read_table("table.csv", state["csv"].encode("utf-8", "replace"))
     except TableError as error:
         raise BadState(f"The table cannot be used. {error}") from None
-    found = columns_in(table, len(space.latents))
+    own = OwnFiles(space.own.files, _elsewhere(space))
+    found = columns_in(table, len(space.latents), own, names_taken_away(space).values())
     if path is None:
         found["remarks"].append("This browser keeps no cookies, so the columns are gone when the page is loaded again.")
         return found
@@ -115,8 +120,39 @@ def _trim(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def columns_in(table: Table, count: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class OwnFiles:
+    """Names of the files of the images on the map, in their order, and of those of the same set that are not on it."""
+
+    shown: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+
+def _elsewhere(space: Space) -> tuple[str, ...]:
+    """Files of the training images where only the test images are on the map."""
+    if not space.own.files or space.points != "test":
+        return ()
+    try:
+        return load_files(space.checkpoint.config.training.dataset)[0]
+    except DatasetError:
+        return ()
+
+
+def names_taken_away(space: Space) -> dict[str, str]:
+    """The names in a file of the columns that the pictures came with: their own, but for those that we use."""
+    found: dict[str, str] = {}
+    for name in space.own.columns:
+        given = f"{name}_" if _OURS.fullmatch(name) else name
+        found[name] = free_column(given, found.values())
+    return found
+
+
+def columns_in(table: Table, count: int, own: OwnFiles | None = None, known: Collection[str] = ()) -> dict[str, Any]:
     """The columns of a table, in the order of `count` images.
+
+    Args:
+        own: the names of files that rows may be told by.
+        known: names of columns that the images have already, which an export of ours holds as well.
 
     Raises:
         BadState: its rows are not those of the images, or it has no column to colour by.
@@ -128,9 +164,13 @@ def columns_in(table: Table, count: int) -> dict[str, Any]:
     names = _names(header)
     lowered = [name.lower() for name in names]
     index_at = lowered.index("index") if "index" in lowered else None
-    order = _order(table, rows, index_at, count, remarks)
+    by_file = _by_files(table, own or OwnFiles(), index_at, alone=index_at is None and len(rows) != count)
+    if by_file is None:
+        order: Sequence[int | None] = _order(table, rows, index_at, count, remarks)
+    else:
+        index_at, order, remarks = by_file
     columns: list[dict[str, Any]] = []
-    ours = [name for name in names if _OURS.fullmatch(name)]
+    ours = [name for name in names if _OURS.fullmatch(name) or name in known]
     # A lone "label" may be anybody's; a whole export of ours is known by its latents.
     exported = "z_1" in ours and "scale_1" in ours
     for at, name in enumerate(names):
@@ -165,6 +205,41 @@ def free_column(name: str, taken: Container[str]) -> str:
     return name
 
 
+def _by_files(
+    table: Table, own: OwnFiles, index_at: int | None, *, alone: bool
+) -> tuple[int, list[int | None], list[str]] | None:
+    """The column that names the images' files, the image of each row (None for one that is not on the map), remarks.
+
+    None where the set's files are not known, or the table does not name them.
+
+    Args:
+        index_at: the column of the images' numbers, which are no names of files.
+        alone: whether there is no other way to tell the rows; then fewer of them need be named.
+    """
+    if not own.shown:
+        return None
+    names = (*own.shown, *own.others)
+    found = match(table, names)
+    if found is None or found.file_column == index_at:
+        return None
+    places = {id(row): at for at, row in enumerate(found.rows) if row is not None}
+    order = [places.get(id(row)) for row in table.rows[1:]]
+    named = sum(at is not None for at in order)
+    # A column of numbers may name pictures called 1.png by chance: where most rows are of pictures, it does not.
+    if not _FILE.fullmatch(found.header[found.file_column]) and not alone and named < 0.9 * len(order):
+        return None
+    shown = [at if at is not None and at < len(own.shown) else None for at in order]
+    here = sum(at is not None for at in shown)
+    remarks = [remark for remark in found.remarks if "no row in the table" not in remark]
+    if not here:
+        raise BadState("The table names none of the pictures on the map: show all points, or bring the rows of these.")
+    if named > here:
+        remarks.append(f"{named - here:,} rows are of pictures that are not on the map: show all points to use them.")
+    if here < len(own.shown):
+        remarks.append(f"The table has {here:,} of the {len(own.shown):,} images; the others have no value.")
+    return found.file_column, shown, remarks
+
+
 def _order(table: Table, rows: list[list[str]], index_at: int | None, count: int, remarks: list[str]) -> list[int]:
     """The image of each row."""
     if index_at is None:
@@ -190,7 +265,7 @@ def _order(table: Table, rows: list[list[str]], index_at: int | None, count: int
 
 
 def _column(
-    table: Table, name: str, cells: list[str], order: list[int], count: int, remarks: list[str]
+    table: Table, name: str, cells: list[str], order: Sequence[int | None], count: int, remarks: list[str]
 ) -> dict[str, Any] | None:
     """One column in the order of the images; None, with a remark, where it cannot be shown."""
     values: list[float | None] = [None] * count
@@ -198,7 +273,7 @@ def _column(
     if read.numbers is not None:
         known = 0
         for image, number in zip(order, read.numbers, strict=True):
-            if not math.isnan(number) and abs(number) < 3e38:
+            if image is not None and not math.isnan(number) and abs(number) < 3e38:
                 values[image] = number
                 known += 1
         if not known:
@@ -220,5 +295,6 @@ def _column(
     remarks += read.remarks
     place = {kind: at for at, kind in enumerate(kinds)}
     for image, word in zip(order, words, strict=True):
-        values[image] = None if word is None else place[word]
+        if image is not None:
+            values[image] = None if word is None else place[word]
     return {"name": name, "values": values, "kinds": kinds}

@@ -6,7 +6,7 @@
 from .choices import NO_LABELS, OUR_SPLIT, LabelSource, SplitSource, label_sources, labelled, split_sources
 from .folders import Level, folder_levels, folder_split
 from .labels import Column, Labelling, label_by_folder, label_by_table, label_columns, no_labels
-from .load import Description, describe_pictures, load_pictures, some_pictures
+from .load import Description, describe_pictures, load_files, load_pictures, some_pictures
 from .matching import Match, match
 from .preview import class_counts, contact_sheet, examples
 from .reading import FEWEST, MOST, Reading, read_pictures
@@ -46,6 +46,7 @@ __all__ = [
     "label_columns",
     "label_sources",
     "labelled",
+    "load_files",
     "load_pictures",
     "match",
     "no_labels",

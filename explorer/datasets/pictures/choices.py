@@ -9,6 +9,7 @@ import torch
 from .folders import Level, folder_levels, folder_split, split_of
 from .labels import Labelling, label_by_folder, label_by_table, label_columns, no_labels
 from .matching import Match
+from .other_tables import with_other_tables
 from .reading import Reading
 
 _SHOWN = 3
@@ -73,7 +74,7 @@ def split_sources(reading: Reading) -> list[SplitSource]:
 def labelled(
     reading: Reading, source: LabelSource, column: str | None = None, split: SplitSource = OUR_SPLIT
 ) -> Labelling:
-    """The labels and columns from a source.
+    """The labels from a source, and the columns of every table that came along.
 
     Args:
         column: of a table, one of `source.columns`, or None for its columns without a label.
@@ -88,4 +89,5 @@ def labelled(
         labelling = label_by_folder(folder_levels(reading.names), source.level)
     else:
         labelling = no_labels(len(reading))
+    labelling = with_other_tables(labelling, [other for other in reading.matches if other is not source.match])
     return replace(labelling, test=split.test)

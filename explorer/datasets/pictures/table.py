@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ...texts import decoded, normal_form
+from ..formulas import unmarked
 from .numbers import is_missing, plain_number
 
 MAX_ROWS = 200_000
@@ -18,7 +19,6 @@ _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _PREAMBLE = 50  # rows in which the header must stand
 _LOOKED_AT = 1_000  # rows that tell how wide a table is
 _USUAL_NAMES = {"file", "filename", "path", "image", "id", "index", "label", "class", "name"}
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class TableError(ValueError):
@@ -219,8 +219,6 @@ def _filled_width(row: list[str]) -> int:
 
 def _clean(cell: str) -> str:
     cell = cell[:MAX_CELL].strip()
-    if cell.startswith("'") and cell[1:2] in _FORMULA and cell[1:]:
-        cell = cell[1:]  # set before what a spreadsheet would take for a formula
-    elif cell.startswith('="') and cell.endswith('"'):
+    if cell.startswith('="') and cell.endswith('"'):
         cell = cell[2:-1]  # by which spreadsheets keep the noughts of 007
-    return "".join(letter for letter in normal_form(cell) if letter.isprintable())
+    return unmarked("".join(letter for letter in normal_form(cell) if letter.isprintable())).strip()
