@@ -25,12 +25,13 @@ PAGES = sorted((ROOT / "pages").rglob("*.py"))
 #   dataset -> model -> objective -> (checkpoint) -> training -> latents -> projection -> latent_map -> page
 # `training` writes checkpoints, so `checkpoint` stands before it.
 MAY_IMPORT: dict[str, set[str]] = {
-    "names": set(),
-    "archives": set(),
+    "texts": set(),
+    "names": {"texts"},
+    "archives": {"texts"},
     "config": set(),
     "device": set(),
     "view": set(),
-    "datasets": {"archives", "names"},  # one's own pictures: named by people, brought as a zip
+    "datasets": {"archives", "names", "texts"},  # one's own pictures: named by people, brought as a zip
     "models": {"config"},
     "inference": {"models"},
     "checkpoint": {"config", "models"},

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets import default_data_dir
-from ..datasets.pictures.table import Table, TableError, is_missing, read_table
+from ..datasets.pictures.numbers import is_missing, read_cells
+from ..datasets.pictures.table import Table, TableError, read_table
 from .own_files import OwnFiles, by_files, elsewhere
 from .space import Space
 from .state import BadState
@@ -213,29 +214,32 @@ def _column(
 ) -> dict[str, Any] | None:
     """One column in the order of the images; None, with a remark, where it cannot be shown."""
     values: list[float | None] = [None] * count
-    numbers = [table.number(cell) for cell in cells]
-    if all(number is not None for number in numbers):
+    read = read_cells(table, name, cells)
+    if read.numbers is not None:
         known = 0
-        for image, number in zip(order, numbers, strict=True):
-            if image is not None and number is not None and not math.isnan(number) and abs(number) < 3e38:
+        for image, number in zip(order, read.numbers, strict=True):
+            if image is not None and not math.isnan(number) and abs(number) < 3e38:
                 values[image] = number
                 known += 1
         if not known:
             remarks.append(f"{name} is left out: it has no number in any row.")
             return None
+        remarks += read.remarks
         if known < len(cells):
             remarks.append(f"{name} has no number in {len(cells) - known:,} of its rows; those points stay grey.")
         return {"name": name, "values": values}
-    kinds = sorted({cell.strip()[:LONGEST] for cell in cells if not is_missing(cell)})
+    words = [word and word[:LONGEST] for word in read.words or ()]
+    kinds = sorted({word for word in words if word})
     if len(kinds) > MOST_KINDS:
-        stray = next(cell for cell, number in zip(cells, numbers, strict=True) if number is None)
-        few = sum(number is None for number in numbers) < len(cells) / 2
-        words = f"it holds {len(kinds):,} different words, and no numbers"
-        why = f"{stray.strip()[:20]!r} is no number" if few else words
+        strays = [cell for cell in cells if table.number(cell) is None]
+        few = len(strays) < len(cells) / 2
+        what = f"it holds {len(kinds):,} different words, and no numbers"
+        why = f"{strays[0].strip()[:20]!r} is no number" if few and strays else what
         remarks.append(f"{name} is left out: {why}.")
         return None
+    remarks += read.remarks
     place = {kind: at for at, kind in enumerate(kinds)}
-    for image, cell in zip(order, cells, strict=True):
+    for image, word in zip(order, words, strict=True):
         if image is not None:
-            values[image] = None if is_missing(cell) else place[cell.strip()[:LONGEST]]
+            values[image] = None if word is None else place[word]
     return {"name": name, "values": values, "kinds": kinds}
