@@ -14,24 +14,24 @@ from explorer.datasets import DatasetError, names, own_names, pictures
 from explorer.names import free_name, name_from
 
 FILES, FOLDER, HERE = "Files or a zip", "A folder", "A folder of the server"
-AS_THEY_ARE, GREY, COLOUR = "As they are", "Grey", "Colour"
+AS_IS, GREY, COLOUR = "As is", "Grey", "Colour"
 HELP = {
     "size": "The middle square of each picture is scaled to this. Larger ones take longer to learn.",
-    "colours": "As they are: in colour where there is any, else as grey, which is learnt sooner.",
+    "colours": "As is: in colour where there is any, else as grey, which is learnt sooner.",
 }
-CHANNELS = {AS_THEY_ARE: None, GREY: 1, COLOUR: 3}
+CHANNELS = {AS_IS: None, GREY: 1, COLOUR: 3}
 
 
 def picture_form() -> None:
     """What was read before stays until something else was read."""
     start = st.segmented_control("Take pictures from", [FILES, FOLDER, HERE], default=FILES, required=True, key="from")
     entries, origin = _folder() if start == HERE else _uploads(whole_folder=start == FOLDER)
-    one, two = st.columns(2)
+    one, two = st.columns([2, 3])
     size = one.segmented_control(
         "Pixels a side", pictures.SIZES, default=pictures.SIZES[0], required=True, key="size", help=HELP["size"]
     )
     colours = two.segmented_control(
-        "Colours", CHANNELS, default=AS_THEY_ARE, required=True, key="colours", help=HELP["colours"]
+        "Colours", CHANNELS, default=AS_IS, required=True, key="colours", help=HELP["colours"]
     )
     pressed = st.button("Read the pictures", type="primary", disabled=entries is None, key="read")
     if session.kept("reading") and not pressed:
@@ -40,7 +40,7 @@ def picture_form() -> None:
     if pressed and entries is not None:
         session.keep("reading", True)
         try:
-            read = _read(entries, size, CHANNELS[colours or AS_THEY_ARE])
+            read = _read(entries, size, CHANNELS[colours or AS_IS])
         except DatasetError as error:
             session.keep("reading", None)
             st.error(session.to_the_letter(str(error)), icon=":material/error:")
