@@ -21,6 +21,7 @@ from explorer.inference.importance import importance_around
 from explorer.models import VAE
 from explorer.training import Speed, start, train
 from explorer.training.heldout import HeldOut
+from tests.device_laws import LAWS
 
 CUDA = torch.device("cuda")
 NETWORKS = {"mlp": (8,), "conv": (2, 4, 8)}
@@ -106,3 +107,9 @@ class Astray(VAE):
 def test_a_tensor_left_behind_is_noticed(pretended):
     with pytest.raises(FakeTensorDeviceMismatchError):
         evaluate(on_cuda(Astray, hidden=(8,)), torch.zeros(2, 1, 28, 28))
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+@pytest.mark.parametrize("kind", ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"])
+def test_laws_hold_on_every_device_there_is(kind, law):
+    law(torch.device(kind))
