@@ -32,7 +32,7 @@ def saved_set(name: str) -> None:
             alt=f"Pictures of {name}",
         )
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.link_button("Train on it", f"/train?dataset={name}")
+        st.link_button("Train on it", f"./train?dataset={name}")
         with st.popover("Delete"):
             st.markdown(f"Delete **{name}**? Models trained on it stay, with the pictures in their gallery.")
             if st.button("Delete it for good", key=f"delete {name}"):

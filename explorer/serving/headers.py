@@ -1,4 +1,4 @@
-"""What goes with every answer: early hints of what the page needs, no guessing of types, and who is who."""
+"""Headers of pages: early hints of files that they need, and who is who."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..latent_map.files import static_files, static_key
-from .manifest import PREFIX
+from .addresses import BELOW
 from .person import new_cookie, person_of
 
 
 @lru_cache(maxsize=1)
 def preload_links() -> str:
     """A Link header: plotly, the style and our modules arrive while Streamlit itself still starts."""
-    base = f"{PREFIX}/static/{static_key()}"
+    base = f"{BELOW}/static/{static_key()}"
     modules = [name for name in static_files() if name.endswith(".mjs") and "/" not in name and "worker" not in name]
     links = [f"<{base}/vendor/plotly.min.js>; rel=preload; as=script", f"<{base}/style.css>; rel=preload; as=style"]
     links += [f"<{base}/{name}>; rel=modulepreload" for name in modules if name != "streamlit.mjs"]
@@ -25,7 +25,7 @@ def preload_links() -> str:
 
 
 class Headers:
-    """ASGI middleware that adds the hints to pages, and X-Content-Type-Options to everything."""
+    """ASGI middleware that adds the hints to pages, and a word to the browser of somebody new."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -39,7 +39,6 @@ class Headers:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.setdefault("X-Content-Type-Options", "nosniff")
                 if headers.get("content-type", "").startswith("text/html"):
                     headers["Link"] = preload_links()
                     if not known:
