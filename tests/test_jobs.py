@@ -9,7 +9,7 @@ import pytest
 
 from explorer.config import Config, ModelConfig, TrainingConfig
 from explorer.jobs import Database, DatabaseFault, Job, JobError, Jobs, Presence
-from explorer.jobs.table import MAX_ACTIVE, MAX_DEATHS
+from explorer.jobs.table import MAX_DEATHS, SHARE
 
 ME, YOU = "a" * 32, "b" * 32
 
@@ -88,14 +88,14 @@ def test_the_queue_is_first_come_first_served_and_says_its_places(jobs: Jobs) ->
 
 
 def test_a_person_has_a_share_of_the_queue_and_others_have_theirs(jobs: Jobs) -> None:
-    for seed in range(MAX_ACTIVE):
+    for seed in range(SHARE.of_one):
         submit(jobs, seed)
     with pytest.raises(JobError, match="stop one of them"):
-        submit(jobs, MAX_ACTIVE)
+        submit(jobs, SHARE.of_one)
     submit(jobs, 0, person=YOU)
     job = jobs.claim("cpu")
     jobs.settle(job, "done")
-    submit(jobs, MAX_ACTIVE)
+    submit(jobs, SHARE.of_one)
 
 
 def test_names_are_given_once(jobs: Jobs) -> None:
@@ -107,7 +107,7 @@ def test_names_are_given_once(jobs: Jobs) -> None:
 def test_only_its_person_steers_a_job(jobs: Jobs) -> None:
     job = submit(jobs)
     for action in ("pause", "stop", "step"):
-        with pytest.raises(JobError, match="somebody else"):
+        with pytest.raises(JobError, match="View only"):
             jobs.ask(job.id, action, person=YOU)
     assert jobs.get(job.id) == job
 
@@ -236,7 +236,7 @@ def test_a_run_is_forgotten_by_its_person_when_it_is_over(jobs: Jobs) -> None:
     with pytest.raises(JobError, match="stop it first"):
         jobs.forget(job.id, person=ME)
     jobs.ask(job.id, "stop", person=ME)
-    with pytest.raises(JobError, match="somebody else"):
+    with pytest.raises(JobError, match="View only"):
         jobs.forget(job.id, person=YOU)
     jobs.forget(job.id, person=ME)
     with pytest.raises(JobError, match="no run"):

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from .engine import same_origin
-from .person import person_of
+from .person import visitor_of
 from .pools import heavily
 from .space import SPACES
 from .state import BadState
@@ -61,7 +61,7 @@ def answers(
                 state = json.loads(body)
             except (ValueError, RecursionError):
                 raise BadState("The state is not JSON.") from None
-            found = function(space, state, *([person_of(request.cookies)] if personal else []))
+            found = function(space, state, *([visitor_of(request)] if personal else []))
             if isinstance(found, bytes):
                 return Response(found, media_type="application/octet-stream")
             return JSONResponse(found)
