@@ -19,6 +19,8 @@ from starlette.middleware import Middleware  # noqa: E402
 
 from explorer.datasets import default_data_dir  # noqa: E402
 from explorer.jobs.supervisor import Supervisor  # noqa: E402
+from explorer.serving.gate import Gate, served  # noqa: E402
+from explorer.serving.gate.local import TOKEN  # noqa: E402
 from explorer.serving.headers import Headers  # noqa: E402
 from explorer.serving.routes import routes  # noqa: E402
 from explorer.serving.warm import warm_up  # noqa: E402
@@ -27,6 +29,8 @@ from explorer.serving.warm import warm_up  # noqa: E402
 @contextlib.asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Everything slow happens before the first request is answered."""
+    if not served().alone:
+        print(f"To count as the person at this machine, add ?token={TOKEN} to the app's address once.", flush=True)
     warm_up()
     supervisor = Supervisor(default_data_dir())
     supervisor.start()
@@ -34,4 +38,5 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     supervisor.stop()
 
 
-app = st.App(HERE / "navigation.py", routes=routes(), middleware=[Middleware(Headers)], lifespan=lifespan)
+MIDDLEWARE = [Middleware(Gate), Middleware(Headers)]
+app = st.App(HERE / "navigation.py", routes=routes(), middleware=MIDDLEWARE, lifespan=lifespan)

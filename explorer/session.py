@@ -22,6 +22,7 @@ from .jobs import JobError, Jobs, Presence
 from .owners import mark_of
 from .registry import Summary, models, summarise
 from .runs import offered
+from .serving.gate import is_local
 from .serving.jobs import open_database
 from .serving.manifest import describe
 from .serving.person import network_mark, person_of
@@ -153,13 +154,8 @@ def keep(name: str, value: Any) -> None:
 
 
 def visitor_is_local() -> bool:
-    """Whether the visitor sits at the machine that serves, and so may name folders of it.
-
-    A visitor who comes by way of a proxy does not count as local: all who do look alike.
-    """
-    if any(st.context.headers.get(name) for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP")):
-        return False
-    return st.context.ip_address in (None, "127.0.0.1", "::1")
+    """Whether the visitor sits at the machine that serves, or has brought its token, and so may name folders of it."""
+    return is_local(st.context.headers)
 
 
 # Models

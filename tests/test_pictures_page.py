@@ -175,21 +175,6 @@ def test_a_folder_of_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "A full path" in said(page)
 
 
-@pytest.mark.parametrize(
-    ("address", "headers", "local"),
-    [(None, {}, True), ("127.0.0.1", {}, True), ("::1", {}, True), ("192.168.0.7", {}, False), ("::2", {}, False),
-     (None, {"X-Forwarded-For": "10.0.0.1"}, False), (None, {"Forwarded": "for=10.0.0.1"}, False)],
-)  # fmt: skip
-def test_only_who_sits_at_the_server_may_name_a_folder_of_it(monkeypatch, address, headers, local) -> None:
-    class Context:
-        pass
-
-    context = Context()
-    context.ip_address, context.headers = address, headers
-    monkeypatch.setattr(session.st, "context", context)
-    assert session.visitor_is_local() == local
-
-
 def test_others_are_told_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "visitor_is_local", lambda: False)
     page = open_page()

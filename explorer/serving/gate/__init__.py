@@ -1,0 +1,7 @@
+"""The gate: one middleware before every route and socket, Streamlit's own included."""
+
+from .gate import Gate
+from .local import is_local
+from .settings import Settings, served
+
+__all__ = ["Gate", "Settings", "is_local", "served"]
