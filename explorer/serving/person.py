@@ -18,6 +18,7 @@ from starlette.requests import HTTPConnection
 from ..datasets import default_data_dir
 from ..owners import mark_of, may_change
 from .bucket import network_of
+from .gate import is_local
 from .secret import secret_of, sign
 
 YEAR = 365 * 86_400
@@ -72,21 +73,10 @@ def network_mark(address: str | None) -> str:
     return sign(default_data_dir(), "network", network_of(address))[:16]
 
 
-def is_local(headers: Mapping[str, str], address: str | None) -> bool:
-    """Whether a request comes from the machine that serves.
-
-    One that comes by way of a proxy does not count as local: all that do look alike.
-    """
-    if any(headers.get(name) for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP")):
-        return False
-    return network_of(address) == "local"
-
-
 def visitor_of(request: HTTPConnection) -> Visitor:
     """Who sends a request."""
     address = request.client.host if request.client else None
-    local = request.client is not None and is_local(request.headers, address)
-    return Visitor(person_of(request.cookies), network_mark(address), local)
+    return Visitor(person_of(request.cookies), network_mark(address), is_local(request.headers))
 
 
 def set_cookie(word: str, *, secure: bool = False) -> str:

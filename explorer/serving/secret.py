@@ -75,14 +75,10 @@ def _make(path: Path) -> bytes:
             file.write(secrets.token_bytes(BYTES) if known is None else known[1])  # somebody emptied the folder
             file.flush()
             os.fsync(file.fileno())
-        if path.exists():  # half a file: nobody's word holds by it
-            os.replace(beside, path)
-        else:
-            try:
-                os.link(beside, path)  # fails where there is one
-            except FileExistsError:
-                pass
-            except OSError:  # a disk without links
+        try:
+            os.link(beside, path)  # fails where there is one
+        except OSError:
+            if _read(path) is None:  # half a file, or a disk without links
                 os.replace(beside, path)
     finally:
         with contextlib.suppress(OSError):
