@@ -16,12 +16,12 @@ from torch import Tensor
 from explorer import fitted_maps
 from explorer.checkpoint import save_checkpoint
 from explorer.fitted_maps import map_file
-from explorer.gap_table import fingerprint
 from explorer.jobs import Database, JobError
 from explorer.jobs import fit_worker as worker
 from explorer.jobs.fits import MOST_DEATHS, SHARE, Fits
 from explorer.jobs.supervisor import Supervisor
 from explorer.projection import Embedding, ProjectionError, UmapSettings, load_embedding
+from explorer.signature import fingerprint
 
 from .spaces import odd_space
 

@@ -33,12 +33,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "view": set(),
     "datasets": {"archives", "names", "owners"},  # one's own pictures: named by people, brought as a zip
     "models": {"config"},
+    "signature": {"config", "models"},
     "inference": {"models"},
     "checkpoint": {"config", "models"},
     "training": {"config", "device", "datasets", "models", "inference", "checkpoint"},
     "gallery": {"checkpoint"},
-    "export": {"checkpoint", "models"},
-    "gap_table": {"checkpoint", "inference", "models"},
+    "export": {"checkpoint", "models", "signature"},
+    "gap_table": {"checkpoint", "inference", "models", "signature"},
     "card": {"checkpoint", "config", "inference"},
     "recipes": {"config", "models"},
     "publish": {"card", "checkpoint", "datasets", "export", "gallery", "gap_table", "inference", "models"},
@@ -46,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "latents": {"datasets", "models"},
     "geometry": {"models"},
     "projection": set(),
-    "fitted_maps": {"gap_table", "geometry", "latents", "models", "projection"},
+    "fitted_maps": {"geometry", "latents", "models", "projection", "signature"},
     "jobs": {
         *(
             "card",
@@ -55,14 +56,13 @@ MAY_IMPORT: dict[str, set[str]] = {
             "datasets",
             "device",
             "fitted_maps",
-            "gap_table",
             "models",
             "names",
             "owners",
             "projection",
             "publish",
         ),
-        *("recipes", "registry", "training"),
+        *("recipes", "registry", "signature", "training"),
     },
     "settings": {"config", "recipes"},
     "comparable": {"card", "config"},
@@ -95,6 +95,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "owners",
             "projection",
             "registry",
+            "signature",
             "training",
             "transfer",
             "view",
@@ -133,6 +134,7 @@ HEADLESS = {
     *("models", "inference", "training", "checkpoint", "latents", "datasets", "config", "geometry"),
     *("device", "export", "gallery", "gap_table", "registry", "card", "projection", "view", "archives", "transfer"),
     "fitted_maps",
+    "signature",
 }
 SCREEN = {"streamlit", "plotly", "umap"}
 SLOW_TO_IMPORT = {"umap", "sklearn", "torchvision"}

@@ -9,11 +9,11 @@ import torch
 
 from ..datasets import default_data_dir
 from ..fitted_maps import find_map, fitted_count, key_of, list_maps, map_file, map_stamps, map_subject, row_sums
-from ..gap_table import fingerprint
 from ..jobs import JobError
 from ..jobs.fits import Fit, Fits
 from ..projection import Embedding, Local, ProjectionError, UmapSettings, check_codes
 from ..projection.quality import quality_neighbours
+from ..signature import fingerprint
 from .anatomy import packed
 from .jobs import open_database
 from .kept import Kept
