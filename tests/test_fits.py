@@ -162,6 +162,25 @@ def test_only_who_asked_stops_a_fit(fits: Fits) -> None:
         fits.stop("f" * 16, person="ann")
 
 
+def test_who_sits_at_the_machine_stops_any_fit(fits: Fits) -> None:
+    submit(fits)
+    assert fits.stop(KEY, person="", local=True).state == "stopped"
+
+
+def test_a_persons_second_fit_comes_after_everybodys_first(fits: Fits) -> None:
+    order = [("ann", 0), ("ann", 1), ("ann", 2), ("bob", 3), ("cem", 4), ("bob", 5)]
+    for person, seed in order:
+        submit(fits, f"{seed:016x}", person=person, seed=seed)
+    claimed = []
+    while fit := fits.claim():
+        claimed.append((fit.person, fit.settings.seed))
+        fits.end(fit.id, "done")
+    assert claimed == [("ann", 0), ("bob", 3), ("cem", 4), ("ann", 1), ("bob", 5), ("ann", 2)]
+    submit(fits, "e" * 16, person="ann", seed=6)  # who had many before is not behind for ever
+    submit(fits, "f" * 16, person="dan", seed=7)
+    assert fits.claim().person == "ann"  # type: ignore[union-attr]
+
+
 def test_a_fit_is_carried_out_and_kept(fits: Fits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitted_maps, "fit_umap", laid_out)
     submit(fits)

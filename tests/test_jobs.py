@@ -243,6 +243,49 @@ def test_a_run_is_forgotten_by_its_person_when_it_is_over(jobs: Jobs) -> None:
         jobs.get(job.id)
 
 
+def test_who_sits_at_the_machine_steers_and_forgets_any_run(jobs: Jobs) -> None:
+    job = submit(jobs)
+    assert jobs.ask(job.id, "pause", person=YOU, local=True).state == "paused"
+    assert jobs.ask(job.id, "stop", person="", local=True).state == "stopped"
+    jobs.forget(job.id, person=YOU, local=True)
+    assert jobs.all() == []
+
+
+def test_owners_are_known_of_every_run_however_old(jobs: Jobs) -> None:
+    first = submit(jobs)
+    with jobs._open(write=True) as table:
+        columns = [row["name"] for row in table.execute("PRAGMA table_info(jobs)")]
+        copied = ", ".join({"id": "?", "name": "?", "created": "created + 1"}.get(name, name) for name in columns)
+        values = [(f"{number:08x}", f"run-{number}") for number in range(300)]
+        table.executemany(f"INSERT INTO jobs SELECT {copied} FROM jobs WHERE name = '{first.name}'", values)
+    assert first.name not in {job.name for job in jobs.all()}  # not among the newest
+    assert jobs.owners()[first.name] == ME and len(jobs.owners()) == 301
+
+
+def test_visits_without_cookies_share_one_share_in_each_network(jobs: Jobs) -> None:
+    for seed in range(SHARE.of_one):
+        jobs.submit(config_of(seed), person="", network="here")
+    with pytest.raises(JobError, match="stop one of them"):
+        jobs.submit(config_of(9), person="", network="here")
+    assert jobs.submit(config_of(9), person="", network="there").state == "queued"
+    assert jobs.submit(config_of(9), person=ME, network="here").state == "queued"
+
+
+def test_twenty_two_words_of_one_network_leave_half_the_queue_to_others(jobs: Jobs) -> None:
+    taken = 0
+    for person in range(45):
+        for seed in range(SHARE.of_one):
+            try:
+                jobs.submit(config_of(seed), person=f"{person:032x}", network="flood")
+                taken += 1
+            except JobError as error:
+                assert "try again" in str(error) or "stop one" in str(error)
+        if person == 21:
+            assert taken < 60  # of 200
+    assert taken <= SHARE.of_network
+    assert jobs.submit(config_of(), person=ME, network="elsewhere").state == "queued"
+
+
 def test_a_row_of_another_version_hides_nothing_and_stops_nobody(jobs: Jobs) -> None:
     odd, other = submit(jobs), submit(jobs, seed=1)
     with jobs._open(write=True) as table:

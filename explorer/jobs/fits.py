@@ -140,10 +140,13 @@ class Fits:
                 raise JobError(f"Enough {whose} are waiting to be fitted: try again when one of them is done.")
             ended = "state NOT IN ('waiting', 'running')"
             table.execute(f"DELETE FROM fits WHERE {ended} AND (created < ? OR id = ?)", (now - KEPT_SECONDS, key))
+            # The turn that is on, or the one after the person's last: a second fit comes after everybody's first.
+            on = "coalesce((SELECT max(turn) FROM fits WHERE state != 'waiting'), 0)"
+            own = f"coalesce((SELECT max(turn) + 1 FROM fits WHERE person = ? AND state IN {OPEN}), 0)"
             table.execute(
-                "INSERT INTO fits (id, person, network, model, settings, state, created) "
-                "VALUES (?, ?, ?, ?, ?, 'waiting', ?)",
-                (key, person, network, model, settings.to_json(), now),
+                "INSERT INTO fits (id, person, network, model, settings, state, created, turn) "
+                f"VALUES (?, ?, ?, ?, ?, 'waiting', ?, max({on}, {own}))",
+                (key, person, network, model, settings.to_json(), now, person),
             )
             beside.replace(self._input(key))
 
@@ -205,9 +208,7 @@ class Fits:
             with self._open(write=True) as table:
                 row = table.execute(
                     "UPDATE fits SET state = 'running' WHERE id = "
-                    "(SELECT id FROM fits WHERE state = 'waiting' ORDER BY (SELECT count(*) FROM fits AS other "
-                    "WHERE other.state = 'waiting' AND other.person = fits.person AND "
-                    "(other.created, other.rowid) < (fits.created, fits.rowid)), created, rowid LIMIT 1) RETURNING *"
+                    "(SELECT id FROM fits WHERE state = 'waiting' ORDER BY turn, created, rowid LIMIT 1) RETURNING *"
                 ).fetchone()
             if row is None:
                 return None

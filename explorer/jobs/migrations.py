@@ -38,12 +38,14 @@ CREATE TABLE IF NOT EXISTS fits (
 def _hide_words(table: sqlite3.Connection) -> None:
     """Owners were the very words in people's cookies: rows and names of files hold marks instead, see `owners`.
 
-    Also new: client networks, by which shares are counted, and old words that were exchanged for signed ones.
+    Also new: client networks, by which shares are counted, turns of fits, and old words that were exchanged for signed
+    ones.
     """
     table.create_function("mark_of", 1, mark_of, deterministic=True)
     for name in ("jobs", "fits"):
         table.execute(f"ALTER TABLE {name} ADD COLUMN network TEXT NOT NULL DEFAULT ''")
         table.execute(f"UPDATE {name} SET person = mark_of(person)")
+    table.execute("ALTER TABLE fits ADD COLUMN turn INTEGER NOT NULL DEFAULT 0")
     table.execute("CREATE TABLE exchanged (owner TEXT PRIMARY KEY, at REAL NOT NULL)")
     file = table.execute("PRAGMA database_list").fetchone()[2]
     if file:
