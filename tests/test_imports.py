@@ -26,11 +26,12 @@ PAGES = sorted((ROOT / "pages").rglob("*.py"))
 # `training` writes checkpoints, so `checkpoint` stands before it.
 MAY_IMPORT: dict[str, set[str]] = {
     "names": set(),
+    "owners": set(),
     "archives": set(),
     "config": set(),
     "device": set(),
     "view": set(),
-    "datasets": {"archives", "names"},  # one's own pictures: named by people, brought as a zip
+    "datasets": {"archives", "names", "owners"},  # one's own pictures: named by people, brought as a zip
     "models": {"config"},
     "signature": {"config", "models"},
     "inference": {"models"},
@@ -57,6 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "fitted_maps",
             "models",
             "names",
+            "owners",
             "projection",
             "publish",
         ),
@@ -64,10 +66,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "settings": {"config", "recipes"},
     "comparable": {"card", "config"},
-    "runs": {"checkpoint", "comparable", "config", "datasets", "jobs", "registry", "settings"},
+    "runs": {"checkpoint", "comparable", "config", "datasets", "jobs", "owners", "registry", "settings"},
     "transfer": {
         *("archives", "card", "checkpoint", "config", "datasets", "export", "gallery", "gap_table", "jobs", "names"),
-        "registry",
+        *("owners", "registry"),
     },
     "explorer": {"models", "registry"},  # explorer/__init__.py
     "latent_map": set(),
@@ -90,6 +92,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "latent_map",
             "fitted_maps",
             "models",
+            "owners",
             "projection",
             "registry",
             "signature",
@@ -100,7 +103,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "session": {
         *("checkpoint", "config", "datasets", "jobs", "latents", "registry", "runs", "serving", "settings", "training"),
-        "transfer",
+        *("owners", "transfer"),
         "view",
     },
     "navigation": {"session"},
@@ -127,7 +130,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 EXCEPTIONS = {("serving/server.py", "app")}
 
 HEADLESS = {
-    *("jobs", "publish", "recipes", "settings", "comparable", "runs", "names"),
+    *("jobs", "publish", "recipes", "settings", "comparable", "runs", "names", "owners"),
     *("models", "inference", "training", "checkpoint", "latents", "datasets", "config", "geometry"),
     *("device", "export", "gallery", "gap_table", "registry", "card", "projection", "view", "archives", "transfer"),
     "fitted_maps",

@@ -183,7 +183,8 @@ def test_others_are_told_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not [element for element in page.text_input if element.key == "place"]
 
 
-def test_a_damaged_set_is_told_and_can_be_deleted(home: Path) -> None:
+def test_a_damaged_set_is_told_and_can_be_deleted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "visitor_is_local", lambda: True)
     press(upload(open_page(), ("a.zip", zipped(GOOD))), "Save")
     (home / "pictures" / "a" / "images.safetensors").write_bytes(b"x")
     page = open_page()
@@ -194,7 +195,7 @@ def test_a_damaged_set_is_told_and_can_be_deleted(home: Path) -> None:
 
 def test_a_set_deleted_by_somebody_else_is_told() -> None:
     page = press(upload(open_page(), ("a.zip", zipped(GOOD))), "Save")
-    store.delete_pictures("a")
+    store.delete_pictures("a", person="", local=True)
     page = open_page()
     assert "None yet." in said(page)
 

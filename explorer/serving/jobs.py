@@ -26,7 +26,7 @@ from .addresses import BELOW, PREFIX
 from .blobs import make_blob
 from .downloads import explore_address
 from .gate import takes
-from .person import person_of
+from .person import Visitor, visitor_of
 from .sent import read_json
 from .tail import Tails
 
@@ -54,7 +54,7 @@ def open_jobs() -> Jobs:
     return Jobs(open_database(default_data_dir()))
 
 
-def describe_job(job: Job, person: str) -> dict[str, Any]:
+def describe_job(job: Job, visitor: Visitor) -> dict[str, Any]:
     """A job as the page that shows it wants it."""
     config = json.loads(job.config.to_json())
     heldout = job.facts.get("heldout")
@@ -65,7 +65,7 @@ def describe_job(job: Job, person: str) -> dict[str, Any]:
         "name": job.name,
         "state": job.state,
         "place": open_jobs().place(job),
-        "mine": bool(person) and job.person == person,
+        "mine": visitor.may_change(job.person),
         "message": job.message,
         "notes": list(job.notes),
         "config": {"model": config["model"], "training": config["training"]},
@@ -105,7 +105,7 @@ def describe_run(job: Job, beside: Sequence[Job], refused: Sequence[str]) -> dic
     }
 
 
-def _live(job: Job, person: str, query: dict[str, str]) -> dict[str, Any]:
+def _live(job: Job, visitor: Visitor, query: dict[str, str]) -> dict[str, Any]:
     """What is new since the page last asked: rows of the curve, and snapshots."""
 
     def count(name: str) -> int:
@@ -118,7 +118,7 @@ def _live(job: Job, person: str, query: dict[str, str]) -> dict[str, Any]:
     first, seen = (0, 0) if reset else (count("metrics"), count("snapshots"))
     base = f"{BELOW}/jobs/{job.id}/snapshot"
     return {
-        "job": describe_job(job, person),
+        "job": describe_job(job, visitor),
         "reset": reset,
         "metrics": rows[first:],
         "snapshots": [
@@ -146,10 +146,10 @@ async def live(request: Request) -> Response:
 
 def _job(request: Request, *, live: bool) -> Response:
     try:
-        found, person = open_jobs().get(request.path_params["id"]), person_of(request.cookies)
+        found, visitor = open_jobs().get(request.path_params["id"]), visitor_of(request)
     except JobError as error:
         return _fault(str(error), 503 if isinstance(error, DatabaseFault) else 404)
-    return _answer(_live(found, person, dict(request.query_params)) if live else describe_job(found, person))
+    return _answer(_live(found, visitor, dict(request.query_params)) if live else describe_job(found, visitor))
 
 
 async def file(request: Request) -> Response:
@@ -183,10 +183,11 @@ async def control(request: Request) -> Response:
 
 
 def _order(request: Request, action: str, pace: float | None) -> Response:
-    person = person_of(request.cookies)
+    visitor = visitor_of(request)
     try:
-        changed = open_jobs().ask(request.path_params["id"], action, person=person, pace=pace)
-        return _answer(describe_job(changed, person))
+        whose = {"person": visitor.person, "local": visitor.local}
+        changed = open_jobs().ask(request.path_params["id"], action, **whose, pace=pace)
+        return _answer(describe_job(changed, visitor))
     except JobError as error:
         return _fault(str(error), 409)
 

@@ -19,7 +19,7 @@ from .exports import export_of
 from .fitted_maps import describe_maps, map_stamp, order_map, pack_map
 from .kept import Kept
 from .near import near_of
-from .person import person_of
+from .person import Visitor, visitor_of
 from .plane_trust import pack_trust
 from .pools import heavily
 from .space import SPACES, Space
@@ -98,7 +98,7 @@ def _changing(response: Response) -> Response:
     return response
 
 
-def _now(function: Callable[[Space, str], dict[str, Any]], *, heavy: bool = False) -> Handler:
+def _now(function: Callable[[Space, Visitor], dict[str, Any]], *, heavy: bool = False) -> Handler:
     """A route for what there is of a space at the moment, and for whom; `heavy` as in `answers`."""
 
     async def handler(request: Request) -> Response:
@@ -107,7 +107,7 @@ def _now(function: Callable[[Space, str], dict[str, Any]], *, heavy: bool = Fals
             return PlainTextResponse(GONE, 404)
 
         def found() -> Response:  # a table is some megabytes of JSON
-            return JSONResponse(function(space, person_of(request.cookies)), headers={"Cache-Control": "no-store"})
+            return JSONResponse(function(space, visitor_of(request)), headers={"Cache-Control": "no-store"})
 
         try:
             return await (heavily(request, found) if heavy else run_in_threadpool(found))
