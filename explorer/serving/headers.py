@@ -9,7 +9,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..latent_map.files import static_files, static_key
+from ..latent_map.files import imported, static_key
 from .manifest import PREFIX
 from .person import new_cookie, person_of
 
@@ -18,9 +18,8 @@ from .person import new_cookie, person_of
 def preload_links() -> str:
     """A Link header: plotly, the style and our modules arrive while Streamlit itself still starts."""
     base = f"{PREFIX}/static/{static_key()}"
-    modules = [name for name in static_files() if name.endswith(".mjs") and "/" not in name and "worker" not in name]
     links = [f"<{base}/vendor/plotly.min.js>; rel=preload; as=script", f"<{base}/style.css>; rel=preload; as=style"]
-    links += [f"<{base}/{name}>; rel=modulepreload" for name in modules if name != "streamlit.mjs"]
+    links += [f"<{base}/{name}>; rel=modulepreload" for name in imported("explore.mjs")]
     return ", ".join(links)
 
 
