@@ -1,35 +1,99 @@
-// The scatter of codes, drawn once by plotly, which is never called while something is dragged.
+// The scatter of codes: its state, places to pixels and back, and the choice of who draws it.
+//
+// A drawing is one of the ways below of putting the points on screen. It reads everything from the plot that it is given
+// and keeps no state of its own but the view, so that another can take its place at any moment:
+//
+//   new Drawing(plot)          an element of its own within plot.element, not seen yet
+//   await begin(view)          draws all; rejects where it cannot draw here
+//   frame()                    { left, top, width, height, view }: where the axes lie, pixels of the element, and what they span
+//   redraw(view)               other points, another theme, or both
+//   look(view), resize(width, height, view)
+//   colours(), layers(), chosen({ outlined }), shown(), dragging()    that part of the plot's state changed
+//   destroy()
+//
+// A view is [x0, x1, y0, y1] in map units; one unit is as long up as across. What a person does with the points a drawing
+// tells the plot: hovered, left, clicked, picked (a lasso), moved, asked for the whole, and that the drawing was lost.
 
-import { classColour, isDark } from './colours.mjs';
-import { h } from './dom.mjs';
+import { isDark } from '../colours.mjs';
+import { h } from '../dom.mjs';
+import { words } from '../words.mjs';
+import { fitted } from '../zoom.mjs';
+import { CanvasDrawing } from './canvas_plot.mjs';
 import { nameLabels } from './labels.mjs';
-import { words } from './words.mjs';
-import { fitted } from './zoom.mjs';
+import { PlotlyDrawing } from './plotly_plot.mjs';
 
 const WHOLE = 0.02; // of the map's width, by which a view may differ and still be the whole
-
-// The plot of a map that is gone: another one draws into it in a fifth of the time that a new one takes.
-let spare = null;
-
-/** An element to plot into. */
-export function plotElement() {
-  const element = spare ?? h('div', { class: 'lx-plot' });
-  spare = null;
-  return element;
-}
+const MOST_NAMED = 100_000; // points of a map on which the classes are named
+const DRAWINGS = { plotly: PlotlyDrawing, canvas: CanvasDrawing };
 
 export class LatentPlot {
-  /** @param {{hover(index, at), unhover(), click(index), moved()}} events */
-  constructor(element, manifest, points, plane, hidden, events) {
-    this.element = element;
+  /**
+   * @param {HTMLElement} stage what the plot fills
+   * @param points { u float32 (2n), labels uint8 (n) }
+   * @param plane what the axes are named by, see projections/projection.mjs
+   * @param {Set<number>} hidden classes that are not shown
+   * @param {{hover(index, event), unhover(), click(index), moved(), drawnBy(kind, why), selected?(indices)}} events
+   */
+  constructor(stage, manifest, points, plane, hidden, events) {
+    this.element = h('div', { class: 'lx-plot-frame' });
+    stage.prepend(this.element);
     this.manifest = manifest;
     this.points = points;
     this.plane = plane;
     this.hidden = hidden;
     this.events = events;
+    this.images = [];
+    this.circles = [];
+    this.dragMode = 'pan';
     this.members = manifest.classes.map(() => []);
     points.labels.forEach((label, index) => this.members[label].push(index));
     this.centre();
+  }
+
+  /** @param way { kind: 'plotly' or 'canvas', why }, see ways.mjs */
+  async draw(view, way) {
+    this.home = this.wanted = view;
+    await this.use(way, view);
+    if (this.gone) return;
+    this.watcher = new ResizeObserver(() => this.resize());
+    this.watcher.observe(this.element);
+  }
+
+  /** Another drawing takes over, with all that is on screen. */
+  async use({ kind, why }, view) {
+    const drawing = new DRAWINGS[kind](this);
+    this.coming = drawing;
+    try {
+      await drawing.begin(view);
+      if (drawing.lost) throw new Error('lost');
+    } catch (error) {
+      drawing.destroy();
+      if (this.gone) return;
+      if (kind === 'canvas') throw error;
+      await this.use({ kind: 'canvas', why: drawing.lost ? 'lost' : 'none' }, view);
+      return;
+    }
+    if (this.gone || this.coming !== drawing) {
+      drawing.destroy();
+      return;
+    }
+    this.drawing?.destroy();
+    this.drawing = drawing;
+    this.element.dataset.drawnBy = kind;
+    this.events.drawnBy?.(kind, why);
+  }
+
+  /** A drawing that cannot go on: the canvas takes its place, where everything is as it was. */
+  async fail(drawing) {
+    drawing.lost = true;
+    if (this.gone || drawing !== this.drawing) return; // it has only begun: see use()
+    await this.use({ kind: 'canvas', why: 'lost' }, this.view());
+    if (!this.gone) this.events.moved();
+  }
+
+  /** Whether there is something on screen. */
+  get ready() {
+    return Boolean(this.drawing);
   }
 
   centre() {
@@ -41,250 +105,164 @@ export class LatentPlot {
     return this.plane.names ?? words.axes[this.plane.kind];
   }
 
-  async draw(range) {
-    this.range = this.home = this.wanted = range;
-    const config = { displayModeBar: false, scrollZoom: true, doubleClick: false, responsive: false };
-    const draw = this.element._fullLayout ? globalThis.Plotly.react : globalThis.Plotly.newPlot;
-    await draw(this.element, this.traces(), this.layout(), config);
-    if (this.gone) return this.leave();
-    this.element.style.visibility = '';
-    this.element.on('plotly_doubleclick', () => this.zoomTo(this.home));
-    const indexOf = (point) => this.members[point.curveNumber][point.pointIndex];
-    this.element.on('plotly_hover', ({ points: [point], event }) => this.events.hover(indexOf(point), event));
-    this.element.on('plotly_unhover', () => this.events.unhover());
-    this.element.on('plotly_click', ({ points: [point] }) => this.events.click(indexOf(point)));
-    this.element.on('plotly_selected', (event) => {
-      if (event && !this.clearing) this.events.selected?.(event.points.map(indexOf));
-    });
-    this.element.on('plotly_deselect', () => this.clearing || this.events.selected?.([]));
-    this.element.on('plotly_relayouting', () => this.events.moved());
-    this.element.on('plotly_relayout', (change) => {
-      if ('xaxis.range[0]' in change) this.wanted = this.view(); // by a person's own hand
-      this.events.moved();
-    });
-    this.watcher = new ResizeObserver(() => this.resize());
-    this.watcher.observe(this.element.parentElement);
-  }
-
   /** Whether points stand on dark ground: the theme's, or a decoded manifold. */
   get dark() {
     return isDark(this.element) || Boolean(this.blackened);
   }
 
-  traces() {
-    const { dark } = this;
-    return this.members.map((indices, label) => ({
-      type: 'scattergl',
-      mode: 'markers',
-      name: this.manifest.classes[label],
-      x: Float32Array.from(indices, (i) => this.points.u[2 * i]),
-      y: Float32Array.from(indices, (i) => this.points.u[2 * i + 1]),
-      visible: !this.hidden.has(label),
-      hoverinfo: 'none',
-      marker: { ...this.paint(label, dark), line: { width: 0 } }, // where sizes differ, plotly would ring each in white
-      selectedpoints: this.chosen?.[label] ?? null,
-      unselected: { marker: { opacity: 0.08 } },
-    }));
-  }
-
-  layout() {
-    const styles = getComputedStyle(this.element);
-    const colour = (name, otherwise) => styles.getPropertyValue(name).trim() || otherwise;
-    const text = colour('--st-text-color', '#222');
-    const grid = colour('--st-border-color', '#ddd');
-    const [x0, x1, y0, y1] = this.range;
-    const names = this.axisNames;
-    const axis = (title, range) => ({
-      title: { text: title, standoff: 4, font: { size: 12 } },
-      range,
-      zeroline: false,
-      gridcolor: grid,
-      griddash: 'dot',
-      linecolor: grid,
-      tickfont: { size: 10 },
-      fixedrange: false,
-    });
-    return {
-      showlegend: false,
-      dragmode: this.dragging ?? 'pan',
-      hovermode: 'closest',
-      hoverdistance: 12,
-      margin: { l: 38, r: 6, t: 6, b: 34 },
-      paper_bgcolor: 'rgba(0,0,0,0)',
-      plot_bgcolor: 'rgba(0,0,0,0)',
-      font: { color: text, family: colour('--st-font', 'sans-serif') },
-      xaxis: { ...axis(names[0], [x0, x1]) },
-      // One unit is as long up as across, so that a circle is a circle.
-      yaxis: { ...axis(names[1], [y0, y1]), scaleanchor: 'x', scaleratio: 1 },
-      images: this.images ?? [],
-      shapes: this.shapes ?? [],
-      annotations: this.labels(text),
-    };
-  }
-
-  labels(text) {
-    if (this.manifest.count > 100_000) return [];
-    const halo = isDark(this.element) ? 'rgba(18,22,28,0.72)' : 'rgba(255,255,255,0.78)';
+  /** The classes' names where they are shown: [{ text, place: [x, y], shift: pixels up }]. */
+  names() {
+    if (this.manifest.count > MOST_NAMED) return [];
     const names = this.centres.flatMap((centre, label) => (centre && !this.hidden.has(label) ? [{ text: this.manifest.classes[label], centre }] : []));
-    const { width, height } = this.element.parentElement.getBoundingClientRect();
+    const { width, height } = this.element.getBoundingClientRect();
     const [x0, x1, y0, y1] = this.home;
-    return nameLabels(names, Math.min(width / (x1 - x0), height / (y1 - y0)), { text, halo });
+    return nameLabels(names, Math.min(width / (x1 - x0), height / (y1 - y0)));
   }
 
-  /** Layers behind or around the points: images in map units, and shapes. */
-  setLayers({ images = [], shapes = [], dark = false }) {
+  /**
+   * Layers behind or over the points.
+   * @param {{picture: HTMLCanvasElement, view: number[], above: boolean}[]} images
+   * @param {{radius: number, colour: string, dash: number[]}[]} circles around the origin, map units
+   * @param {boolean} dark whether the points stand on a dark picture
+   */
+  async setLayers({ images = [], circles = [], dark = false }) {
     const before = this.dark;
-    this.blackened = dark;
-    this.images = images;
-    this.shapes = shapes;
-    return before === this.dark ? globalThis.Plotly.relayout(this.element, { images, shapes }) : this.recolour({ images, shapes });
-  }
-
-  /** How a class's points look: in its colour, or by a column of numbers where one is shown. */
-  paint(label, dark = this.dark) {
-    const { column } = this;
-    const { count } = this.manifest;
-    const [size, opacity] = count > 20_000 ? [2.5, 0.5] : [count < 2_000 ? 6 : 4, 0.7];
-    if (!column) return { color: classColour(label, dark), colorscale: null, cmin: null, cmax: null, size, opacity };
-    const indices = this.members[label];
-    const paint = { color: Float32Array.from(indices, (i) => column.values[i]), ...column.scale(dark), size, opacity };
-    // What is known stands out of what is not; of a selection, what is selected stands out, and one does for all.
-    if (!column.unknown || this.chosen) return paint;
-    const by = (known, unknown) => Float32Array.from(indices, (i) => (column.unknown[i] ? unknown : known));
-    return { ...paint, size: by(Math.max(size, 5), Math.min(size, 3)), opacity: by(0.9, 0.12) };
-  }
-
-  recolour(layout = {}) {
-    return globalThis.Plotly.update(this.element, this.paints(), layout);
-  }
-
-  paints() {
-    const paints = this.members.map((_, label) => this.paint(label));
-    return Object.fromEntries(Object.keys(paints[0]).map((name) => [`marker.${name}`, paints.map((paint) => paint[name])]));
+    Object.assign(this, { images, circles, blackened: dark });
+    await (before === this.dark ? this.drawing.layers() : this.drawing.colours());
   }
 
   /**
    * Colours the points by a column { values float32 (n), scale(dark) -> { colorscale, cmin, cmax }, unknown: a mask (n) of
    * those without a value, or null }; by class where it is null.
    */
-  setColumn(column) {
+  async setColumn(column) {
     this.column = column;
-    return this.recolour();
+    await this.drawing.colours();
   }
 
   /** Points that stand out, as a mask uint8 (n); null: none does. The outline of a lasso goes, unless it is theirs. */
-  setSelection(mask, { outlined = false } = {}) {
-    this.chosen = mask && this.members.map((indices) => indices.flatMap((index, at) => (mask[index] ? [at] : [])));
-    const points = { selectedpoints: this.chosen ?? this.members.map(() => null), ...(this.column?.unknown ? this.paints() : {}) };
-    return this.quietly(() => globalThis.Plotly.update(this.element, points, outlined ? {} : { selections: [] }));
-  }
-
-  /** Draws: plotly would tell of a lasso's outline that goes as if a person had selected nothing. */
-  quietly(drawing) {
-    this.clearing = (this.clearing ?? 0) + 1;
-    return drawing().finally(() => { this.clearing -= 1; });
+  async setSelection(mask, { outlined = false } = {}) {
+    this.mask = mask;
+    await this.drawing.chosen({ outlined });
   }
 
   /** Other places for the same points: another map. */
-  setPoints(u, range) {
+  async setPoints(u, view) {
     this.points = { ...this.points, u };
-    this.range = this.home = this.wanted = range;
-    this.images = [];
-    this.shapes = [];
-    this.blackened = false;
+    this.home = this.wanted = view;
+    Object.assign(this, { images: [], circles: [], blackened: false });
     this.centre();
-    return this.react();
+    await this.drawing.redraw(view);
   }
 
-  react() {
-    return this.quietly(() => globalThis.Plotly.react(this.element, this.traces(), this.layout()));
+  /** A drag over the map does this: 'pan', or 'lasso' or 'select' to select points. */
+  async setDragging(mode) {
+    this.dragMode = mode;
+    await this.drawing.dragging();
   }
 
-  /** What a drag over the map does: 'pan', or 'lasso' or 'select' to select points. */
-  setDragging(mode) {
-    this.dragging = mode;
-    return globalThis.Plotly.relayout(this.element, { dragmode: mode });
-  }
-
-  setHidden(hidden) {
+  async setHidden(hidden) {
     this.hidden = hidden;
-    const text = getComputedStyle(this.element).getPropertyValue('--st-text-color').trim() || '#222';
-    globalThis.Plotly.update(this.element, { visible: this.members.map((_, label) => !hidden.has(label)) }, { annotations: this.labels(text) });
+    await this.drawing.shown();
   }
 
-  restyle() {
-    this.range = this.view();
-    return this.react();
+  /** The theme changed. */
+  async restyle() {
+    await this.drawing.redraw(this.view());
   }
 
-  resize() {
-    const box = this.element.parentElement.getBoundingClientRect();
-    const { width, height } = this.element._fullLayout ?? {};
-    if (!box.width || !width) return;
-    if (Math.abs(width - box.width) < 0.5 && Math.abs(height - box.height) < 0.5) return this.events.moved();
-    // What is in view stays in view: left to itself, plotly would show more of the map after every change and back.
-    const [x, y] = this.axes();
-    const ranges = fitted(this.wanted, x._length + box.width - width, y._length + box.height - height);
-    globalThis.Plotly.relayout(this.element, { width: box.width, height: box.height, ...ranges }).then(() => this.events.moved());
+  /** Follows the stage. What is in view stays in view: left to itself, a plot would show more after every change and back. */
+  async resize() {
+    const { width, height } = this.element.getBoundingClientRect();
+    if (!width || !height || !this.ready) return;
+    const { size } = this.drawing;
+    if (Math.abs(size.width - width) < 0.5 && Math.abs(size.height - height) < 0.5) {
+      this.events.moved();
+      return;
+    }
+    const frame = this.drawing.frame();
+    await this.drawing.resize(width, height, fitted(this.wanted, frame.width + width - size.width, frame.height + height - size.height));
+    if (!this.gone) this.events.moved();
   }
 
-  axes() {
-    const { xaxis, yaxis } = this.element._fullLayout;
-    return [xaxis, yaxis];
+  /** Where the axes lie: { left, top, width, height } in pixels of the element, and the view they span. */
+  frame() {
+    return this.drawing.frame();
   }
 
   /** Map units to pixels within the element. */
-  toPixels(u) {
-    const [x, y] = this.axes();
-    return [x._offset + x.d2p(u[0]), y._offset + y.d2p(u[1])];
+  toPixels([x, y]) {
+    const { left, top, width, height, view: [x0, x1, y0, y1] } = this.frame();
+    return [left + ((x - x0) / (x1 - x0)) * width, top + ((y1 - y) / (y1 - y0)) * height];
   }
 
   /** Pixels within the element to map units, kept inside the plot's frame. */
   toMap([px, py]) {
-    const [x, y] = this.axes();
-    const inside = (value, length) => Math.min(Math.max(value, 0), length);
-    return [x.p2d(inside(px - x._offset, x._length)), y.p2d(inside(py - y._offset, y._length))];
+    const { left, top, width, height, view: [x0, x1, y0, y1] } = this.frame();
+    const share = (value, length) => Math.min(Math.max(value / length, 0), 1);
+    return [x0 + share(px - left, width) * (x1 - x0), y1 - share(py - top, height) * (y1 - y0)];
   }
 
   /** Pixels a map unit. */
   unit() {
-    const [x] = this.axes();
-    return x._length / Math.abs(x.range[1] - x.range[0]);
-  }
-
-  /** Brings a part of the map into view, the whole of it in any case: [x0, x1, y0, y1]. */
-  zoomTo(range) {
-    const [x, y] = this.axes();
-    this.wanted = range;
-    return globalThis.Plotly.relayout(this.element, fitted(range, x._length, y._length));
-  }
-
-  /** Whether the map is shown as a whole, as at first. */
-  get whole() {
-    const [x, y] = this.axes();
-    const ranges = fitted(this.home, x._length, y._length);
-    const off = [[x, 'xaxis.range'], [y, 'yaxis.range']].flatMap(([axis, name]) => axis.range.map((end, at) => Math.abs(end - ranges[name][at])));
-    return Math.max(...off) < WHOLE * (this.home[1] - this.home[0]);
+    const { width, view: [x0, x1] } = this.frame();
+    return width / Math.abs(x1 - x0);
   }
 
   /** What is in view: [x0, x1, y0, y1]. */
   view() {
-    const [x, y] = this.axes();
-    return [...x.range, ...y.range];
+    return this.frame().view;
+  }
+
+  /** Brings a part of the map into view, the whole of it in any case: [x0, x1, y0, y1]. */
+  async zoomTo(view) {
+    const { width, height } = this.frame();
+    this.wanted = view;
+    await this.drawing.look(fitted(view, width, height));
+    if (!this.gone) this.events.moved();
+  }
+
+  /** Whether the map is shown as a whole, as at first. */
+  get whole() {
+    const { width, height, view } = this.frame();
+    const home = fitted(this.home, width, height);
+    return Math.max(...view.map((end, at) => Math.abs(end - home[at]))) < WHOLE * (this.home[1] - this.home[0]);
+  }
+
+  // What a drawing tells of a person's hand.
+
+  hovered(index, event) {
+    this.events.hover(index, event);
+  }
+
+  left() {
+    this.events.unhover();
+  }
+
+  clicked(index) {
+    this.events.click(index);
+  }
+
+  picked(indices) {
+    this.events.selected?.(indices);
+  }
+
+  /** The view moves; at the end of it, it is what the person wants to see. */
+  moved({ byHand = false } = {}) {
+    if (this.gone || !this.ready) return;
+    if (byHand) this.wanted = this.view();
+    this.events.moved();
+  }
+
+  askedForWhole() {
+    return this.zoomTo(this.home);
   }
 
   destroy() {
     this.gone = true;
     this.watcher?.disconnect();
-    if (this.element._fullLayout) this.leave();
-  }
-
-  leave() {
-    this.element.removeAllListeners?.();
-    this.element.style.visibility = 'hidden'; // until it shows another map's points
+    this.drawing?.destroy();
     this.element.remove();
-    if (spare && spare !== this.element) globalThis.Plotly.purge(spare);
-    spare = this.element;
   }
 }
 
