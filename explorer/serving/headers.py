@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..latent_map.files import static_files, static_key
+from ..latent_map.files import imported, static_key
 from .addresses import BELOW
 from .greeting import greeting
 
@@ -17,9 +17,8 @@ from .greeting import greeting
 def preload_links() -> str:
     """A Link header: plotly, the style and our modules arrive while Streamlit itself still starts."""
     base = f"{BELOW}/static/{static_key()}"
-    modules = [name for name in static_files() if name.endswith(".mjs") and "/" not in name and "worker" not in name]
     links = [f"<{base}/vendor/plotly.min.js>; rel=preload; as=script", f"<{base}/style.css>; rel=preload; as=style"]
-    links += [f"<{base}/{name}>; rel=modulepreload" for name in modules if name != "streamlit.mjs"]
+    links += [f"<{base}/{name}>; rel=modulepreload" for name in imported("explore.mjs")]
     return ", ".join(links)
 
 
