@@ -8,7 +8,6 @@ checkpoint, and are widened to float32 when the file is opened.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import logging
 import warnings
@@ -19,22 +18,11 @@ from torch import Tensor, nn
 
 from .checkpoint import write_file
 from .models import VAE
+from .signature import fingerprint
 
 DECODER_FILE = "decoder.onnx"
 OPSET = 20
 MAX_LATENTS = 4_096
-
-
-def fingerprint(model: VAE) -> str:
-    """SHA-256 of a decoder's architecture and weights, a likelihood's own among them.
-
-    Written into decoder.onnx to say whose it is.
-    """
-    total = hashlib.sha256(repr(model.config).encode())
-    for name, value in model.decoder.state_dict().items():
-        total.update(name.encode())
-        total.update(value.cpu().float().contiguous().numpy().tobytes())
-    return total.hexdigest()
 
 
 class LiveDecoder(nn.Module):
@@ -78,7 +66,7 @@ def export_decoder(model: VAE, folder: Path) -> Path:
     arguments = (torch.zeros(5, model.config.latent), torch.zeros(1, model.config.pixels))
     names = {"input_names": ["z", "x"], "output_names": ["mean", "log_likelihood"]}
     proto = _exported(LiveDecoder(model), arguments, {"z": {0: latents}, "x": None}, names)
-    proto.metadata_props.add(key="decoder_sha256", value=fingerprint(model))
+    proto.metadata_props.add(key="decoder_sha256", value=fingerprint(model, "decoder"))
     path = folder / DECODER_FILE
     write_file(path, proto.SerializeToString())
     return path

@@ -14,6 +14,7 @@ from .datasets import DatasetError, load_dataset, names, own_names, pictures
 from .jobs import Job, Jobs, Presence
 from .jobs.rates import cost, estimate
 from .jobs.snapshots import FOLDER as SNAPSHOTS
+from .owners import write_owner
 from .recipes import FEWEST_STEPS, batch_for, steps_an_epoch
 from .registry import kept_folder, models
 from .settings import Images
@@ -42,11 +43,11 @@ def offered() -> dict[str, Images]:
     return found
 
 
-def submit(jobs: Jobs, config: Config, *, person: str, name: str, tensorboard: bool) -> Job:
+def submit(jobs: Jobs, config: Config, *, person: str, name: str, tensorboard: bool, network: str = "") -> Job:
     """Puts a run into the queue under a name that nothing else has."""
     folder = kept_folder()
     taken = {*models(), *(path.name for path in folder.glob("*"))}
-    return jobs.submit(config, person=person, name=name or None, tensorboard=tensorboard, taken=taken)
+    return jobs.submit(config, person=person, network=network, name=name or None, tensorboard=tensorboard, taken=taken)
 
 
 def length(config: Config, images: Images, jobs: Jobs, presence: Presence) -> str:
@@ -100,15 +101,21 @@ def what_goes(job: Job) -> str:
     return "The run leaves the list, and all that it wrote is deleted: it has made no model."
 
 
-def forget(jobs: Jobs, job: Job, person: str) -> None:
-    """Deletes a run that is over; a model that it made stays.
+def forget(jobs: Jobs, job: Job, person: str, local: bool = False) -> None:
+    """Deletes a run that is over; a model that it made stays, and stays its owner's.
+
+    Args:
+        local: the person sits at the machine that serves, and may delete anybody's.
 
     Raises:
         JobError: it is not this person's, or not over.
     """
-    jobs.forget(job.id, person=person)
+    jobs.forget(job.id, person=person, local=local)
     folder = kept_folder() / job.name
     has_model = (folder / CONFIG_FILE).is_file()
+    if has_model:
+        with contextlib.suppress(OSError):
+            write_owner(folder, job.person)
     shutil.rmtree(folder / SNAPSHOTS if has_model else folder, ignore_errors=True)
 
 

@@ -22,12 +22,13 @@ from explorer.__main__ import main
 from explorer.checkpoint import load_checkpoint
 from explorer.datasets import load_dataset
 from explorer.datasets.binarise import repeatable
-from explorer.gap_table import COLUMNS, GAPS_FILE, MAX_BYTES, fingerprint, load_gaps, save_gaps
+from explorer.gap_table import COLUMNS, GAPS_FILE, MAX_BYTES, load_gaps, save_gaps
 from explorer.inference.survey import Survey
 from explorer.models import VAE
 from explorer.serving.manifest import describe
 from explorer.serving.routes import routes
 from explorer.serving.space import SPACES
+from explorer.signature import fingerprint
 from explorer.transfer import from_folder
 from tests.oracle import binary_images, tiny_model
 from tests.spaces import save_digits

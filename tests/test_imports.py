@@ -27,18 +27,20 @@ PAGES = sorted((ROOT / "pages").rglob("*.py"))
 MAY_IMPORT: dict[str, set[str]] = {
     "texts": set(),
     "names": {"texts"},
+    "owners": set(),
     "archives": {"texts"},
     "config": set(),
     "device": set(),
     "view": set(),
-    "datasets": {"archives", "names", "texts"},  # one's own pictures: named by people, brought as a zip
+    "datasets": {"archives", "names", "owners", "texts"},  # one's own pictures: named by people, brought as a zip
     "models": {"config"},
+    "signature": {"config", "models"},
     "inference": {"models"},
     "checkpoint": {"config", "models"},
     "training": {"config", "device", "datasets", "models", "inference", "checkpoint"},
     "gallery": {"checkpoint"},
-    "export": {"checkpoint", "models"},
-    "gap_table": {"checkpoint", "inference", "models"},
+    "export": {"checkpoint", "models", "signature"},
+    "gap_table": {"checkpoint", "inference", "models", "signature"},
     "card": {"checkpoint", "config", "inference"},
     "recipes": {"config", "models"},
     "publish": {"card", "checkpoint", "datasets", "export", "gallery", "gap_table", "inference", "models"},
@@ -46,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "latents": {"datasets", "models"},
     "geometry": {"models"},
     "projection": set(),
-    "fitted_maps": {"gap_table", "geometry", "latents", "models", "projection"},
+    "fitted_maps": {"geometry", "latents", "models", "projection", "signature"},
     "jobs": {
         *(
             "card",
@@ -55,20 +57,20 @@ MAY_IMPORT: dict[str, set[str]] = {
             "datasets",
             "device",
             "fitted_maps",
-            "gap_table",
             "models",
             "names",
+            "owners",
             "projection",
             "publish",
         ),
-        *("recipes", "registry", "training"),
+        *("recipes", "registry", "signature", "training"),
     },
     "settings": {"config", "recipes"},
     "comparable": {"card", "config"},
-    "runs": {"checkpoint", "comparable", "config", "datasets", "jobs", "recipes", "registry", "settings"},
+    "runs": {"checkpoint", "comparable", "config", "datasets", "jobs", "owners", "recipes", "registry", "settings"},
     "transfer": {
         *("archives", "card", "checkpoint", "config", "datasets", "export", "gallery", "gap_table", "jobs", "names"),
-        "registry",
+        *("owners", "registry"),
     },
     "explorer": {"models", "registry"},  # explorer/__init__.py
     "latent_map": set(),
@@ -91,8 +93,10 @@ MAY_IMPORT: dict[str, set[str]] = {
             "latent_map",
             "fitted_maps",
             "models",
+            "owners",
             "projection",
             "registry",
+            "signature",
             "training",
             "transfer",
             "view",
@@ -100,10 +104,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "session": {
         *("checkpoint", "config", "datasets", "jobs", "latents", "registry", "runs", "serving", "settings", "training"),
-        "transfer",
+        *("owners", "transfer"),
         "view",
     },
-    "navigation": set(),
+    "navigation": {"session"},
     "app": {"datasets", "jobs", "serving"},
     "commands": {
         *("card", "checkpoint", "config", "datasets", "device", "export", "gallery", "gap_table", "inference"),
@@ -127,17 +131,18 @@ MAY_IMPORT: dict[str, set[str]] = {
 EXCEPTIONS = {("serving/server.py", "app")}
 
 HEADLESS = {
-    *("jobs", "publish", "recipes", "settings", "comparable", "runs", "names"),
+    *("jobs", "publish", "recipes", "settings", "comparable", "runs", "names", "owners"),
     *("models", "inference", "training", "checkpoint", "latents", "datasets", "config", "geometry"),
     *("device", "export", "gallery", "gap_table", "registry", "card", "projection", "view", "archives", "transfer"),
     "fitted_maps",
+    "signature",
 }
 SCREEN = {"streamlit", "plotly", "umap"}
 SLOW_TO_IMPORT = {"umap", "sklearn", "torchvision"}
 PICKLES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 TOP_LEVEL = {
     *("explorer", "pages", "pretrained", "tests", "requirements.txt", "README.md", "pyproject.toml"),
-    *("LICENSE", "CHANGELOG.md", ".ci", ".gitignore"),
+    *("LICENSE", "CHANGELOG.md", "SECURITY.md", ".ci", ".gitignore"),
 }
 
 
@@ -280,7 +285,7 @@ def test_nothing_is_unpickled_or_evaluated(path):
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_imports_within_explorer_are_relative(path):
-    if name_of(path) == "app.py":  # `streamlit run` opens it as a script
+    if name_of(path) in ("app.py", "navigation.py"):  # Streamlit opens them as scripts
         return
     names = {alias.name for node in ast.walk(tree(path)) if isinstance(node, ast.Import) for alias in node.names}
     names |= {n.module or "" for n in ast.walk(tree(path)) if isinstance(n, ast.ImportFrom) and not n.level}

@@ -17,10 +17,10 @@ from filelock import FileLock, Timeout
 
 from ..checkpoint import CheckpointError
 from ..fitted_maps import fit_map, map_file, trim_maps
-from ..gap_table import fingerprint
 from ..models import VAE
 from ..projection import DECODED, ProjectionError, save_embedding
 from ..registry import open_model
+from ..signature import fingerprint
 from .database import Database
 from .fits import Fit, Fits
 from .job import JobError

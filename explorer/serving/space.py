@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..checkpoint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, CheckpointError, load_checkpoint
 from ..datasets import DatasetError, load_dataset
-from ..export import DECODER_FILE, export_decoder, fingerprint
+from ..export import DECODER_FILE, export_decoder
 from ..fitted_maps import fit_count
 from ..gallery import load_gallery
 from ..inference import Rule, gaussian_rule
@@ -24,6 +24,7 @@ from ..latents import Latents, encode
 from ..models import multiply_adds
 from ..projection import Plane, fit_plane
 from ..registry import model_folder
+from ..signature import fingerprint, signature
 from .blobs import digest
 from .kept import Kept
 from .own_rows import OwnRows, joined
@@ -85,9 +86,8 @@ class Space:
         labels = self.latents.labels.numpy().tobytes(), repr(self.latents.classes).encode()
         derived = [self.plane.basis, *(part for rule in self.rules.values() for part in (rule.nodes, rule.weights))]
         derived = [tensor.contiguous().numpy().tobytes() for tensor in derived]
-        return digest(
-            LAYOUT, repr(config).encode(), *weights, *labels, *derived, self.data_key.encode(), self.own.key.encode()
-        )
+        names = self.data_key.encode(), self.own.key.encode()
+        return digest(LAYOUT, signature(config).encode(), *weights, *labels, *derived, *names)
 
     @cached_property
     def data_key(self) -> str:
@@ -131,7 +131,7 @@ class Space:
         path = self.checkpoint.folder / DECODER_FILE
         if path.is_file():
             content = path.read_bytes()
-            if fingerprint(self.checkpoint.model).encode() in content:
+            if fingerprint(self.checkpoint.model, "decoder").encode() in content:
                 return content
         with tempfile.TemporaryDirectory() as folder:
             return export_decoder(self.checkpoint.model, Path(folder)).read_bytes()
