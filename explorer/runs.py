@@ -14,6 +14,7 @@ from .datasets import DatasetError, load_dataset, names, own_names, pictures
 from .jobs import Job, Jobs, Presence
 from .jobs.rates import cost, estimate
 from .jobs.snapshots import FOLDER as SNAPSHOTS
+from .jobs.supervisor import expect_work
 from .registry import kept_folder, models
 from .settings import Images
 
@@ -45,7 +46,9 @@ def submit(jobs: Jobs, config: Config, *, person: str, name: str, tensorboard: b
     """Puts a run into the queue under a name that nothing else has."""
     folder = kept_folder()
     taken = {*models(), *(path.name for path in folder.glob("*"))}
-    return jobs.submit(config, person=person, name=name or None, tensorboard=tensorboard, taken=taken)
+    job = jobs.submit(config, person=person, name=name or None, tensorboard=tensorboard, taken=taken)
+    expect_work()
+    return job
 
 
 def length(config: Config, images: Images, jobs: Jobs, presence: Presence) -> str:

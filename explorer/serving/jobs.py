@@ -19,6 +19,7 @@ from ..checkpoint import CONFIG_FILE
 from ..datasets import default_data_dir
 from ..jobs import Database, DatabaseFault, Job, JobError, Jobs
 from ..jobs.snapshots import FOLDER, HELDOUT_FILE, read_index
+from ..jobs.supervisor import expect_work
 from ..latent_map.files import static_key
 from ..registry import kept_folder
 from ..training import METRICS_FILE
@@ -53,6 +54,16 @@ def open_jobs() -> Jobs:
     return Jobs(open_database(default_data_dir()))
 
 
+def measuring(job: Job) -> list[str]:
+    """A sentence on the measuring of a run's model, while it lasts."""
+    share = job.facts.get("measuring")
+    if share is None:
+        return []
+    share = 100 * share if isinstance(share, (int, float)) and 0 <= share <= 1 else 0
+    standing = f"{share:.0f} % are done" if share else "it waits for its turn"
+    return [f"The model can be explored. Its test numbers are measured behind whatever is trained: {standing}."]
+
+
 def describe_job(job: Job, person: str) -> dict[str, Any]:
     """A job as the page that shows it wants it."""
     config = json.loads(job.config.to_json())
@@ -66,7 +77,7 @@ def describe_job(job: Job, person: str) -> dict[str, Any]:
         "place": open_jobs().place(job),
         "mine": bool(person) and job.person == person,
         "message": job.message,
-        "notes": list(job.notes),
+        "notes": [*job.notes, *measuring(job)],
         "config": {"model": config["model"], "training": config["training"]},
         "device": job.facts.get("device") or job.device,
         "speed": job.facts.get("speed"),
@@ -192,6 +203,7 @@ def _order(request: Request, action: str, pace: float | None) -> Response:
     person = person_of(request.cookies)
     try:
         changed = open_jobs().ask(request.path_params["id"], action, person=person, pace=pace)
+        expect_work()
         return _answer(describe_job(changed, person))
     except JobError as error:
         return _fault(str(error), 409)
