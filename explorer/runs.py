@@ -15,6 +15,7 @@ from .jobs import Job, Jobs, Presence
 from .jobs.rates import cost, estimate
 from .jobs.snapshots import FOLDER as SNAPSHOTS
 from .jobs.supervisor import expect_work
+from .owners import write_owner
 from .registry import kept_folder, models
 from .settings import Images
 
@@ -42,11 +43,12 @@ def offered() -> dict[str, Images]:
     return found
 
 
-def submit(jobs: Jobs, config: Config, *, person: str, name: str, tensorboard: bool) -> Job:
+def submit(jobs: Jobs, config: Config, *, person: str, name: str, tensorboard: bool, network: str = "") -> Job:
     """Puts a run into the queue under a name that nothing else has."""
     folder = kept_folder()
     taken = {*models(), *(path.name for path in folder.glob("*"))}
-    job = jobs.submit(config, person=person, name=name or None, tensorboard=tensorboard, taken=taken)
+    wishes = {"network": network, "name": name or None, "tensorboard": tensorboard}
+    job = jobs.submit(config, person=person, taken=taken, **wishes)
     expect_work()
     return job
 
@@ -82,15 +84,21 @@ def what_goes(job: Job) -> str:
     return "The run leaves the list, and all that it wrote is deleted: it has made no model."
 
 
-def forget(jobs: Jobs, job: Job, person: str) -> None:
-    """Deletes a run that is over; a model that it made stays.
+def forget(jobs: Jobs, job: Job, person: str, local: bool = False) -> None:
+    """Deletes a run that is over; a model that it made stays, and stays its owner's.
+
+    Args:
+        local: the person sits at the machine that serves, and may delete anybody's.
 
     Raises:
         JobError: it is not this person's, or not over.
     """
-    jobs.forget(job.id, person=person)
+    jobs.forget(job.id, person=person, local=local)
     folder = kept_folder() / job.name
     has_model = (folder / CONFIG_FILE).is_file()
+    if has_model:
+        with contextlib.suppress(OSError):
+            write_owner(folder, job.person)
     shutil.rmtree(folder / SNAPSHOTS if has_model else folder, ignore_errors=True)
 
 

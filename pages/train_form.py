@@ -46,7 +46,8 @@ def settings_form(jobs: Jobs, presence: Presence) -> None:
     if not go or config is None:
         return
     try:
-        job = runs.submit(jobs, config, person=session.person(), name=name, tensorboard=tensorboard)
+        whose = {"person": session.person(), "network": session.network()}
+        job = runs.submit(jobs, config, **whose, name=name, tensorboard=tensorboard)
     except session.FAULTS as error:  # the settings stay as they are
         said.error(session.to_the_letter(str(error)), icon=":material/error:")
         return

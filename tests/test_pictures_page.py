@@ -175,21 +175,6 @@ def test_a_folder_of_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "A full path" in said(page)
 
 
-@pytest.mark.parametrize(
-    ("address", "headers", "local"),
-    [(None, {}, True), ("127.0.0.1", {}, True), ("::1", {}, True), ("192.168.0.7", {}, False), ("::2", {}, False),
-     (None, {"X-Forwarded-For": "10.0.0.1"}, False), (None, {"Forwarded": "for=10.0.0.1"}, False)],
-)  # fmt: skip
-def test_only_who_sits_at_the_server_may_name_a_folder_of_it(monkeypatch, address, headers, local) -> None:
-    class Context:
-        pass
-
-    context = Context()
-    context.ip_address, context.headers = address, headers
-    monkeypatch.setattr(session.st, "context", context)
-    assert session.visitor_is_local() == local
-
-
 def test_others_are_told_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "visitor_is_local", lambda: False)
     page = open_page()
@@ -198,7 +183,8 @@ def test_others_are_told_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not [element for element in page.text_input if element.key == "place"]
 
 
-def test_a_damaged_set_is_told_and_can_be_deleted(home: Path) -> None:
+def test_a_damaged_set_is_told_and_can_be_deleted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "visitor_is_local", lambda: True)
     press(upload(open_page(), ("a.zip", zipped(GOOD))), "Save")
     (home / "pictures" / "a" / "images.safetensors").write_bytes(b"x")
     page = open_page()
@@ -209,7 +195,7 @@ def test_a_damaged_set_is_told_and_can_be_deleted(home: Path) -> None:
 
 def test_a_set_deleted_by_somebody_else_is_told() -> None:
     page = press(upload(open_page(), ("a.zip", zipped(GOOD))), "Save")
-    store.delete_pictures("a")
+    store.delete_pictures("a", person="", local=True)
     page = open_page()
     assert "None yet." in said(page)
 

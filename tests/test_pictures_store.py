@@ -128,7 +128,7 @@ def test_bad_names_are_refused(made, home: Path, name: str) -> None:
     with pytest.raises(DatasetError, match="A name has 1 to 48"):
         saved(made, name)
     with pytest.raises(DatasetError, match="no set of pictures"):
-        delete_pictures(name)
+        delete_pictures(name, person="", local=True)
     with pytest.raises(DatasetError, match="no data set"):
         load_dataset(name)
 
@@ -181,12 +181,12 @@ def test_a_data_folder_that_is_a_file_is_told(made, home: Path) -> None:
 def test_a_deleted_set_is_gone(made, home: Path) -> None:
     saved(made)
     load_dataset("mine")
-    delete_pictures("mine")
+    delete_pictures("mine", person="", local=True)
     assert own_names() == () and os.listdir(home) == []
     with pytest.raises(DatasetError, match="no data set"):
         load_dataset("mine")
     with pytest.raises(DatasetError, match="deleted already"):
-        delete_pictures("mine")
+        delete_pictures("mine", person="", local=True)
     saved(made)  # the name is free again
     assert len(load_dataset("mine")) == 36
 
@@ -196,7 +196,7 @@ def test_another_set_under_the_same_name_is_read_anew(made, home: Path) -> None:
     saved(made)
     before = load_dataset("mine")
     assert load_dataset("mine") is before
-    delete_pictures("mine")
+    delete_pictures("mine", person="", local=True)
     save_pictures("mine", read, no_labels(COUNT))
     assert load_dataset("mine").classes == ("unlabelled",)
 

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from explorer import session
 from explorer.config import Config, ModelConfig, TrainingConfig
 from explorer.jobs import Database, Jobs
-from explorer.jobs.table import MAX_ACTIVE
+from explorer.jobs.table import SHARE
 
 PAGE = Path(__file__).resolve().parent.parent / "pages/train.py"
 
@@ -69,14 +69,14 @@ def test_a_data_set_named_in_the_address_is_chosen_and_one_that_is_gone_is_said(
 
 def test_a_full_queue_is_said_and_the_settings_stay(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "person", lambda: "a" * 32)
-    for seed in range(MAX_ACTIVE):
+    for seed in range(SHARE.of_one):
         jobs.submit(config_of(seed), person="a" * 32)
     page = train(dataset="digits")
     next(box for box in page.number_input if box.label == "Seed").set_value(99).run()
     press(page)
     assert "stop one of them" in said(page)
     assert next(box for box in page.number_input if box.label == "Seed").value == 99
-    assert len(jobs.all()) == MAX_ACTIVE
+    assert len(jobs.all()) == SHARE.of_one
 
 
 @pytest.mark.parametrize("query", [{"job": "x"}, {"like": "../.."}, {"job": "<img src=x>"}])

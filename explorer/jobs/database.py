@@ -76,8 +76,11 @@ class Database:
     def _prepare(self, table: sqlite3.Connection) -> None:
         self._refuse_later(table)
         if migrations.version_of(table) < len(migrations.MIGRATIONS):  # a new file, too
+            there = self.path.stat().st_size > 0
             _write_ahead(table)
             migrations.migrate(table)
+            if there:
+                _wipe(table)
         table.execute("PRAGMA synchronous=NORMAL")
 
     def _refuse_later(self, table: sqlite3.Connection) -> None:
@@ -89,6 +92,13 @@ class Database:
                 f"{found}; this one knows versions up to {known}). It was left as it is: use that later version, or "
                 "give another folder, by EXPLORER_DATA."
             )
+
+
+def _wipe(table: sqlite3.Connection) -> None:
+    """Rids the file and its log of what was changed or deleted in it, as far as nobody else uses them just now."""
+    with contextlib.suppress(sqlite3.Error):
+        table.execute("VACUUM")
+        table.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _write_ahead(table: sqlite3.Connection) -> None:

@@ -17,13 +17,24 @@ class JobError(ValueError):
     """Something that cannot be done with a job; the message says why."""
 
 
+def not_yours(thing: str, person: str) -> str:
+    """The sentence for whoever may not steer a "run" or a "map".
+
+    Args:
+        person: the mark of who asks, "" for nobody.
+    """
+    if not person:
+        return f"Your browser sends no cookie, so it is not known which {thing}s are yours: allow cookies and reload."
+    return f"View only. The person who started this {thing} controls it."
+
+
 @dataclass(frozen=True)
 class Job:
     """A row of the table.
 
     Attributes:
         id: eight hexadecimal digits; name: of the model it makes, and of its folder.
-        person: who may steer it, an opaque word.
+        person: who may steer it, a mark of `explorer.owners`.
         state: queued, running, paused, stopped, failed or done.
         wanted: "run", "pause" or "stop", what its person asks for.
         config: what is trained.

@@ -15,12 +15,14 @@ from typing import Any
 
 from ..config import Config
 from ..names import free_name, is_name, name_from
+from ..owners import may_change
 from .database import Database
 from .endings import sentence
-from .job import ACTIVE, Job, JobError
+from .job import ACTIVE, Job, JobError, not_yours
+from .shares import Share
 
-# A person's runs that wait or run at once, and everybody's.
-MAX_ACTIVE, MAX_QUEUE = 4, 100
+# Runs that wait, run or pause.
+SHARE = Share(of_one=4, of_network=100, of_all=200)
 # The same settings by the same person within this time are one click too many.
 DOUBLE_CLICK_SECONDS = 3.0
 # A worker that ends so often in the midst of one job would do so for ever.
@@ -48,15 +50,17 @@ class Jobs:
         name: str | None = None,
         tensorboard: bool = False,
         taken: Collection[str] = (),
+        network: str = "",
     ) -> Job:
         """Puts a run at the end of the queue; the same click twice gives the same job.
 
         Args:
             name: wished for the model; a free one like it is taken.
             taken: names that other models have.
+            network: from which it is asked for, see `Share`.
 
         Raises:
-            JobError: this person, or everybody together, has too many runs under way.
+            JobError: this person, the network or everybody together has too many runs under way.
         """
         text, now = config.to_json(), time.time()
         with self._open(write=True) as table:
@@ -66,21 +70,23 @@ class Jobs:
             ).fetchone()
             if again:
                 return Job.read(again)
-            states = [row["person"] for row in table.execute(f"SELECT person FROM jobs WHERE state IN {ACTIVE}")]
-            if states.count(person) >= MAX_ACTIVE:
+            active = table.execute(f"SELECT person, network FROM jobs WHERE state IN {ACTIVE}").fetchall()
+            full = SHARE.full(person, network, [(row["person"], row["network"]) for row in active])
+            if full == "one":
                 raise JobError(
-                    f"You have {MAX_ACTIVE} runs that wait, run or pause: stop one of them, or wait until one is done."
+                    f"You have {SHARE.of_one} runs that wait, run or pause: stop one of them, or wait until one is "
+                    "done."
                 )
-            if len(states) >= MAX_QUEUE:
-                raise JobError(f"{MAX_QUEUE} runs are waiting already: try again when some of them are done.")
+            if full:
+                raise JobError(f"{len(active)} runs are under way already: try again when some of them are done.")
             used = {row["name"] for row in table.execute("SELECT name FROM jobs")} | set(taken)
             wish = name_from(name) if name else f"{config.training.dataset}-{config.model.latent}d"
             chosen = free_name(wish if is_name(wish) else name_from(wish), used)
             identity = secrets.token_hex(4)
             table.execute(
-                "INSERT INTO jobs (id, name, person, state, config, tensorboard, created, rank) "
-                "VALUES (?, ?, ?, 'queued', ?, ?, ?, ?)",
-                (identity, chosen, person, text, int(tensorboard), now, now),
+                "INSERT INTO jobs (id, name, person, network, state, config, tensorboard, created, rank) "
+                "VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?)",
+                (identity, chosen, person, network, text, int(tensorboard), now, now),
             )
         return self.get(identity)
 
@@ -95,6 +101,11 @@ class Jobs:
         if row is None:
             raise JobError(f"There is no run {identity[:20]!r} here: it may have been deleted.")
         return Job.read(row)
+
+    def owners(self) -> dict[str, str]:
+        """The marks of who started each run, by the runs' names."""
+        with self._open() as table:
+            return {row["name"]: row["person"] for row in table.execute("SELECT name, person FROM jobs")}
 
     def all(self, limit: int = 200) -> list[Job]:
         """The newest jobs, the newest first."""
@@ -119,12 +130,13 @@ class Jobs:
         with self._open() as table:
             return table.execute("SELECT 1 FROM jobs WHERE state = 'queued' LIMIT 1").fetchone() is not None
 
-    def ask(self, identity: str, action: str, *, person: str, pace: float | None = None) -> Job:
+    def ask(self, identity: str, action: str, *, person: str, local: bool = False, pace: float | None = None) -> Job:
         """Pauses, resumes, stops a job, or sets its slow motion.
 
         Args:
             action: "pause", "resume", "stop", "step" (hold, and one minibatch), "epoch" (hold,
                 and one epoch), or "pace" (`pace` steps a second; 0 holds, None is full speed).
+            local: the person sits at the machine that serves, and may steer anybody's.
 
         Raises:
             JobError: it is not this person's, it is over, or the action is not one of these.
@@ -134,10 +146,8 @@ class Jobs:
             if row is None:
                 raise JobError("This run is not here any more.")
             job = Job.read(row)
-            if not person:
-                raise JobError("Your browser sends no cookie, so it is not known which runs are yours: allow cookies.")
-            if job.person != person:
-                raise JobError("This run is somebody else’s: you can watch it, and duplicate it to change something.")
+            if not may_change(job.person, person, local):
+                raise JobError(not_yours("run", person))
             changes = _changes(job, action, pace)
             assignments = ", ".join(f"{column} = ?" for column in changes)
             table.execute(f"UPDATE jobs SET {assignments} WHERE id = ?", (*changes.values(), identity))
@@ -179,15 +189,18 @@ class Jobs:
             ).fetchone()
         return Job.read(row) if row else None
 
-    def forget(self, identity: str, *, person: str) -> Job:
+    def forget(self, identity: str, *, person: str, local: bool = False) -> Job:
         """Takes a run that is over out of the table; its files are left to the caller.
+
+        Args:
+            local: the person sits at the machine that serves, and may delete anybody's.
 
         Raises:
             JobError: it is not this person's, or not over.
         """
         job = self.get(identity)
-        if not person or job.person != person:
-            raise JobError("This run is somebody else’s.")
+        if not may_change(job.person, person, local):
+            raise JobError(not_yours("run", person))
         with self._open(write=True) as table:
             query = f"DELETE FROM jobs WHERE id = ? AND state NOT IN {ACTIVE}"
             if not table.execute(query, (identity,)).rowcount:

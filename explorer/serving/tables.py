@@ -1,26 +1,23 @@
 """Columns that a person has computed elsewhere, brought as CSV: read, kept in the data folder, given back.
 
-One table a person and data set: a new one replaces it. A column that names images ("index", or "image") says which
-row is which; without one there must be a row for every image on the map.
+One table a person and data set: a new one replaces it, see `table_store`. A column that names images
+("index", or "image") says which row is which; without one there must be a row for every image on the map.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import re
-import secrets
 from collections.abc import Container
-from pathlib import Path
 from typing import Any
 
-from ..datasets import default_data_dir
 from ..datasets.pictures.table import Table, TableError, is_missing, read_table
+from .person import Visitor
 from .space import Space
 from .state import BadState
+from .table_store import StoreFull, find_table, forget_table, keep_table
 
-FOLDER = "tables"
 MAX_BYTES = 24 << 20
 MAX_COLUMNS = 30
 LONGEST = 60  # letters of a column's name, and of a word in it
@@ -29,10 +26,9 @@ MOST_KINDS = 40  # different words of a column that is no number
 _OURS = re.compile(
     r"label|class|kl|reconstruction|elbo|elbo_draws|log_evidence|gap|trustworthiness|continuity|map_[12]|(z|scale)_[0-9]+"
 )
-MOST_TABLES = 200  # of all people together; the oldest goes first
 
 
-def bring_table(space: Space, state: Any, person: str) -> dict[str, Any]:
+def bring_table(space: Space, state: Any, visitor: Visitor) -> dict[str, Any]:
     """Reads {"csv": text}, keeps it and gives its columns, as `kept_table`; {"csv": null} forgets what was kept.
 
     Raises:
@@ -40,55 +36,47 @@ def bring_table(space: Space, state: Any, person: str) -> dict[str, Any]:
     """
     if not isinstance(state, dict) or not isinstance(state.get("csv", 0), (str, type(None))):
         raise BadState("A table is brought as text.")
-    path = _path(space, person)
     if state["csv"] is None:
-        if path is not None:
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                raise BadState(
-                    f"The data folder cannot be written ({error.strerror}), so the columns are kept as they were."
-                ) from None
+        try:
+            forget_table(visitor.person, _subject(space))
+        except OSError as error:
+            raise BadState(
+                f"The data folder cannot be written ({error.strerror}), so the columns are kept as they were."
+            ) from None
         return {"columns": [], "remarks": []}
     try:
         table = read_table("table.csv", state["csv"].encode("utf-8", "replace"))
     except TableError as error:
         raise BadState(f"The table cannot be used. {error}") from None
     found = columns_in(table, len(space.latents))
-    if path is None:
-        found["remarks"].append("This browser keeps no cookies, so the columns are gone when the page is loaded again.")
-        return found
-    try:
-        _keep(path, json.dumps(found, allow_nan=False))
-    except OSError as error:  # the columns are there for this visit all the same
-        why = f"The data folder cannot be written ({error.strerror})"
+    why = _keep(space, found, visitor)
+    if why:  # the columns are there for this visit all the same
         found["remarks"].append(f"{why}, so the columns are gone when the page is loaded again.")
     return found
 
 
-def _keep(path: Path, text: str) -> None:
-    """Writes a table, whole or not at all."""
-    beside = path.with_name(f"{path.stem}-{secrets.token_hex(4)}.part")  # whoever reads meanwhile has the old one
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _keep(space: Space, found: dict[str, Any], visitor: Visitor) -> str:
+    """Keeps columns for a person; the reason, where that cannot be."""
+    if not visitor.person:
+        return "This browser keeps no cookies"
     try:
-        beside.write_text(text)
-        beside.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # another one's visit may take the same away
-        _trim(path.parent)
+        keep_table(visitor, _subject(space), json.dumps(found, allow_nan=False))
+    except StoreFull as error:
+        return str(error)
+    except OSError as error:
+        return f"The data folder cannot be written ({error.strerror})"
+    return ""
 
 
-def kept_table(space: Space, person: str) -> dict[str, Any]:
+def kept_table(space: Space, visitor: Visitor) -> dict[str, Any]:
     """The columns kept for a person: {"columns": [{"name", "values"} or with "kinds"], "remarks": [...]}.
 
     Values are numbers, or positions among "kinds"; null where nothing is known.
     """
-    path = _path(space, person)
-    if path is None:
-        return {"columns": [], "remarks": []}
     try:
+        path = find_table(visitor.person, _subject(space))
+        if path is None:
+            return {"columns": [], "remarks": []}
         found = json.loads(path.read_text())
         json.dumps(found, allow_nan=False)  # else no answer could hold it
         n = len(space.latents)
@@ -100,18 +88,8 @@ def kept_table(space: Space, person: str) -> dict[str, Any]:
     return {"columns": [], "remarks": []}
 
 
-def _path(space: Space, person: str) -> Path | None:
-    """None for whoever cannot be told apart from others, whose table would be everybody's."""
-    name = re.sub("[^0-9a-f]", "", person)[:32]
-    if not name:
-        return None
-    return default_data_dir() / FOLDER / f"{name}-{space.data_key}-{len(space.latents)}.json"
-
-
-def _trim(folder: Path) -> None:
-    kept = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
-    for path in kept[:-MOST_TABLES]:
-        path.unlink(missing_ok=True)
+def _subject(space: Space) -> str:
+    return f"{space.data_key}-{len(space.latents)}"
 
 
 def columns_in(table: Table, count: int) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def test_a_damaged_model_is_said_to_be_so_and_can_be_deleted(home: Path) -> None
 def test_only_ones_own_can_be_deleted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = sound_model(home / "own" / "outside")
     monkeypatch.setattr(session, "person", lambda: "0" * 32)
-    from_zip(packed(files), "mine", by=session.mark())
+    from_zip(packed(files), "mine", by=session.person())
     from_zip(packed(files), "theirs", by="somebody")
     keys = {button.key for button in page().button}
     assert {"delete mine", "delete theirs"} <= keys and "delete outside" not in keys

@@ -11,7 +11,7 @@ from .preview import class_counts, contact_sheet, examples
 from .reading import FEWEST, MOST, Reading, read_pictures
 from .sources import read_files, read_folder
 from .square import NOTES, SIZES, PictureError, Square, square
-from .store import delete_pictures, own_names, pictures_folder, save_pictures, test_rows
+from .store import delete_pictures, own_names, pictures_folder, pictures_owner, save_pictures, test_rows
 from .table import Table, TableError, read_table
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "no_labels",
     "own_names",
     "pictures_folder",
+    "pictures_owner",
     "read_files",
     "read_folder",
     "read_pictures",

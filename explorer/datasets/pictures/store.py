@@ -20,6 +20,7 @@ from typing import BinaryIO
 import torch
 
 from ...names import is_name
+from ...owners import may_change, owner_of, write_owner
 from ..dataset import DatasetError
 from ..folder import default_data_dir
 from ..split import stratified_test_mask
@@ -54,13 +55,20 @@ def test_rows(labels: torch.Tensor) -> torch.Tensor:
 
 
 def save_pictures(
-    name: str, reading: Reading, labelling: Labelling, *, data_dir: Path | str | None = None, made_from: str = ""
+    name: str,
+    reading: Reading,
+    labelling: Labelling,
+    *,
+    data_dir: Path | str | None = None,
+    made_from: str = "",
+    owner: str = "",
 ) -> Path:
     """Writes a set under a new name.
 
     Args:
         name: see `explorer.names`; neither that of a built-in data set nor one in use.
         made_from: a few words on where the pictures came from, kept with them.
+        owner: the mark of who saves it, see `explorer.owners`.
 
     Returns:
         The set's folder.
@@ -84,6 +92,7 @@ def save_pictures(
         place.parent.mkdir(parents=True, exist_ok=True)
         half = Path(tempfile.mkdtemp(dir=place.parent, prefix=".saving-"))
         _write(half, name, reading, labelling, made_from)
+        write_owner(half, owner)
         os.chmod(half, 0o755)
         half.rename(place)  # refused where a set of this name has come meanwhile
     except OSError as error:
@@ -96,15 +105,27 @@ def save_pictures(
     return place
 
 
-def delete_pictures(name: str, *, data_dir: Path | str | None = None) -> None:
+def pictures_owner(name: str, *, data_dir: Path | str | None = None) -> str:
+    """The mark of who saved a set; "" where that is not known, as of sets of earlier versions."""
+    return owner_of(pictures_folder(data_dir) / name) if is_name(name) else ""
+
+
+def delete_pictures(name: str, *, person: str, local: bool, data_dir: Path | str | None = None) -> None:
     """Deletes a set; models that were trained on it keep the pictures in their gallery.
 
+    Args:
+        person: the mark of who asks, see `explorer.owners`; local: whether they sit at the machine that serves.
+
     Raises:
-        DatasetError: there is no such set, or it cannot be deleted.
+        DatasetError: there is no such set, it is somebody else's, or it cannot be deleted.
     """
     folder = pictures_folder(data_dir)
     if not is_name(name) or not (folder / name).is_dir():
         raise DatasetError(f"There is no set of pictures named {name!r:.60}; it may have been deleted already.")
+    if not may_change(owner_of(folder / name), person, local):
+        raise DatasetError(
+            f"{name} is not yours: only who saved it, or somebody at the machine that serves, deletes it."
+        )
     try:
         gone = Path(tempfile.mkdtemp(dir=folder, prefix=".deleting-"))
         (folder / name).rename(gone / name)  # at once, so that nobody opens a half of it

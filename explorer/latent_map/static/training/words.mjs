@@ -56,7 +56,7 @@ export const words = {
   sureQueued: 'Yes, leave',
   no: 'No',
   explore: ['Explore it', 'Open the model in Explore and drag through its latent space.'],
-  guest: 'You are watching: only who started this run can steer it.',
+  guest: 'View only. The person who started this run controls it.',
   slow: 'Slow motion',
   oneStep: ['1 minibatch', 'Holds the run and lets it take one step: one minibatch, one update of the weights.'],
   oneEpoch: (steps) => [
