@@ -5,12 +5,14 @@ import streamlit as st
 from explorer import runs, session
 from explorer.config import ConfigError
 from explorer.jobs import Jobs, Presence
+from explorer.jobs.supervisor import expect_work
 from explorer.settings import HELP, config_from, starting_config
 from pages.train_settings import main_settings, more_settings
 
 
 def settings_form(jobs: Jobs, presence: Presence) -> None:
     """Settings, the time they will take, and the button that starts the run."""
+    expect_work()  # a worker takes seconds to start: it is there when the button is pressed
     offered = session.data_sets()
     origin = jobs.get(session.asked("like")).config if session.asked("like") else None
     st.subheader("Train a model" if origin is None else "The same again, with changes", anchor=False)
