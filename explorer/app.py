@@ -5,6 +5,7 @@ Served by `python -m explorer`, `streamlit run explorer/app.py` or `uvicorn expl
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator
@@ -21,6 +22,7 @@ from explorer.datasets import default_data_dir  # noqa: E402
 from explorer.jobs.supervisor import Supervisor  # noqa: E402
 from explorer.serving.gate import Gate, served  # noqa: E402
 from explorer.serving.gate.local import TOKEN  # noqa: E402
+from explorer.serving.gate.uploads import UPLOADS  # noqa: E402
 from explorer.serving.headers import Headers  # noqa: E402
 from explorer.serving.routes import routes  # noqa: E402
 from explorer.serving.warm import warm_up  # noqa: E402
@@ -34,9 +36,12 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     warm_up()
     supervisor = Supervisor(default_data_dir())
     supervisor.start()
+    sweeping = asyncio.create_task(UPLOADS.sweep_on())
     yield
+    sweeping.cancel()
     supervisor.stop()
 
 
-MIDDLEWARE = [Middleware(Gate), Middleware(Headers)]
-app = st.App(HERE / "navigation.py", routes=routes(), middleware=MIDDLEWARE, lifespan=lifespan)
+ROUTES = routes()
+MIDDLEWARE = [Middleware(Gate, routes=ROUTES), Middleware(Headers)]
+app = st.App(HERE / "navigation.py", routes=ROUTES, middleware=MIDDLEWARE, lifespan=lifespan)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from . import owners
 from .checkpoint import CheckpointError
@@ -23,6 +24,7 @@ from .owners import mark_of
 from .registry import Summary, models, summarise
 from .runs import offered
 from .serving.gate import is_local
+from .serving.gate.uploads import UPLOADS
 from .serving.jobs import open_database
 from .serving.manifest import describe
 from .serving.person import network_mark, person_of
@@ -156,6 +158,33 @@ def keep(name: str, value: Any) -> None:
 def visitor_is_local() -> bool:
     """Whether the visitor sits at the machine that serves, or has brought its token, and so may name folders of it."""
     return is_local(st.context.headers)
+
+
+# Files that visitors bring
+
+
+def begin_run() -> None:
+    """A run of a page's script begins, and says anew which forms for files it has."""
+    UPLOADS.begin(_visit())
+
+
+def end_run() -> None:
+    """The run is over: a form that was not there any more takes no files."""
+    UPLOADS.end(_visit())
+
+
+def uploader(label: str, *, key: str, **options: Any) -> Any:
+    """Streamlit's form for files; the gate takes none that no form asks for, and keeps none that no form holds."""
+    UPLOADS.form(_visit(), key)
+    found = st.file_uploader(label, key=key, **options)
+    files = found if isinstance(found, list) else [found] if found else []
+    UPLOADS.form(_visit(), key, [file.file_id for file in files])
+    return found
+
+
+def _visit() -> str:
+    context = get_script_run_ctx(suppress_warning=True)
+    return context.session_id if context else ""
 
 
 # Models

@@ -35,6 +35,7 @@ WIDEST = 100.0
 FARTHEST = 1_000.0  # of a latent coordinate
 _BASE64 = re.compile(r"[A-Za-z0-9_-]{1,2000}")
 POINTS = ("test", "all")
+PLOTS = ("plotly", "canvas")
 # Beyond this many times the opening view, a place is taken for a mistake.
 FAR = 4.0
 MIN_SIGMA, MAX_SIGMA = 1e-4, 100.0
@@ -65,6 +66,7 @@ class View:
     view: str | None = None
     way: str | None = None
     stops: tuple[tuple[float, ...], ...] | None = None
+    plot: str | None = None
     notices: tuple[str, ...] = field(default=(), compare=False)
 
     def state(self) -> dict[str, object]:
@@ -88,6 +90,7 @@ class View:
             "view": self.view,
             "way": self.way,
             "stops": self.stops,
+            "plot": self.plot,
         }
 
 
@@ -158,6 +161,7 @@ def read_view(
         _option(query.get("view"), VIEWS, "view", None, notices) if latents else None,
         _option(query.get("way"), WAYS, "way", None, notices) if latents else None,
         _stops(query.get("stops"), latent, notices) if latents else None,
+        _option(query.get("plot"), PLOTS, "way of drawing points", None, notices),
         tuple(notices),
     )
 

@@ -30,7 +30,7 @@ def bring_model() -> None:
 
 
 def _zip() -> None:
-    file = st.file_uploader(
+    file = session.uploader(
         "A zip of a model: one from here, or a snapshot from the Hub",
         type="zip",
         key=f"zip {session.kept('round', 0)}",

@@ -50,7 +50,7 @@ def picture_form() -> None:
 
 
 def _uploads(*, whole_folder: bool) -> tuple[Iterator[Entry] | None, str]:
-    files = st.file_uploader(
+    files = session.uploader(
         "PNG, JPEG or WebP, at least 20" + (", in folders named after what they show" if whole_folder else ""),
         accept_multiple_files="directory" if whole_folder else True,
         key=f"files {whole_folder} {session.kept('saved', 0)}",  # a new one after saving frees their memory

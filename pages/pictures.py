@@ -34,7 +34,7 @@ def saved_set(name: str) -> None:
             alt=f"Pictures of {name}",
         )
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.link_button("Train on it", f"/train?dataset={name}")
+        st.link_button("Train on it", f"./train?dataset={name}")
         if session.may_change(owner):
             with st.popover("Delete"):
                 delete(name)

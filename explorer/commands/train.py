@@ -18,6 +18,7 @@ from ..device import choose_device
 from ..publish import publish
 from ..recipes import binarisation_for, command_for, hidden_for
 from ..training import Run
+from ..training.tuning import MOST_THREADS
 from .console import ProgressLine, duration
 
 # What the command takes when no budget is given.
@@ -63,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
     dataset = load_dataset(args.dataset, "train", data_dir=args.data, download=args.download)
     test = load_dataset(args.dataset, "test", data_dir=args.data, download=args.download)
     config = _config(args, dataset)
-    if args.threads is not None and not 1 <= args.threads <= 1_024:
-        raise ValueError(f"--threads takes a number from 1 to 1,024, not {args.threads}.")
+    if args.threads is not None and not 1 <= args.threads <= MOST_THREADS:
+        raise ValueError(f"--threads takes a number from 1 to {MOST_THREADS:,}, not {args.threads}.")
     training = Run(
         config,
         dataset,

@@ -135,17 +135,29 @@ def pack_map(space: Space, key: str) -> bytes | None:
     found = find_map(_folders(space), key, space.latents, space.test_count)
     if found is None or key != _key(space, found.settings):
         return None
-    n = len(space.latents)
     fitted = min(len(found), space.test_count)
-    places = found.places[:fitted]
-    if n > fitted:
-        local = Local(space.latents.loc[:fitted], places, ruler=found.ruler)
-        places = torch.cat([places, local.place(space.latents.loc[fitted:]).float()])
-    facts = {**_facts(key, found), "count": n, "fitted": fitted}
-    parts = [places, found.trustworthiness[:fitted], found.continuity[:fitted]]
+    facts = {**_facts(key, found), "count": len(space.latents), "fitted": fitted}
+    parts = [_places(space, found), found.trustworthiness[:fitted], found.continuity[:fitted]]
     if found.ruler is not None:
         parts.append(found.ruler)
     return packed(facts, b"".join(part.contiguous().numpy().astype("<f4", copy=False).tobytes() for part in parts))
+
+
+def _places(space: Space, found: Embedding) -> torch.Tensor:
+    """Where every image is on a fitted map (n, 2)."""
+    fitted = min(len(found), space.test_count)
+    places = found.places[:fitted]
+    if len(space.latents) == fitted:
+        return places
+    local = Local(space.latents.loc[:fitted], places, ruler=found.ruler)
+    return torch.cat([places, local.place(space.latents.loc[fitted:]).float()])
+
+
+def places_in(space: Space, key: str) -> torch.Tensor | None:
+    """Where every image is on the fitted map of this name (n, 2); None where there is none."""
+    named = re.fullmatch("[0-9a-f]{16}", key)
+    found = find_map(_folders(space), key, space.latents, space.test_count) if named else None
+    return None if found is None or key != _key(space, found.settings) else _places(space, found)
 
 
 def trust_in(space: Space, key: str) -> dict[str, torch.Tensor]:

@@ -22,11 +22,12 @@ from ..jobs.snapshots import FOLDER, HELDOUT_FILE, read_index
 from ..latent_map.files import static_key
 from ..registry import kept_folder
 from ..training import METRICS_FILE
+from .addresses import BELOW, PREFIX
 from .blobs import make_blob
 from .downloads import explore_address
-from .engine import same_origin
-from .manifest import PREFIX
+from .gate import takes
 from .person import Visitor, visitor_of
+from .sent import read_json
 from .tail import Tails
 
 MAX_ORDER_BYTES = 1_024
@@ -82,7 +83,7 @@ def describe_job(job: Job, visitor: Visitor) -> dict[str, Any]:
         "progress": job.progress or None,
         "beat": None if job.beat is None else time.time() - job.beat,
         "model": job.name if there else None,
-        "heldout": heldout and {**heldout, "url": f"{PREFIX}/jobs/{job.id}/heldout.bin"},
+        "heldout": heldout and {**heldout, "url": f"{BELOW}/jobs/{job.id}/heldout.bin"},
     }
 
 
@@ -92,13 +93,13 @@ def describe_run(job: Job, beside: Sequence[Job], refused: Sequence[str]) -> dic
     Args:
         beside: runs whose curves are laid beside; refused: why others are not.
     """
-    files = f"{PREFIX}/static/{static_key()}"
+    files = f"{BELOW}/static/{static_key()}"
     return {
         "entry": f"{files}/training/monitor.mjs",
         "style": f"{files}/training/training.css",
         "plotly": f"{files}/vendor/plotly.min.js",
-        "base": f"{PREFIX}/jobs/{job.id}",
-        "compare": [{"id": other.id, "name": other.name, "base": f"{PREFIX}/jobs/{other.id}"} for other in beside],
+        "base": f"{BELOW}/jobs/{job.id}",
+        "compare": [{"id": other.id, "name": other.name, "base": f"{BELOW}/jobs/{other.id}"} for other in beside],
         "refused": list(refused),
         "explore": explore_address(job.name),
     }
@@ -115,7 +116,7 @@ def _live(job: Job, visitor: Visitor, query: dict[str, str]) -> dict[str, Any]:
     reset = count("attempt") != job.attempt
     rows, snapshots = _TAILS.rows(folder / METRICS_FILE), read_index(folder / FOLDER)
     first, seen = (0, 0) if reset else (count("metrics"), count("snapshots"))
-    base = f"{PREFIX}/jobs/{job.id}/snapshot"
+    base = f"{BELOW}/jobs/{job.id}/snapshot"
     return {
         "job": describe_job(job, visitor),
         "reset": reset,
@@ -166,24 +167,17 @@ def _file(identity: str, step: str | None) -> Response:
         return PlainTextResponse("There is no such snapshot any more.", 404)
 
 
+@takes(MAX_ORDER_BYTES)
 async def control(request: Request) -> Response:
     """A button: {"action": ..., "pace": ...}."""
-    if not same_origin(request.headers):
-        return _fault("Requests from other sites are refused.", 403)
-    body = b""
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_ORDER_BYTES:
-                return _fault("That is too long for an order.", 413)
-    except ClientDisconnect:
-        return Response(status_code=400)
-    try:
-        order = json.loads(body)
+        order = read_json(await request.body())
         action, pace = order["action"], order.get("pace")
         if not isinstance(action, str) or isinstance(pace, bool) or not isinstance(pace, (int, float, type(None))):
             raise TypeError
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except ClientDisconnect:
+        return Response(status_code=400)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return _fault("An order is an action by name, and a pace that is a number.", 400)
     return await run_in_threadpool(_order, request, action, pace)
 

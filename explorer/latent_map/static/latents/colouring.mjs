@@ -21,7 +21,7 @@ export function bounds(values) {
   return high > low ? [low, high] : [low - 0.5, low + 0.5];
 }
 
-/** Plotly's scale for a column: grey below its low end, where unknown values are put. */
+/** The scale of a column, { cmin, cmax, colorscale: [[share, colour], ...] }: grey below its low end, where unknown values are put. */
 export function scaleOf(low, high, colours, stepped) {
   const cmin = low - (BELOW * (high - low)) / (1 - BELOW);
   const at = (share) => BELOW + (1 - BELOW) * share;

@@ -19,11 +19,12 @@ function cells([x0, x1, y0, y1]) {
   return { columns: Math.ceil((x1 - x0) / step), rows: Math.ceil((y1 - y0) / step), step, at, corner: [x0, y1] };
 }
 
-function picture(canvas, { columns, rows, step, corner: [x, y] }) {
-  return { source: canvas.toDataURL(), xref: 'x', yref: 'y', layer: 'above', sizing: 'stretch', x, y, sizex: columns * step, sizey: rows * step };
+/** A layer of the plot, see plot/plot.mjs. */
+function layer(picture, { columns, rows, step, corner: [x, y] }, above) {
+  return { picture, view: [x, x + columns * step, y - rows * step, y], above };
 }
 
-/** Hatching where a place is not to be believed: a plotly image. Null once stale. */
+/** Hatching where a place is not to be believed: a layer of the plot. Null once stale. */
 export async function doubtImage(scene, trust, view, stale) {
   const { plane } = scene;
   const grid = cells(view);
@@ -42,7 +43,7 @@ export async function doubtImage(scene, trust, view, stale) {
       if (value > SURE) doubts.data[4 * (row * columns + column) + 3] = 255 * value;
     }
   }
-  return picture(hatched(doubts, scene.plot.dark ? '225, 228, 233' : '60, 66, 76'), grid);
+  return layer(hatched(doubts, scene.plot.dark ? '225, 228, 233' : '60, 66, 76'), grid, true);
 }
 
 /** Hatching in a colour, as dense as the alpha of each pixel of `mask` says, with soft edges. */
@@ -107,7 +108,7 @@ function volume(images, pixels, flat) {
   return Math.sqrt(Math.max(flat ? xx + yy : xx * yy - xy * xy, 0));
 }
 
-/** The magnification as a plotly image on a log scale, with the scale's ends and the values'. Null once stale. */
+/** The magnification as a layer of the plot on a log scale, with the scale's ends and the values'. Null once stale. */
 export async function magnificationImage(scene, view, stale) {
   const found = await magnifications(scene, view, stale);
   if (!found) return null;
@@ -129,5 +130,5 @@ export async function magnificationImage(scene, view, stale) {
     tile.data.set([...red, 190 * share], 4 * at);
   });
   context.putImageData(tile, 0, 0);
-  return { image: { ...picture(canvas, found), layer: 'below' }, low, high, least: sorted[0], most: sorted.at(-1) };
+  return { image: layer(canvas, found, false), low, high, least: sorted[0], most: sorted.at(-1) };
 }
