@@ -24,7 +24,11 @@ def settings_form(jobs: Jobs, presence: Presence) -> None:
         "Data set", names, index=names.index(first) if first in names else 0, help=HELP["dataset"], key="dataset"
     )
     if first and first not in names:
-        st.info(session.to_the_letter(f"The data set {first[:60]} is not on this machine: choose another."))
+        st.info(
+            session.to_the_letter(
+                f"The training images of {first[:60]} are not on this machine: choose another data set."
+            )
+        )
     images = offered[dataset]
     start = origin if origin and origin.training.dataset == dataset else starting_config(dataset, images)
     # Another data set, or another run to start from, brings its own defaults.
