@@ -234,6 +234,15 @@ def test_what_a_kill_left_is_swept_once_it_is_old(folder: Path) -> None:
     assert all(path.exists() for path in kept) and (outside / "mine").exists()
 
 
+class Nothing:
+    """In the place of pictures that were read."""
+
+    picture_bytes = 1
+
+    def __len__(self) -> int:
+        return 1
+
+
 def test_leftovers_are_swept_before_pictures_are_saved_and_models_brought(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,9 +250,9 @@ def test_leftovers_are_swept_before_pictures_are_saved_and_models_brought(
     with arriving() as arrival:
         assert not any(path.exists() for path in old) and arrival.folder.exists()
     old = litter(folder, 7_200)
-    monkeypatch.setattr(store, "_write", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
-    with pytest.raises(ValueError, match="full"):
-        store.save_pictures("new", None, None)  # type: ignore[arg-type]
+    monkeypatch.setattr(store, "has_room", lambda *_: False)
+    with pytest.raises(ValueError, match="room"):
+        store.save_pictures("new", Nothing(), None)  # type: ignore[arg-type]
     assert not any(path.exists() for path in old)
 
 

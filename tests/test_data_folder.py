@@ -17,7 +17,9 @@ from explorer.gap_table import load_gaps
 from explorer.jobs import Database, Jobs, Presence
 from explorer.jobs.fits import Fits
 from explorer.jobs.snapshots import FOLDER, read_index
+from explorer.owners import mark_of
 from explorer.registry import models
+from explorer.serving.person import Visitor
 from explorer.serving.space import SPACES
 from explorer.serving.tables import kept_table
 from explorer.training import Run
@@ -76,13 +78,14 @@ def test_models_open_with_what_lies_beside_them(data: Path, caplog: pytest.LogCa
 
 
 def test_pictures_and_tables_are_read(data: Path) -> None:
+    Database(data)  # as a server opens it when it starts
     assert own_names() == ("shapes",)
     about = describe_pictures("shapes")
     assert (about.train, about.test, about.classes) == (54, 6, ("flat", "square", "upright"))
     for split, count in (("train", 54), ("test", 6)):
         part = load_dataset("shapes", split)
         assert len(part) == count and part.columns["place"].isfinite().all() and part.image_shape == (1, 28, 28)
-    weight, kind = kept_table(SPACES.get("of-digits"), ME)["columns"]
+    weight, kind = kept_table(SPACES.get("of-digits"), Visitor(mark_of(ME)))["columns"]
     assert weight["name"] == "weight" and weight["values"] == [i / 4 for i in range(360)]
     assert [kind["kinds"][at] for at in kind["values"][:3]] == ["x", "y", "x"]
 

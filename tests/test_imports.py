@@ -25,13 +25,21 @@ PAGES = sorted((ROOT / "pages").rglob("*.py"))
 #   dataset -> model -> objective -> (checkpoint) -> training -> latents -> projection -> latent_map -> page
 # `training` writes checkpoints, so `checkpoint` stands before it.
 MAY_IMPORT: dict[str, set[str]] = {
-    "names": set(),
-    "archives": set(),
+    "texts": set(),
+    "names": {"texts"},
+    "owners": set(),
+    "archives": {"texts"},
     "leftovers": set(),
     "config": set(),
     "device": set(),
     "view": set(),
-    "datasets": {"archives", "leftovers", "names"},  # one's own pictures: named by people, brought as a zip
+    "datasets": {
+        "archives",
+        "leftovers",
+        "names",
+        "owners",
+        "texts",
+    },  # one's own pictures: named by people, brought as a zip
     "models": {"config"},
     "signature": {"config", "models"},
     "inference": {"models"},
@@ -39,11 +47,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"config", "device", "datasets", "models", "inference", "checkpoint"},
     "gallery": {"checkpoint"},
     "model_data": {"checkpoint", "datasets", "gallery"},
-    "export": {"checkpoint", "models", "signature"},
+    "export": {"checkpoint", "config", "models", "signature"},
     "gap_table": {"checkpoint", "inference", "models", "signature"},
     "card": {"checkpoint", "config", "inference"},
     "recipes": {"config", "models"},
-    "publish": {"card", "checkpoint", "datasets", "export", "gallery", "gap_table", "inference", "models"},
+    "publish": {"card", "checkpoint", "config", "datasets", "export", "gallery", "gap_table", "inference", "models"},
     "registry": {"card", "checkpoint", "datasets"},
     "latents": {"datasets", "models"},
     "geometry": {"models"},
@@ -56,10 +64,12 @@ MAY_IMPORT: dict[str, set[str]] = {
             "config",
             "datasets",
             "device",
+            "export",
             "fitted_maps",
             "leftovers",
             "models",
             "names",
+            "owners",
             "projection",
             "publish",
         ),
@@ -67,10 +77,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "settings": {"config", "recipes"},
     "comparable": {"card", "config"},
-    "runs": {"checkpoint", "comparable", "config", "datasets", "jobs", "registry", "settings"},
+    "runs": {"checkpoint", "comparable", "config", "datasets", "jobs", "owners", "recipes", "registry", "settings"},
     "transfer": {
         *("archives", "card", "checkpoint", "config", "datasets", "export", "gallery", "gap_table", "jobs", "names"),
-        *("leftovers", "registry"),
+        *("leftovers", "owners", "registry"),
     },
     "explorer": {"models", "registry"},  # explorer/__init__.py
     "latent_map": set(),
@@ -94,6 +104,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "fitted_maps",
             "model_data",
             "models",
+            "owners",
             "projection",
             "registry",
             "signature",
@@ -104,10 +115,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "session": {
         *("checkpoint", "config", "datasets", "jobs", "latents", "registry", "runs", "serving", "settings", "training"),
-        "transfer",
+        *("owners", "transfer"),
         "view",
     },
-    "navigation": set(),
+    "navigation": {"session"},
     "app": {"datasets", "jobs", "serving"},
     "commands": {
         *("card", "checkpoint", "config", "datasets", "device", "export", "gallery", "gap_table", "inference"),
@@ -132,7 +143,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 EXCEPTIONS = {("serving/server.py", "app")}
 
 HEADLESS = {
-    *("jobs", "publish", "recipes", "settings", "comparable", "runs", "names"),
+    *("jobs", "publish", "recipes", "settings", "comparable", "runs", "names", "owners"),
     *("models", "inference", "training", "checkpoint", "latents", "datasets", "config", "geometry"),
     *("device", "export", "gallery", "gap_table", "registry", "card", "projection", "view", "archives", "transfer"),
     "fitted_maps",
@@ -143,7 +154,7 @@ SLOW_TO_IMPORT = {"umap", "sklearn", "torchvision"}
 PICKLES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 TOP_LEVEL = {
     *("explorer", "pages", "pretrained", "tests", "requirements.txt", "README.md", "pyproject.toml"),
-    *("LICENSE", "CHANGELOG.md", ".ci", ".gitignore"),
+    *("LICENSE", "CHANGELOG.md", "SECURITY.md", ".ci", ".gitignore"),
 }
 
 
@@ -293,7 +304,7 @@ def test_nothing_is_unpickled_or_evaluated(path):
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_imports_within_explorer_are_relative(path):
-    if name_of(path) == "app.py":  # `streamlit run` opens it as a script
+    if name_of(path) in ("app.py", "navigation.py"):  # Streamlit opens them as scripts
         return
     names = {alias.name for node in ast.walk(tree(path)) if isinstance(node, ast.Import) for alias in node.names}
     names |= {n.module or "" for n in ast.walk(tree(path)) if isinstance(n, ast.ImportFrom) and not n.level}

@@ -1,7 +1,7 @@
 """What a data set is: images, labels and their names, checked once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -26,6 +26,8 @@ class Dataset:
         classes: The names of the classes.
         columns: Further values a row, by name; each tensor has n rows.
         sha256: Hash of the content this split was read from, in hexadecimal.
+        categories: Of the columns that are positions among texts, −1 for unknown, these texts.
+        files: The name of each image's file, where they are known; else empty.
         training_sha256: That of the training split of the same data, where it is
             another; None where it is not.
 
@@ -40,6 +42,8 @@ class Dataset:
     classes: tuple[str, ...]
     columns: Mapping[str, torch.Tensor]
     sha256: str
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
     training_sha256: str | None = None
 
     def __post_init__(self) -> None:
@@ -67,6 +71,8 @@ class Dataset:
         for column, values in self.columns.items():
             if values.ndim == 0 or len(values) != len(self.images):
                 self._reject(f"column {column!r} does not have one row an image")
+        if self.files and len(self.files) != len(self.images):
+            self._reject(f"{len(self.images)} images have {len(self.files)} names of files")
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -28,7 +28,7 @@ class DatabaseFault(JobError):
         kind: "damaged", "full", "busy", "unwritable" or "later", see `_SENTENCES`.
     """
 
-    def __init__(self, sentence: str, kind: str) -> None:
+    def __init__(self, sentence: str, kind: str = "unwritable") -> None:
         super().__init__(sentence)
         self.kind = kind
 
@@ -117,8 +117,11 @@ class Database:
     def _prepare(self, table: sqlite3.Connection) -> None:
         self._refuse_later(table)
         if migrations.version_of(table) < len(migrations.MIGRATIONS):  # a new file, too
+            there = self.path.stat().st_size > 0
             _write_ahead(table)
             migrations.migrate(table)
+            if there:
+                _wipe(table)
         table.execute("PRAGMA synchronous=NORMAL")
 
     def _refuse_later(self, table: sqlite3.Connection) -> None:
@@ -136,6 +139,13 @@ class Database:
 def _text(content: bytes) -> str:
     """A text of the file; one that is damaged costs its own row and not the whole answer."""
     return content.decode("utf-8", "replace")
+
+
+def _wipe(table: sqlite3.Connection) -> None:
+    """Rids the file and its log of what was changed or deleted in it, as far as nobody else uses them just now."""
+    with contextlib.suppress(sqlite3.Error):
+        table.execute("VACUUM")
+        table.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _write_ahead(table: sqlite3.Connection) -> None:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
+
+from ..owners import hide_words, mark_of
 
 # SQL statements, or a function of the connection where SQL is not enough. It is called within a transaction, which it
 # must neither commit nor roll back (`executescript` commits).
@@ -31,8 +34,26 @@ CREATE TABLE IF NOT EXISTS fits (
 );
 """
 
+
+def _hide_words(table: sqlite3.Connection) -> None:
+    """Owners were the very words in people's cookies: rows and names of files hold marks instead, see `owners`.
+
+    Also new: client networks, by which shares are counted, turns of fits, and old words that were exchanged for signed
+    ones.
+    """
+    table.create_function("mark_of", 1, mark_of, deterministic=True)
+    for name in ("jobs", "fits"):
+        table.execute(f"ALTER TABLE {name} ADD COLUMN network TEXT NOT NULL DEFAULT ''")
+        table.execute(f"UPDATE {name} SET person = mark_of(person) WHERE typeof(person) = 'text'")  # else damaged
+    table.execute("ALTER TABLE fits ADD COLUMN turn INTEGER NOT NULL DEFAULT 0")
+    table.execute("CREATE TABLE exchanged (owner TEXT PRIMARY KEY, at REAL NOT NULL)")
+    file = table.execute("PRAGMA database_list").fetchone()[2]
+    if file:
+        hide_words(Path(file).parent / "tables")
+
+
 # In order: the first makes version 1 of an empty file, the second version 2 of version 1, and so on.
-MIGRATIONS: tuple[Migration, ...] = (_FIRST_TABLES,)
+MIGRATIONS: tuple[Migration, ...] = (_FIRST_TABLES, _hide_words)
 
 
 def version_of(table: sqlite3.Connection) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from torch import Tensor
 from ..checkpoint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, CheckpointError, load_checkpoint
 from ..datasets import Dataset, DatasetError
 from ..export import DECODER_FILE, export_decoder
+from ..fitted_maps import fit_count
 from ..gallery import Gallery, load_gallery
 from ..inference import Rule, gaussian_rule
 from ..latents import Latents, encode
@@ -28,6 +29,7 @@ from ..registry import model_folder
 from ..signature import fingerprint, signature
 from .blobs import digest
 from .kept import Kept
+from .own_rows import OwnRows, joined
 
 # What a browser gets through in one frame: about 15 G multiply-adds a second were measured, so
 # 64 nodes of this many take some 13 ms. A decoder that needs more an image runs on the server.
@@ -60,7 +62,8 @@ class Space:
         name: as in the URL.
         points: "test" or "all" (the test set, then the training set).
         complete: False where only the gallery kept beside the model could be shown.
-        test_count: how many images, the first, are the test set's or the gallery's: what maps are fitted to.
+        test_count: how many images, the first, are the test set's or the gallery's.
+        own: the files and columns that a person's own pictures came with; nothing for others, and for a gallery.
         replaced: whether that is because the data set of this name holds other images now.
     """
 
@@ -72,6 +75,12 @@ class Space:
     complete: bool
     test_count: int
     replaced: bool = False
+    own: OwnRows = field(default_factory=OwnRows)
+
+    @property
+    def fit_count(self) -> int:
+        """How many images, the first, curved maps are fitted to and places are judged by."""
+        return fit_count(self.test_count, len(self.latents))
 
     @cached_property
     def key(self) -> str:
@@ -81,7 +90,8 @@ class Space:
         labels = self.latents.labels.numpy().tobytes(), repr(self.latents.classes).encode()
         derived = [self.plane.basis, *(part for rule in self.rules.values() for part in (rule.nodes, rule.weights))]
         derived = [tensor.contiguous().numpy().tobytes() for tensor in derived]
-        return digest(LAYOUT, signature(config).encode(), *weights, *labels, *derived, self.data_key.encode())
+        names = self.data_key.encode(), self.own.key.encode()
+        return digest(LAYOUT, signature(config).encode(), *weights, *labels, *derived, *names)
 
     @cached_property
     def data_key(self) -> str:
@@ -154,6 +164,7 @@ def open_space(checkpoint: Checkpoint, name: str, points: str = "test") -> Space
     if points == "all" and complete:
         with contextlib.suppress(DatasetError):  # the test set came with the program, the training set did not
             parts.append(load_model_data(checkpoint, "train"))
+    own = joined(parts) if complete else OwnRows()
     sets, classes = [(part.images, part.labels) for part in parts], parts[0].classes
     shape = tuple(sets[0][0].shape[1:])
     if shape != config.model.image_shape:
@@ -168,7 +179,7 @@ def open_space(checkpoint: Checkpoint, name: str, points: str = "test") -> Space
     first = len(sets[0][0])
     plane = fit_plane(latents.loc[:first])
     shown = "all" if len(parts) > 1 else "test"
-    return Space(name, checkpoint, shown, latents, plane, complete, first, replaced)
+    return Space(name, checkpoint, shown, latents, plane, complete, first, replaced, own)
 
 
 class Spaces:

@@ -164,11 +164,14 @@ def test_only_what_the_app_keeps_is_deleted(files: Files, data: Path) -> None:
     from_zip(packed(files), "mine")
     for name in ("mnist-2d", "../models/mine", "", ".", ".."):
         with pytest.raises(TransferError, match="nothing to delete"):
-            delete_model(name)
-    delete_model("mine")
+            delete_model(name, person="", local=True)
+    for person in ("", "b" * 32, "a" * 31):
+        with pytest.raises(TransferError, match="is not yours"):
+            delete_model("mine", person=person, local=False)
+    delete_model("mine", person="", local=True)
     assert kept_names() == set() and not list(incoming_folder().glob("*"))
     with pytest.raises(TransferError):
-        delete_model("mine")
+        delete_model("mine", person="", local=True)
 
 
 def test_a_training_run_keeps_its_name_and_its_folder(files: Files, data: Path) -> None:
@@ -181,7 +184,7 @@ def test_a_training_run_keeps_its_name_and_its_folder(files: Files, data: Path) 
     assert suggest_name("waiting") == "waiting-2"
     (data / "models" / job.name).mkdir(parents=True)
     with pytest.raises(TransferError, match="still being trained"):
-        delete_model(job.name)
+        delete_model(job.name, person="", local=True)
 
 
 def test_a_model_without_images_to_show_it_with_is_said_to_be_so(files: Files) -> None:
