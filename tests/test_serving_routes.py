@@ -124,12 +124,13 @@ def test_other_methods_are_refused(client: TestClient, space: Space) -> None:
 
 
 def test_a_decoder_of_other_weights_beside_a_checkpoint_is_not_served(client: TestClient, tmp_path: Path) -> None:
-    from explorer.export import export_decoder, fingerprint
+    from explorer.export import export_decoder
+    from explorer.signature import fingerprint
 
     mine, other = SPACES.get(str(save_digits(tmp_path / "mine", seed=8))), save_digits(tmp_path / "other", seed=9)
     export_decoder(SPACES.get(str(other)).checkpoint.model, mine.checkpoint.folder)  # another model's, in my folder
     served_bytes = client.get(describe(mine)["decoder"]).content
-    assert fingerprint(mine.checkpoint.model).encode() in served_bytes
+    assert fingerprint(mine.checkpoint.model, "decoder").encode() in served_bytes
     export_decoder(mine.checkpoint.model, mine.checkpoint.folder)
     assert mine.decoder_bytes() == (mine.checkpoint.folder / "decoder.onnx").read_bytes()
 

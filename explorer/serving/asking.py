@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from .gate import takes
-from .person import person_of
+from .person import visitor_of
 from .pools import heavily
 from .sent import MOST_VALUES, read_json
 from .space import SPACES
@@ -57,7 +57,7 @@ def answers(
                 state = read_json(body, most_values)
             except ValueError:
                 raise BadState("The state is not JSON, or has more values than any state.") from None
-            found = function(space, state, *([person_of(request.cookies)] if personal else []))
+            found = function(space, state, *([visitor_of(request)] if personal else []))
             if isinstance(found, bytes):
                 return Response(found, media_type="application/octet-stream")
             return JSONResponse(found)

@@ -19,6 +19,7 @@ from ..checkpoint import CONFIG_FILE
 from ..datasets import default_data_dir
 from ..jobs import Database, DatabaseFault, Job, JobError, Jobs
 from ..jobs.snapshots import FOLDER, HELDOUT_FILE, read_index
+from ..jobs.supervisor import expect_work
 from ..latent_map.files import static_key
 from ..registry import kept_folder
 from ..training import METRICS_FILE
@@ -26,7 +27,7 @@ from .addresses import BELOW, PREFIX
 from .blobs import make_blob
 from .downloads import explore_address
 from .gate import takes
-from .person import person_of
+from .person import Visitor, visitor_of
 from .sent import read_json
 from .tail import Tails
 
@@ -54,7 +55,17 @@ def open_jobs() -> Jobs:
     return Jobs(open_database(default_data_dir()))
 
 
-def describe_job(job: Job, person: str) -> dict[str, Any]:
+def measuring(job: Job) -> list[str]:
+    """A sentence on the measuring of a run's model, while it lasts."""
+    share = job.facts.get("measuring")
+    if share is None:
+        return []
+    share = 100 * share if isinstance(share, (int, float)) and 0 <= share <= 1 else 0
+    standing = f"{share:.0f} % are done" if share else "it waits for its turn"
+    return [f"The model can be explored. Its test numbers are measured behind whatever is trained: {standing}."]
+
+
+def describe_job(job: Job, visitor: Visitor) -> dict[str, Any]:
     """A job as the page that shows it wants it."""
     config = json.loads(job.config.to_json())
     heldout = job.facts.get("heldout")
@@ -65,9 +76,9 @@ def describe_job(job: Job, person: str) -> dict[str, Any]:
         "name": job.name,
         "state": job.state,
         "place": open_jobs().place(job),
-        "mine": bool(person) and job.person == person,
+        "mine": visitor.may_change(job.person),
         "message": job.message,
-        "notes": list(job.notes),
+        "notes": [*job.notes, *measuring(job)],
         "config": {"model": config["model"], "training": config["training"]},
         "device": job.facts.get("device") or job.device,
         "speed": job.facts.get("speed"),
@@ -105,7 +116,7 @@ def describe_run(job: Job, beside: Sequence[Job], refused: Sequence[str]) -> dic
     }
 
 
-def _live(job: Job, person: str, query: dict[str, str]) -> dict[str, Any]:
+def _live(job: Job, visitor: Visitor, query: dict[str, str]) -> dict[str, Any]:
     """What is new since the page last asked: rows of the curve, and snapshots."""
 
     def count(name: str) -> int:
@@ -118,7 +129,7 @@ def _live(job: Job, person: str, query: dict[str, str]) -> dict[str, Any]:
     first, seen = (0, 0) if reset else (count("metrics"), count("snapshots"))
     base = f"{BELOW}/jobs/{job.id}/snapshot"
     return {
-        "job": describe_job(job, person),
+        "job": describe_job(job, visitor),
         "reset": reset,
         "metrics": rows[first:],
         "snapshots": [
@@ -146,10 +157,10 @@ async def live(request: Request) -> Response:
 
 def _job(request: Request, *, live: bool) -> Response:
     try:
-        found, person = open_jobs().get(request.path_params["id"]), person_of(request.cookies)
+        found, visitor = open_jobs().get(request.path_params["id"]), visitor_of(request)
     except JobError as error:
         return _fault(str(error), 503 if isinstance(error, DatabaseFault) else 404)
-    return _answer(_live(found, person, dict(request.query_params)) if live else describe_job(found, person))
+    return _answer(_live(found, visitor, dict(request.query_params)) if live else describe_job(found, visitor))
 
 
 async def file(request: Request) -> Response:
@@ -183,10 +194,12 @@ async def control(request: Request) -> Response:
 
 
 def _order(request: Request, action: str, pace: float | None) -> Response:
-    person = person_of(request.cookies)
+    visitor = visitor_of(request)
     try:
-        changed = open_jobs().ask(request.path_params["id"], action, person=person, pace=pace)
-        return _answer(describe_job(changed, person))
+        whose = {"person": visitor.person, "local": visitor.local}
+        changed = open_jobs().ask(request.path_params["id"], action, **whose, pace=pace)
+        expect_work()
+        return _answer(describe_job(changed, visitor))
     except JobError as error:
         return _fault(str(error), 409)
 

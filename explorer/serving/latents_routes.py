@@ -14,12 +14,12 @@ from starlette.routing import BaseRoute, Route
 from .addresses import PREFIX
 from .asking import GONE, Handler, answers
 from .blobs import Blob, make_blob
-from .columns import NAMES, pack_column
+from .columns import NAMES, OWN, pack_column
 from .exports import export_of
 from .fitted_maps import describe_maps, map_stamp, order_map, pack_map
 from .kept import Kept
 from .near import near_of
-from .person import person_of
+from .person import Visitor, visitor_of
 from .plane_trust import pack_trust
 from .pools import heavily
 from .space import SPACES, Space
@@ -81,7 +81,7 @@ async def one_map(request: Request) -> Response:
 async def column(request: Request) -> Response:
     """A column over all of a space's images."""
     name = request.path_params["name"]
-    if name not in NAMES:
+    if name not in NAMES and not OWN.fullmatch(name):
         return PlainTextResponse(NONE, 404)
     found = await _blob(request, _COLUMNS, pack_column, lambda _, name: None if name in CHANGING else ())
     return _changing(found) if name in CHANGING else found
@@ -98,7 +98,7 @@ def _changing(response: Response) -> Response:
     return response
 
 
-def _now(function: Callable[[Space, str], dict[str, Any]], *, heavy: bool = False) -> Handler:
+def _now(function: Callable[[Space, Visitor], dict[str, Any]], *, heavy: bool = False) -> Handler:
     """A route for what there is of a space at the moment, and for whom; `heavy` as in `answers`."""
 
     async def handler(request: Request) -> Response:
@@ -107,7 +107,7 @@ def _now(function: Callable[[Space, str], dict[str, Any]], *, heavy: bool = Fals
             return PlainTextResponse(GONE, 404)
 
         def found() -> Response:  # a table is some megabytes of JSON
-            return JSONResponse(function(space, person_of(request.cookies)), headers={"Cache-Control": "no-store"})
+            return JSONResponse(function(space, visitor_of(request)), headers={"Cache-Control": "no-store"})
 
         try:
             return await (heavily(request, found) if heavy else run_in_threadpool(found))

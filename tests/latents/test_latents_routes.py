@@ -18,6 +18,7 @@ from sklearn.manifold import trustworthiness
 from starlette.testclient import TestClient
 from torch.distributions import kl_divergence
 
+from explorer import fitted_maps
 from explorer.fitted_maps import map_file
 from explorer.geometry import length, mean_decoder, straight
 from explorer.inference import elbo
@@ -27,6 +28,7 @@ from explorer.projection import Local, UmapSettings, load_embedding, save_embedd
 from explorer.serving.manifest import describe
 from explorer.serving.space import SPACES, Space
 
+from ..people import come_as
 from .asking import keep_map, packed, post
 
 # Maps
@@ -106,7 +108,7 @@ def test_whoever_cannot_be_told_apart_stops_nobodys_fit(client: TestClient, spac
     client.cookies.clear()
     asked = post(client, space, "maps", {"action": "fit", "settings": {"neighbours": 8}})
     assert not asked["own"]
-    assert "no cookies" in post(client, space, "maps", {"action": "stop", "id": asked["id"]}, 400)
+    assert "no cookie" in post(client, space, "maps", {"action": "stop", "id": asked["id"]}, 400)
 
 
 def test_a_list_of_maps_is_read_again_only_when_a_file_changed(
@@ -130,7 +132,10 @@ def test_a_list_of_maps_is_read_again_only_when_a_file_changed(
     assert listed() == set()
 
 
-def test_points_that_are_added_are_placed_and_move_none(folder: Path, client: TestClient, data: Path) -> None:
+def test_points_that_are_added_are_placed_and_move_none(
+    folder: Path, client: TestClient, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitted_maps, "FEW_TEST", 100)
     few, all_points = SPACES.get(str(folder)), SPACES.get(str(folder), "all")
     key, made = keep_map(few, data, UmapSettings(seed=12))
     facts, values = packed(client.get(describe(all_points)["map"].format(name=key)).content)
@@ -142,7 +147,7 @@ def test_points_that_are_added_are_placed_and_move_none(folder: Path, client: Te
 
 
 def test_a_fit_is_asked_for_once_and_can_be_stopped(client: TestClient, space: Space, data: Path) -> None:
-    client.cookies.set("explorer_person", "ab" * 16)
+    come_as(client, "ab")
     asked = post(client, space, "maps", {"action": "fit", "settings": {"neighbours": 7}})
     assert asked["state"] == "waiting" and asked["settings"]["neighbours"] == 7
     assert post(client, space, "maps", {"action": "fit", "settings": {"neighbours": 7}})["id"] == asked["id"]

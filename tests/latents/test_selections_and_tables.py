@@ -7,6 +7,7 @@ import io
 import shutil
 import threading
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from explorer.inference.survey import Survey
 from explorer.projection import UmapSettings
 from explorer.serving import exports, tables
 from explorer.serving.manifest import describe
+from explorer.serving.person import network_mark
 from explorer.serving.space import SPACES, Space
 
+from ..people import come_as, mark
 from .asking import keep_map, post
 
 # Selections
@@ -174,7 +177,7 @@ def test_a_selection_of_nothing_is_a_sentence(client: TestClient, space: Space) 
 
 def test_columns_come_back_by_row_or_by_index_and_stay(client: TestClient, space: Space) -> None:
     n = len(space.latents)
-    client.cookies.set("explorer_person", "ab" * 16)
+    come_as(client, "ab")
     by_row = "score;kind\n" + "\n".join(f"{i},5;{'even' if i % 2 == 0 else 'odd'}" for i in range(n))
     found = post(client, space, "table", {"csv": by_row})
     score, kind = found["columns"]
@@ -186,9 +189,9 @@ def test_columns_come_back_by_row_or_by_index_and_stay(client: TestClient, space
     assert pandas.read_csv(io.BytesIO(taken))["score"].tolist()[1:] == [1]
     assert score["values"][7] == 1 and score["values"].count(None) == n - 1
     assert any("the others have no value" in remark for remark in by_index["remarks"])
-    client.cookies.set("explorer_person", "cd" * 16)
+    come_as(client, "cd")
     assert client.get(describe(space)["table"]).json()["columns"] == []  # somebody else's table
-    client.cookies.set("explorer_person", "ab" * 16)
+    come_as(client, "ab")
     assert post(client, space, "table", {"csv": None})["columns"] == []
     assert client.get(describe(space)["table"]).json()["columns"] == []
 
@@ -202,9 +205,8 @@ def test_a_table_of_somebody_without_cookies_is_nobody_elses(client: TestClient,
 
 
 def test_what_the_disk_refuses_is_said(client: TestClient, space: Space, data: Path) -> None:
-    client.cookies.set("explorer_person", "ab" * 16)
-    kept = tables._path(space, "ab" * 16)
-    assert kept is not None
+    come_as(client, "ab")
+    kept = data / "tables" / f"{mark('ab')}-{tables._subject(space)}~{network_mark('testclient')}.json"
     kept.mkdir(parents=True)  # neither to be replaced nor to be taken away
     found = post(client, space, "table", {"csv": "index,score\n7,1\n"})
     assert found["columns"][0]["values"][7] == 1
@@ -218,16 +220,19 @@ def test_a_large_table_keeps_nobody_waiting_who_asks_for_less(
 ) -> None:
     """It is read and given back in the threads for what takes long, with the person it is of."""
     found, threads = {"columns": [], "remarks": []}, []
-    real = tables._path
 
-    def path(space: Space, person: str) -> Path | None:
-        threads.append((threading.current_thread().name.split("_")[0], person))
-        return real(space, person)
+    def seen(answer: Any) -> Callable[[str, str], Any]:
+        def note(person: str, _: str) -> Any:
+            threads.append((threading.current_thread().name.split("_")[0], person))
+            return answer
 
-    monkeypatch.setattr(tables, "_path", path)
-    client.cookies.set("explorer_person", "ab" * 16)
+        return note
+
+    monkeypatch.setattr(tables, "forget_table", seen(None))
+    monkeypatch.setattr(tables, "find_table", seen(None))
+    come_as(client, "ab")
     assert post(client, space, "table", {"csv": None}) == client.get(describe(space)["table"]).json() == found
-    assert threads == [("heavy", "ab" * 16)] * 2
+    assert threads == [("heavy", mark("ab"))] * 2
 
 
 def test_columns_of_one_name_are_told_apart(client: TestClient, space: Space) -> None:
@@ -273,7 +278,7 @@ def test_bad_tables_are_sentences(client: TestClient, space: Space, csv: str, sa
 @pytest.mark.parametrize("content", ["", "[" * 200_000, "5", '{"columns": []}', '{"columns": [{}], "remarks": []}',
                                      '{"columns": [{"name": "a", "values": [NaN]}], "remarks": []}'])  # fmt: skip
 def test_a_kept_table_that_is_damaged_is_none(client: TestClient, space: Space, data: Path, content: str) -> None:
-    client.cookies.set("explorer_person", "ab" * 16)
+    come_as(client, "ab")
     post(client, space, "table", {"csv": "score\n" + "1\n" * len(space.latents)})
     (kept,) = (data / "tables").glob("*.json")
     assert client.get(describe(space)["table"]).json()["columns"]
