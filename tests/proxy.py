@@ -49,7 +49,11 @@ def proxy(upstream: str, path: str = "/tools/vae", *, speaks: bool = True) -> It
             there, back = await asyncio.open_connection(target.hostname, target.port)
             told = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
             back.write(f"{method} {address[len(path) :]} {version}\r\n{told}\r\n".encode("latin-1"))
-            await asyncio.gather(pipe(reader, back), pipe(there, writer))
+            try:
+                await asyncio.gather(pipe(reader, back), pipe(there, writer))
+            finally:
+                writer.close()
+                back.close()
 
     async def run() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -58,13 +62,16 @@ def proxy(upstream: str, path: str = "/tools/vae", *, speaks: bool = True) -> It
         with contextlib.suppress(asyncio.CancelledError):
             await server.serve_forever()
 
+    async def end() -> None:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for one in left:
+            one.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
     def main() -> None:
         with contextlib.suppress(asyncio.CancelledError):
             loop.run_until_complete(task)
-        left = asyncio.all_tasks(loop)
-        for one in left:
-            one.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(end())
         loop.close()
 
     task = loop.create_task(run())
