@@ -20,7 +20,7 @@ from explorer.__main__ import main
 from explorer.checkpoint import WEIGHTS_FILE, load_checkpoint
 from explorer.config import Config, ModelConfig, TrainingConfig
 from explorer.datasets import load_dataset
-from explorer.jobs import Database, Job, Jobs, Presence, endings, supervisor, worker
+from explorer.jobs import Database, Job, Jobs, Measurements, Presence, endings, supervisor, worker
 from explorer.jobs.processes import MEASURING, is_there, lock_file
 from explorer.jobs.supervisor import Supervisor, expect_work
 from explorer.training import STATE_FILE, Run
@@ -94,7 +94,7 @@ def test_a_run_whose_worker_is_killed_ends_with_the_same_bytes_and_then_nobody_i
     wait(lambda: jobs.get(job.id).state == "done")
     done = jobs.get(job.id)
     assert done.attempt == 2 and "SIGKILL" in done.facts["ended"] and done.step == 120 * 11
-    wait(lambda: not jobs.to_measure())
+    wait(lambda: not Measurements(database).any())
     assert (folder / "evaluation.json").is_file() and jobs.get(job.id).notes == ()
     assert (folder / WEIGHTS_FILE).read_bytes() == undisturbed(job, folder, tmp_path / "whole")
     wait(lambda: not is_there(tmp_path, "cpu") and not is_there(tmp_path, MEASURING))  # nothing is left to do
