@@ -16,6 +16,7 @@ from .jobs.rates import cost, estimate
 from .jobs.snapshots import FOLDER as SNAPSHOTS
 from .jobs.supervisor import expect_work
 from .owners import write_owner
+from .recipes import FEWEST_STEPS, batch_for, steps_an_epoch
 from .registry import kept_folder, models
 from .settings import Images
 
@@ -63,6 +64,26 @@ def length(config: Config, images: Images, jobs: Jobs, presence: Presence) -> st
     if epoch is None:
         return f"How long it takes will be known when this machine has been timed, in a moment; {size}."
     return f"About {_duration(config.training.epochs * epoch)} on this machine; {size}."
+
+
+def too_short(config: Config, images: Images, jobs: Jobs, presence: Presence) -> str | None:
+    """A warning where the budget gives so few steps that hardly anything can be learnt; None where it does not."""
+    training = config.training
+    steps: float = steps_an_epoch(images.count, training.batch_size)
+    if training.epochs:
+        steps *= training.epochs
+    else:
+        epoch = _epoch_seconds(config, images, jobs, presence)
+        if epoch is None:
+            return None
+        steps *= training.seconds / epoch
+    if steps >= FEWEST_STEPS:
+        return None
+    smaller = ", or take a smaller batch" if training.batch_size > batch_for(images.count) else ""
+    return (
+        f"This budget gives about {max(round(steps), 1):,} steps, and a model wants some hundreds at least: it may "
+        f"learn next to nothing. Train longer{smaller}."
+    )
 
 
 def _epoch_seconds(config: Config, images: Images, jobs: Jobs, presence: Presence) -> float | None:

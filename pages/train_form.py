@@ -24,19 +24,25 @@ def settings_form(jobs: Jobs, presence: Presence) -> None:
         "Data set", names, index=names.index(first) if first in names else 0, help=HELP["dataset"], key="dataset"
     )
     if first and first not in names:
-        st.info(session.to_the_letter(f"The data set {first[:60]} is not on this machine: choose another."))
+        st.info(
+            session.to_the_letter(
+                f"The training images of {first[:60]} are not on this machine: choose another data set."
+            )
+        )
     images = offered[dataset]
     start = origin if origin and origin.training.dataset == dataset else starting_config(dataset, images)
     # Another data set, or another run to start from, brings its own defaults.
     key = f"{dataset} {session.asked('like')}"
     name = top[1].text_input("Name", placeholder=f"{dataset}-…", help=HELP["name"], max_chars=48, key="name")
-    answers = {"dataset": dataset, **main_settings(start, key)}
+    answers = {"dataset": dataset, **main_settings(start, images, key)}
     with st.expander("More settings"):
         answers |= more_settings(start, answers, images, key)
         tensorboard = st.checkbox("TensorBoard’s event files too", help=HELP["tensorboard"], key="tensorboard")
     try:
         config = config_from(answers, images)
         said.caption(runs.length(config, images, jobs, presence))
+        if short := runs.too_short(config, images, jobs, presence):
+            said.warning(short, icon=":material/hourglass_empty:")
     except ConfigError as error:
         said.warning(session.to_the_letter(f"This cannot be trained: {error}"))
         config = None

@@ -55,7 +55,7 @@ def _ready(space: Space) -> list[dict[str, Any]]:
     stamps = tuple(map_stamps(folders))
 
     def read() -> list[dict[str, Any]]:
-        found = list_maps(folders, space.checkpoint.model, space.latents, space.test_count)
+        found = list_maps(folders, space.checkpoint.model, space.latents, space.fit_count)
         return [_facts(key, embedding) for key, embedding in found]
 
     return _READY.get((space.key, space.name, stamps), read) or []
@@ -106,8 +106,8 @@ def order_map(space: Space, state: Any, visitor: Visitor) -> dict[str, Any]:
         if not isinstance(values, dict) or not set(values) <= set(_settings(UmapSettings())["settings"]):
             raise BadState("The settings of a map are its neighbours, min_distance, metric, seed and supervised.")
         settings = UmapSettings(**values)
-        key, n = _key(space, settings), fitted_count(space.test_count)
-        there = find_map(_folders(space), key, space.latents, space.test_count)
+        key, n = _key(space, settings), fitted_count(space.fit_count)
+        there = find_map(_folders(space), key, space.latents, space.fit_count)
         if there is not None:
             return {**_facts(key, there), "state": "done", "progress": 1.0}
         codes, labels = space.latents.loc[:n], space.latents.labels[:n]
@@ -132,10 +132,10 @@ def pack_map(space: Space, key: str) -> bytes | None:
 
     Images beyond those are placed among them, and move none.
     """
-    found = find_map(_folders(space), key, space.latents, space.test_count)
+    found = find_map(_folders(space), key, space.latents, space.fit_count)
     if found is None or key != _key(space, found.settings):
         return None
-    fitted = min(len(found), space.test_count)
+    fitted = min(len(found), space.fit_count)
     facts = {**_facts(key, found), "count": len(space.latents), "fitted": fitted}
     parts = [_places(space, found), found.trustworthiness[:fitted], found.continuity[:fitted]]
     if found.ruler is not None:
@@ -145,7 +145,7 @@ def pack_map(space: Space, key: str) -> bytes | None:
 
 def _places(space: Space, found: Embedding) -> torch.Tensor:
     """Where every image is on a fitted map (n, 2)."""
-    fitted = min(len(found), space.test_count)
+    fitted = min(len(found), space.fit_count)
     places = found.places[:fitted]
     if len(space.latents) == fitted:
         return places
@@ -156,20 +156,20 @@ def _places(space: Space, found: Embedding) -> torch.Tensor:
 def places_in(space: Space, key: str) -> torch.Tensor | None:
     """Where every image is on the fitted map of this name (n, 2); None where there is none."""
     named = re.fullmatch("[0-9a-f]{16}", key)
-    found = find_map(_folders(space), key, space.latents, space.test_count) if named else None
+    found = find_map(_folders(space), key, space.latents, space.fit_count) if named else None
     return None if found is None or key != _key(space, found.settings) else _places(space, found)
 
 
 def trust_in(space: Space, key: str) -> dict[str, torch.Tensor]:
     """Trustworthiness and continuity of every image (n,) on a fitted map, NaN of those that were placed afterwards."""
     named = re.fullmatch("[0-9a-f]{16}", key)
-    found = find_map(_folders(space), key, space.latents, space.test_count) if named else None
+    found = find_map(_folders(space), key, space.latents, space.fit_count) if named else None
     if found is None or key != _key(space, found.settings):
         return {}
     columns = {}
     for name in ("trustworthiness", "continuity"):
         columns[name] = torch.full((len(space.latents),), torch.nan)
-        known = getattr(found, name)[: space.test_count]
+        known = getattr(found, name)[: space.fit_count]
         columns[name][: len(known)] = known
     return columns
 

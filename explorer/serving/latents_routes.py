@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from .addresses import PREFIX
 from .asking import GONE, Handler, answers
 from .blobs import Blob, make_blob
-from .columns import NAMES, pack_column
+from .columns import NAMES, OWN, pack_column
 from .exports import export_of
 from .fitted_maps import describe_maps, map_stamp, order_map, pack_map
 from .kept import Kept
@@ -81,7 +81,7 @@ async def one_map(request: Request) -> Response:
 async def column(request: Request) -> Response:
     """A column over all of a space's images."""
     name = request.path_params["name"]
-    if name not in NAMES:
+    if name not in NAMES and not OWN.fullmatch(name):
         return PlainTextResponse(NONE, 404)
     found = await _blob(request, _COLUMNS, pack_column, lambda _, name: None if name in CHANGING else ())
     return _changing(found) if name in CHANGING else found

@@ -39,7 +39,17 @@ def describe(space: Space) -> dict[str, Any]:
         "classes": list(space.latents.classes),
         "count": len(space.latents),
         "testCount": space.test_count,
+        "fitCount": space.fit_count,
+        # The files and columns of a person's own pictures, in sheets as the images.
+        "own": {
+            "url": f"{base}/own-{{sheet}}.json",
+            "files": bool(space.own.files),
+            "columns": list(space.own.columns),
+        }
+        if space.own.key
+        else None,
         "complete": space.complete,
+        "replaced": space.replaced,
         "plane": {
             "kind": space.plane.kind,
             "basis": space.plane.basis.tolist(),

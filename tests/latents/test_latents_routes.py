@@ -18,6 +18,7 @@ from sklearn.manifold import trustworthiness
 from starlette.testclient import TestClient
 from torch.distributions import kl_divergence
 
+from explorer import fitted_maps
 from explorer.fitted_maps import map_file
 from explorer.geometry import length, mean_decoder, straight
 from explorer.inference import elbo
@@ -131,7 +132,10 @@ def test_a_list_of_maps_is_read_again_only_when_a_file_changed(
     assert listed() == set()
 
 
-def test_points_that_are_added_are_placed_and_move_none(folder: Path, client: TestClient, data: Path) -> None:
+def test_points_that_are_added_are_placed_and_move_none(
+    folder: Path, client: TestClient, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitted_maps, "FEW_TEST", 100)
     few, all_points = SPACES.get(str(folder)), SPACES.get(str(folder), "all")
     key, made = keep_map(few, data, UmapSettings(seed=12))
     facts, values = packed(client.get(describe(all_points)["map"].format(name=key)).content)

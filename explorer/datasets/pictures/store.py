@@ -1,7 +1,9 @@
-"""Sets of a person's pictures on disk: <data>/pictures/<name>/ with images.safetensors and pictures.json.
+"""Sets of a person's pictures on disk: <data>/pictures/<name>/ with images.safetensors, pictures.json and files.json.
 
-The training part comes first in every tensor, the test part after it, so that either is read
-alone. A set is written beside its place and renamed into it: it is there whole or not at all.
+The training part comes first in every tensor and list, the test part after it, so that either is read
+alone. files.json has the names of the pictures' files; sets of version 1 have none. It is apart from the
+pictures, so that these have one hash whatever their files are called, and from the description, which
+is read often. A set is written beside its place and renamed into it: it is there whole or not at all.
 """
 
 from __future__ import annotations
@@ -25,12 +27,15 @@ from ...owners import may_change, owner_of, write_owner
 from ..dataset import DatasetError
 from ..folder import default_data_dir, has_room
 from ..split import stratified_test_mask
-from .labels import Labelling
+from .labels import MOST_TEXT, Labelling
 from .reading import Reading
 
 IMAGES_FILE = "images.safetensors"
 INDEX_FILE = "pictures.json"
-VERSION = 1
+FILES_FILE = "files.json"
+VERSION = 2
+LONGEST_FILE = 300
+"""Letters of a file's name with its folders; of a longer one the end is kept."""
 TEST_SHARE = 0.1
 FEWEST_TEST = 4
 SEED = 0
@@ -53,6 +58,11 @@ def own_names(data_dir: Path | str | None = None) -> tuple[str, ...]:
 def test_rows(labels: torch.Tensor) -> torch.Tensor:
     """Which pictures are kept for testing: a tenth of each class, always the same; bool (n,)."""
     return stratified_test_mask(labels, max(FEWEST_TEST, round(TEST_SHARE * len(labels))), SEED)
+
+
+def held_out(labelling: Labelling) -> torch.Tensor:
+    """The pictures of the test part, bool (n,): those of the person's own split, else `test_rows`."""
+    return test_rows(labelling.labels) if labelling.test is None else labelling.test
 
 
 def save_pictures(
@@ -138,7 +148,7 @@ def delete_pictures(name: str, *, person: str, local: bool, data_dir: Path | str
 
 
 def _write(folder: Path, name: str, reading: Reading, labelling: Labelling, made_from: str) -> None:
-    is_test = test_rows(labelling.labels)
+    is_test = held_out(labelling)
     order = torch.cat([(~is_test).nonzero().flatten(), is_test.nonzero().flatten()])
     columns = [column.values[order] for column in labelling.columns.values()]
     header = layout(len(order), reading.shape, [column.dtype for column in columns])
@@ -152,6 +162,8 @@ def _write(folder: Path, name: str, reading: Reading, labelling: Labelling, made
         file.flush()
         os.fsync(file.fileno())
     test = int(is_test.sum())
+    files = _files([reading.names[row] for row in order.tolist()])
+    (folder / FILES_FILE).write_bytes(files)
     index = {
         "version": VERSION,
         "name": name,
@@ -161,16 +173,26 @@ def _write(folder: Path, name: str, reading: Reading, labelling: Labelling, made
         "classes": list(labelling.classes),
         "columns": [{"name": key, "categories": c.categories} for key, c in labelling.columns.items()],
         "sha256": digest.hash.hexdigest(),
+        "files_sha256": hashlib.sha256(files).hexdigest(),
         "made": {
             "from": made_from[:500],
             "used": len(reading),
             "skipped": reading.skipped_count,
             "resizing": "the middle square, Lanczos",
             "notes": dict(reading.notes),
-            "split": f"stratified, seed {SEED}",
+            "split": f"stratified, seed {SEED}" if labelling.test is None else "given with the pictures",
         },
     }
     (folder / INDEX_FILE).write_text(json.dumps(index, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def _files(names: list[str]) -> bytes:
+    """The names as JSON, each of letters that can be shown anywhere, and together no more than `MOST_TEXT` of these."""
+    most = min(LONGEST_FILE, MOST_TEXT // max(len(names), 1))
+    shown = [
+        "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name) for name in names
+    ]
+    return (json.dumps([name[-most:] for name in shown], ensure_ascii=False) + "\n").encode()
 
 
 def _pieces(reading: Reading, order: torch.Tensor) -> Iterator[bytes]:
