@@ -189,7 +189,7 @@ def test_a_run_that_is_to_stop_or_pause_while_it_gives_way_does_so(
     settle = Jobs.settle
     for number, (action, state) in enumerate((("pause", "paused"), ("stop", "queued"))):
         person = f"{number:032x}"
-        job = jobs.submit(config_of(seed=number), person=person)
+        job = jobs.submit(config_of(seed=number), person=person, name=f"turn-{number}")
         jobs.submit(config_of(seed=9), person=YOU)
 
         def late(table: Jobs, now: Job, *said: object, action: str = action, **how: object) -> None:
