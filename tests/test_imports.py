@@ -26,13 +26,14 @@ PAGES = sorted((ROOT / "pages").rglob("*.py"))
 # `training` writes checkpoints, so `checkpoint` stands before it.
 MAY_IMPORT: dict[str, set[str]] = {
     "names": set(),
+    "cancellation": set(),  # asked between the steps of whatever may take long
     "archives": set(),
     "config": set(),
     "device": set(),
     "view": set(),
     "datasets": {"archives", "names"},  # one's own pictures: named by people, brought as a zip
     "models": {"config"},
-    "inference": {"models"},
+    "inference": {"cancellation", "models"},
     "checkpoint": {"config", "models"},
     "training": {"config", "device", "datasets", "models", "inference", "checkpoint"},
     "gallery": {"checkpoint"},
@@ -43,8 +44,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "publish": {"card", "checkpoint", "datasets", "export", "gallery", "gap_table", "inference", "models"},
     "registry": {"card", "checkpoint", "datasets"},
     "latents": {"datasets", "models"},
-    "geometry": {"models"},
-    "projection": set(),
+    "geometry": {"cancellation", "models"},
+    "projection": {"cancellation"},
     "fitted_maps": {"gap_table", "geometry", "latents", "models", "projection"},
     "jobs": {
         *(
@@ -73,6 +74,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "latent_map": set(),
     "serving": {
         *(
+            "cancellation",
             "card",
             "checkpoint",
             "config",
@@ -126,7 +128,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 EXCEPTIONS = {("serving/server.py", "app")}
 
 HEADLESS = {
-    *("jobs", "publish", "recipes", "settings", "comparable", "runs", "names"),
+    *("cancellation", "jobs", "publish", "recipes", "settings", "comparable", "runs", "names"),
     *("models", "inference", "training", "checkpoint", "latents", "datasets", "config", "geometry"),
     *("device", "export", "gallery", "gap_table", "registry", "card", "projection", "view", "archives", "transfer"),
     "fitted_maps",

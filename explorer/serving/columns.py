@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..cancellation import check_cancelled
 from ..gap_table import load_gaps
 from ..inference import elbo
 from ..inference.units import kl_by_dimension
 from .anatomy import packed
-from .kept import Kept
+from .kept import MB, Kept
 from .space import Space
 
 # Draws of z an image, whose mean the reconstruction is; fewer where many images or a costly decoder take long.
@@ -17,7 +18,7 @@ DRAWS = 8
 MOST_WORK = 2e11  # multiply-adds of all draws together: some ten seconds on two cores
 CHUNK = 500
 NAMES = ("kl", "reconstruction", "elbo", "log_evidence", "gap")
-_DRAWN: Kept[tuple[Tensor, int]] = Kept(16)
+_DRAWN: Kept[tuple[Tensor, int]] = Kept(16, 16 * MB)
 
 
 def pack_column(space: Space, name: str) -> bytes | None:
@@ -75,6 +76,7 @@ def _drawn(space: Space) -> tuple[Tensor, int]:
     parts = []
     step = max(1, min(CHUNK, (1 << 22) // space.checkpoint.config.model.pixels))
     for first in range(0, n, step):
+        check_cancelled()
         x = space.latents.observed(slice(first, first + step)).to(device)
         parts.append(elbo(model, x, samples=draws, generator=generator).log_likelihood.double().cpu())
     return torch.cat(parts), draws

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Picture
 
+from ..cancellation import check_cancelled
 from .columns import NAMES, column_of, draws_of
 from .fitted_maps import trust_in
 from .space import Space
@@ -85,6 +86,7 @@ def _arrays(space: Space, rows: np.ndarray, table: dict[str, np.ndarray]) -> byt
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as folder:
         for name in (*whole, *columns):  # one copy at a time
+            check_cancelled()
             values = whole[name].numpy()[rows] if name in whole else columns[name]
             if values.dtype == object:  # fixed-width text: objects would be a pickle
                 values = values.astype(str)
@@ -124,6 +126,7 @@ def _table(space: Space, rows: np.ndarray, state: dict[str, Any]) -> dict[str, n
         "class": np.array(latents.classes, dtype=object)[labels],
     }
     for name in NAMES:
+        check_cancelled()
         values = column_of(space, name)[0].numpy()[rows]
         if np.isfinite(values).any():
             table[name] = values
@@ -197,6 +200,7 @@ def _pictures(space: Space, rows: np.ndarray) -> bytes:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as folder:  # PNG is compressed already
         lines = ["file,label"]
         for row in rows.tolist():
+            check_cancelled()
             image = images[row]
             values = image.permute(1, 2, 0).numpy() if image.shape[0] == 3 else image[0].numpy()
             one = io.BytesIO()

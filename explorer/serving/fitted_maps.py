@@ -16,12 +16,12 @@ from ..projection import Embedding, Local, ProjectionError, UmapSettings, check_
 from ..projection.quality import quality_neighbours
 from .anatomy import packed
 from .jobs import open_database
-from .kept import Kept
+from .kept import MB, Kept
 from .space import Space
 from .state import BadState
 
-_SUBJECTS: Kept[bytes] = Kept(64)
-_READY: Kept[list[dict[str, Any]]] = Kept(64)  # facts of a space's maps, as long as no file is new or changed
+_SUBJECTS: Kept[bytes] = Kept(64, MB)
+_READY: Kept[list[dict[str, Any]]] = Kept(64, 4 * MB)  # facts of a space's maps, as long as no file is new or changed
 
 
 def open_fits() -> Fits:

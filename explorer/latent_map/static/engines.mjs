@@ -102,18 +102,34 @@ export class ServerEngine {
 
   receive(data) {
     if (typeof data === 'string') return this.fail(new Error(data));
-    const [id, k, D, images] = new Uint32Array(data, 0, 4);
+    const [id, k, D, images] = new Uint32Array(data, 0, Math.min(4, data.byteLength / 4));
+    const word = data.byteLength === 8 ? k : undefined; // 0: it waits its turn; 1: newer messages took its place
+    if (word === 0) return this.listen();
     const job = this.waiting.get(id);
     this.waiting.delete(id);
+    this.listen();
+    if (word === 1) return job?.reject(new Error(words.engineFaults.lost));
     job?.resolve({
       mean: new Float32Array(data, 16, images * D),
       logLikelihood: new Float32Array(data, 16 + 4 * images * D, k),
     });
   }
 
+  /** A link that died without a word (a laptop that slept) would hold every later drag up: silence ends it. */
+  listen() {
+    clearTimeout(this.patience);
+    if (!this.waiting.size) return;
+    const { socket } = this;
+    this.patience = setTimeout(() => {
+      if (this.socket === socket) this.fail(new Error(words.engineFaults.lost));
+      socket.close();
+    }, PATIENCE_MS);
+  }
+
   fail(error) {
     for (const { reject } of this.waiting.values()) reject(error);
     this.waiting.clear();
+    this.listen();
   }
 
   async evaluate({ z, k, x, images }) {
@@ -124,16 +140,11 @@ export class ServerEngine {
     new Uint32Array(message, 0, 5).set([id, k, z.length / k, x.length, images]);
     new Float32Array(message, 20).set(z);
     new Float32Array(message, 20 + 4 * z.length).set(x);
-    const { socket } = this;
-    // A link that died without a word (a laptop that slept) would hold every later drag up.
-    const patience = setTimeout(() => {
-      if (this.socket === socket) this.fail(new Error(words.engineFaults.lost));
-      socket.close();
-    }, PATIENCE_MS);
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject });
-      socket.send(message);
-    }).finally(() => clearTimeout(patience));
+      this.socket.send(message);
+      if (this.waiting.size === 1) this.listen();
+    });
   }
 
   async encode(x) {
