@@ -31,7 +31,7 @@ MAX_LATENTS = 4_096
 MAX_VALUES = 1 << 23  # pixels in one answer
 AT_ONCE = 1 << 20  # numbers decoded at once: what a message takes beside its answer stays in the tens of MB
 WAITS, OVERTAKEN = 0, 1
-MOST_UNANSWERED = 8  # messages of one socket; a drag has one under way
+MOST_UNANSWERED = 32  # messages of one socket; a drag has one under way
 STILL_SECONDS = 3.0  # a page takes a socket for dead after ten seconds of silence
 _ASK, _ANSWER, _WORD = struct.Struct("<5I"), struct.Struct("<4I"), struct.Struct("<2I")
 # Its own threads and few of them, so that a flood of messages leaves the routes theirs.
@@ -95,14 +95,14 @@ async def engine_socket(socket: WebSocket) -> None:
     page = _Page(socket, space)
     tasks = [asyncio.create_task(page.read()), asyncio.create_task(page.answer())]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:
             task.cancel()
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
-            # It may have gone away while it was being answered; whatever else it was is a fault to be seen.
-            if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
-                raise result
+    for task in ended:
+        error = task.exception()
+        if error is not None and not isinstance(error, WebSocketDisconnect):  # it went away while it was answered
+            raise error
 
 
 class _Page:

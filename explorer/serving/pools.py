@@ -13,10 +13,11 @@ import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 
+from .memory import give_back
 from .person import person_of
 from .turns import Turns
 
@@ -35,6 +36,8 @@ _LONG_THREADS = _THREADS - 1
 _LIGHT = ThreadPoolExecutor(max(2, _CORES), thread_name_prefix="light")
 _HEAVY = ThreadPoolExecutor(_THREADS, thread_name_prefix="heavy", initializer=_step_back, initargs=(5,))
 _LONG = ThreadPoolExecutor(_LONG_THREADS, thread_name_prefix="long", initializer=_step_back, initargs=(10,))
+TIDY_SECONDS = 5.0
+_TIDYING: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 # One for each event loop.
 _TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary()
 
@@ -68,6 +71,19 @@ async def heavily(request: Request, function: Callable[[], T], *, key: Hashable 
     finally:
         asking.cancel()
         leaving.cancel()
+        _give_back_later(loop)
+
+
+def _give_back_later(loop: asyncio.AbstractEventLoop) -> None:
+    """Gives memory back some seconds after heavy work: once for all of it that ends meanwhile."""
+    if loop not in _TIDYING:
+
+        def tidy() -> None:
+            _TIDYING.discard(loop)
+            _LIGHT.submit(give_back)
+
+        _TIDYING.add(loop)
+        loop.call_later(TIDY_SECONDS, tidy)
 
 
 async def _left(request: Request) -> None:

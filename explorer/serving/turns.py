@@ -144,7 +144,9 @@ class Turns:
                     yield from ((visitor, job) for job in queue if job.startable and not (job.long and long))
 
     def _ended(self, job: _Job, done: asyncio.Future[Any]) -> None:
-        del self._running[job]
+        visitor = self._running.pop(job)
+        if visitor in self._queues:  # behind all who waited meanwhile
+            self._queues.move_to_end(visitor)
         if self._flights.get(job.key) is job:
             del self._flights[job.key]
         if not job.future.done():
