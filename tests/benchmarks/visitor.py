@@ -35,7 +35,7 @@ class Visitor:
             RuntimeError: the server refused, with its sentence.
         """
         kept = bool(self._free)
-        connection = self._free.pop() if kept else http.client.HTTPConnection(self.host, self.port, timeout=120)
+        connection = self._free.pop() if kept else http.client.HTTPConnection(self.host, self.port, timeout=300)
         headers = {**_KEEP_ALIVE, **({"Cookie": self.cookie} if self.cookie else {})}
         body = None
         if state is not None:
