@@ -115,7 +115,8 @@ def _manifest(forward: ForwardMsg) -> dict[str, Any] | None:
     component = forward.delta.new_element.bidi_component
     for text in (component.json, component.mixed.json):
         if '"manifest"' in text:
-            return json.loads(text)["manifest"]
+            found = json.loads(text)
+            return (found[0] if isinstance(found, list) else found)["manifest"]
     return None
 
 
