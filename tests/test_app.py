@@ -38,7 +38,7 @@ def explore(**query: str) -> AppTest:
 def told(page: AppTest) -> dict[str, Any]:
     """What the map is given."""
     (component,) = [element for element in page.main if element.type == "bidi_component"]
-    return json.loads(component.proto.json)
+    return json.loads(component.proto.json)[0]
 
 
 def said(page: AppTest) -> str:
@@ -55,7 +55,7 @@ def test_a_link_is_what_the_map_starts_from(home: Path) -> None:
     assert data["state"] == {"image": 5, "mode": "point", "u": [0.1, -0.2], "sigma": None, "layers": [],
                              "hidden": [3], "engine": "server", "drawn": None, "zoom": False, "tab": None,
                              "map": None, "base": None, "colour": None, "shade": None, "near": None, "view": None,
-                             "way": None, "stops": None}  # fmt: skip
+                             "way": None, "stops": None, "plot": None}  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "value"), [

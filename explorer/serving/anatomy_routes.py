@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from .addresses import PREFIX
 from .anatomy import gradient_of, kl_of, pack_evidence
 from .asking import GONE, answers, refused
 from .best import describe_best
 from .blobs import Blob, make_blob
 from .gaps import pack_gaps
 from .kept import MB, Kept
-from .manifest import PREFIX
 from .pools import heavily, lightly
 from .space import SPACES, Space
 from .state import NotFiniteError, image_in, image_of

@@ -13,10 +13,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from ..cancellation import Cancelled
-from .engine import same_origin
+from .gate import takes
 from .kept import MB, Kept
-from .person import person_of
+from .person import visitor_of
 from .pools import heavily, lightly
+from .sent import MOST_VALUES, read_json
 from .space import SPACES
 from .state import BadState, NotFiniteError
 from .turns import CrowdedError
@@ -41,6 +42,7 @@ def answers(
     alike: bool = False,
     personal: bool = False,
     most_bytes: int = MAX_STATE_BYTES,
+    most_values: int = MOST_VALUES,
 ) -> Handler:
     """A route that gives a function of a space and of the JSON that was sent: as JSON, or as the bytes it gives.
 
@@ -48,32 +50,27 @@ def answers(
         heavy: it takes a tenth of a second or more; long: it may take seconds.
         alike: it depends on nothing else: the same question is answered once, and the answer kept for a while.
         personal: it is told who asks, too.
-        most_bytes: that may be sent.
+        most_bytes, most_values: that may be sent, as the gate and `read_json` hold it.
     """
 
+    @takes(most_bytes)
     async def handler(request: Request) -> Response:
-        if not same_origin(request.headers):
-            return JSONResponse({"error": "Requests from other sites are refused."}, 403)
         # Copies of a model share a key, but each has its own files.
         space = SPACES.by_key(request.path_params["key"], request.query_params.get("model"))
         if space is None:
             return JSONResponse({"error": GONE}, 404)
-        body = bytearray()
         try:
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > most_bytes:
-                    return JSONResponse({"error": "The state is too large."}, 413)
+            body = await request.body()
         except ClientDisconnect:  # nobody is left to answer, and it is not a fault to log
             return Response(status_code=400)
 
         def answer() -> tuple[bytes, str]:
             # Read and written here too, and not where everybody's requests arrive: either may be of many megabytes.
             try:
-                state = json.loads(body)
-            except (ValueError, RecursionError):
-                raise BadState("The state is not JSON.") from None
-            found = function(space, state, *([person_of(request.cookies)] if personal else []))
+                state = read_json(body, most_values)
+            except ValueError:
+                raise BadState("The state is not JSON, or has more values than any state.") from None
+            found = function(space, state, *([visitor_of(request)] if personal else []))
             return written(found), _MEDIA[bytes if isinstance(found, bytes) else dict]
 
         name = (request.url.path, space.name, hashlib.sha256(body).digest()) if alike else None

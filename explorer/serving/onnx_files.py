@@ -20,7 +20,7 @@ from ..cancellation import check_cancelled
 from ..checkpoint import Checkpoint, load_checkpoint
 from ..datasets import DatasetError, default_data_dir
 from ..export import encoder_onnx, export_decoder
-from ..gap_table import fingerprint
+from ..signature import fingerprint
 
 FOLDER = "onnx"
 MOST_FILES = 40  # kept; the oldest go first

@@ -9,6 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from ..latent_map.files import static_files, static_key
+from .addresses import PREFIX
 from .anatomy_routes import anatomy_routes
 from .asking import GONE, answers, refused
 from .blobs import Blob, make_blob
@@ -17,9 +18,9 @@ from .engine import engine_socket
 from .jobs import job_routes
 from .kept import MB, Kept
 from .latents_routes import latents_routes
-from .manifest import PREFIX
 from .onnx_files import exported
-from .pack import pack_codes, pack_images, pack_latents, pack_points, pack_rule, sheets
+from .own_rows import sheet_of
+from .pack import pack_codes, pack_images, pack_latents, pack_points, pack_rule, sheet_rows, sheets
 from .pools import heavily, lightly
 from .space import SPACES
 from .terms import evaluate_state
@@ -27,6 +28,7 @@ from .terms import evaluate_state
 # One way of writing each sheet's number, so that a sheet has one name.
 _SHEET = re.compile(r"0|[1-9][0-9]{0,5}")
 _LATENTS = re.compile(rf"latents-({_SHEET.pattern})\.bin")
+_OWN = re.compile(rf"own-({_SHEET.pattern})\.json")
 _ASSETS: Kept[Blob] = Kept(2_048, 64 * MB)
 _IMAGES: Kept[Blob] = Kept(1_024, 48 * MB)
 
@@ -62,6 +64,9 @@ def _pack(space_key: str, name: str) -> Blob | None:
     sheet = _LATENTS.fullmatch(name)
     if sheet and int(sheet[1]) < sheets(space):
         return make_blob(pack_latents(space, int(sheet[1])))
+    own = _OWN.fullmatch(name)
+    if own and space.own.key and int(own[1]) < sheets(space):
+        return make_blob(sheet_of(space.own, sheet_rows(space, int(own[1]))), "application/json")
     return None
 
 
