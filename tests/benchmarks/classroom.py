@@ -59,8 +59,7 @@ class Class:
         manifest = await self.timed("opening", visitor.open("", f"model={self.model}"))
         if manifest is None:
             return None
-        html = await visitor.asks("/")
-        for path in opening_files(manifest, html):
+        for path in opening_files(manifest, visitor.modules):
             await self.timed("a file", visitor.asks(path))
         await self.release(visitor, manifest, 0, (0.0, 0.0))
         return manifest

@@ -67,7 +67,7 @@ def pixels_of(manifest: dict, seed: int) -> str:
 async def explore(visitor: Visitor, model: str) -> dict:
     manifest = await visitor.open("", f"model={model}")
     assert manifest is not None
-    for path in opening_files(manifest, await visitor.asks("/")):
+    for path in opening_files(manifest, visitor.modules):
         await visitor.asks(path)
     for image in range(IMAGES):
         await visitor.asks(f"{manifest['evidence']}/{image}.bin")
@@ -131,7 +131,7 @@ async def take_away(visitor: Visitor, manifest: dict) -> None:
 
 async def engine(visitor: Visitor, manifest: dict) -> None:
     d, size = manifest["latent"], int(np.prod(manifest["imageShape"]))
-    uri = f"{visitor.address.replace('http', 'ws')}{manifest['socket']}"
+    uri = f"{visitor.address.replace('http', 'ws')}/{manifest['socket'].removeprefix('./').removeprefix('/')}"
     async with websockets.connect(uri, max_size=None) as socket:
         for k in (1, 37, 400):
             z = np.random.default_rng(k).normal(size=(k, d)).astype("<f4")

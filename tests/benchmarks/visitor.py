@@ -25,6 +25,7 @@ class Visitor:
         parts = urlsplit(address)
         self.address, self.host, self.port = address, parts.hostname or "", parts.port or 80
         self.cookie = ""
+        self.modules: list[str] = []  # that a page says its browser will need
         self.socket: Any = None
         self._free: list[http.client.HTTPConnection] = []
 
@@ -34,6 +35,7 @@ class Visitor:
         Raises:
             RuntimeError: the server refused, with its sentence.
         """
+        path = f"/{path.removeprefix('./').removeprefix('/')}"  # a manifest's addresses are below the page's
         kept = bool(self._free)
         connection = self._free.pop() if kept else http.client.HTTPConnection(self.host, self.port, timeout=300)
         headers = {**_KEEP_ALIVE, **({"Cookie": self.cookie} if self.cookie else {})}
@@ -51,6 +53,8 @@ class Visitor:
                 return self.ask(path, state)
             raise
         self._free.append(connection)
+        if links := answer.getheader("Link"):
+            self.modules = re.findall(r"<([^>]+)>; rel=modulepreload", links)
         if given := answer.getheader("Set-Cookie"):
             morsels = SimpleCookie(given)
             self.cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in morsels.items())
@@ -120,17 +124,16 @@ def _manifest(forward: ForwardMsg) -> dict[str, Any] | None:
     return None
 
 
-def opening_files(manifest: dict[str, Any], html: bytes = b"") -> list[str]:
+def opening_files(manifest: dict[str, Any], modules: list[str]) -> list[str]:
     """What a browser with an empty cache fetches before the map is ready."""
     runtime = list(manifest["runtime"].values())
     rules = [rule["url"] for rule in manifest["rules"].values()]
-    modules = [path.decode() for path in re.findall(rb"</(explorer/static/[^>]+)>; rel=modulepreload", html)]
     return [
         *(manifest["plotly"], manifest["style"], manifest["entry"], manifest["codes"], *runtime, *rules),
         *([manifest["decoder"]] if manifest["engine"] == "browser" else []),
         f"{manifest['sheet']['latents']}0.bin",
         f"{manifest['sheet']['images']}0.bin",
-        *(f"/{path}" for path in modules),
+        *modules,
     ]
 
 
