@@ -27,6 +27,8 @@ from explorer.serving.state import BadState
 
 from .spaces import save_digits
 
+APART = onnx_files._apart  # other tests have it replaced
+
 
 @pytest.fixture(scope="module")
 def space(tmp_path_factory: pytest.TempPathFactory) -> Space:
@@ -216,6 +218,7 @@ def test_an_encoder_is_exported_by_another_process_and_kept(
         def poll(self) -> int:
             return 0
 
+    monkeypatch.setattr(onnx_files, "_apart", APART)
     monkeypatch.setattr(onnx_files.subprocess, "Popen", Popen)
     monkeypatch.setattr(onnx_files, "encoder_onnx", lambda model: b"an encoder")
     assert onnx_files.exported(space.checkpoint, "encoder", "k") == b"an encoder"

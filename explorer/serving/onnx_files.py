@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import secrets
 import subprocess
 import sys
@@ -103,8 +102,6 @@ def _keep(path: Path, content: bytes) -> None:
 
 
 def _main(folder: str, part: str, weights: str, out: str) -> int:
-    with contextlib.suppress(AttributeError, OSError):
-        os.nice(5)
     checkpoint = load_checkpoint(Path(folder))
     if part not in PARTS or fingerprint(checkpoint.model) != weights:
         print("The files are of other weights by now.")
