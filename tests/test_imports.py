@@ -26,6 +26,7 @@ PAGES = sorted((ROOT / "pages").rglob("*.py"))
 # `training` writes checkpoints, so `checkpoint` stands before it.
 MAY_IMPORT: dict[str, set[str]] = {
     "texts": set(),
+    "cancellation": set(),  # asked between the steps of whatever may take long
     "names": {"texts"},
     "owners": set(),
     "archives": {"texts"},
@@ -42,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },  # one's own pictures: named by people, brought as a zip
     "models": {"config"},
     "signature": {"config", "models"},
-    "inference": {"models"},
+    "inference": {"cancellation", "models"},
     "checkpoint": {"config", "models"},
     "training": {"config", "device", "datasets", "models", "inference", "checkpoint"},
     "gallery": {"checkpoint"},
@@ -54,8 +55,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "publish": {"card", "checkpoint", "config", "datasets", "export", "gallery", "gap_table", "inference", "models"},
     "registry": {"card", "checkpoint", "datasets"},
     "latents": {"datasets", "models"},
-    "geometry": {"models"},
-    "projection": set(),
+    "geometry": {"cancellation", "models"},
+    "projection": {"cancellation"},
     "fitted_maps": {"geometry", "latents", "models", "projection", "signature"},
     "jobs": {
         *(
@@ -86,6 +87,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "latent_map": set(),
     "serving": {
         *(
+            "cancellation",
             "card",
             "checkpoint",
             "config",
@@ -143,7 +145,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 EXCEPTIONS = {("serving/server.py", "app")}
 
 HEADLESS = {
-    *("jobs", "publish", "recipes", "settings", "comparable", "runs", "names", "owners"),
+    *("cancellation", "jobs", "publish", "recipes", "settings", "comparable", "runs", "names", "owners"),
     *("models", "inference", "training", "checkpoint", "latents", "datasets", "config", "geometry"),
     *("device", "export", "gallery", "gap_table", "registry", "card", "projection", "view", "archives", "transfer"),
     "fitted_maps",

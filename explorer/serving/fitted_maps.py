@@ -16,13 +16,13 @@ from ..projection.quality import quality_neighbours
 from ..signature import fingerprint
 from .anatomy import packed
 from .jobs import open_database
-from .kept import Kept
+from .kept import MB, Kept
 from .person import Visitor
 from .space import Space
 from .state import BadState
 
-_SUBJECTS: Kept[bytes] = Kept(64)
-_READY: Kept[list[dict[str, Any]]] = Kept(64)  # facts of a space's maps, as long as no file is new or changed
+_SUBJECTS: Kept[bytes] = Kept(64, MB)
+_READY: Kept[list[dict[str, Any]]] = Kept(64, 4 * MB)  # facts of a space's maps, as long as no file is new or changed
 
 
 def open_fits() -> Fits:
