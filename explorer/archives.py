@@ -6,18 +6,18 @@ entry is told and passed over; an archive that is bad as a whole is refused.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import re
 import stat
 import struct
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from .texts import KNOWN_AS, OF_NAMES, likeliest, normal_form
 
 # Deflate is read in bounded pieces; Python's bzip2 and LZMA readers take a bomb in one.
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
@@ -62,12 +62,14 @@ class Entry:
         content: all bytes, or None.
         fault: "" where there is content.
         fraction: how far through the archive this entry stands, 0 to 1.
+        encoding: in words, that of its name, where it had to be guessed.
     """
 
     name: str
     content: bytes | None = None
     fault: str = ""
     fraction: float = 1.0
+    encoding: str = ""
 
 
 def read_archive(
@@ -77,7 +79,7 @@ def read_archive(
 
     Folders, what `wanted` does not want, names that begin with a dot and what systems leave
     behind (__MACOSX, Thumbs.db) are passed over in silence. Names without the UTF-8 mark are
-    read as UTF-8 where they are, else as code page 437.
+    read in the encoding that is likeliest for all of them together.
 
     Args:
         source: a file's path, its bytes, or an open binary file, which stays open.
@@ -115,6 +117,30 @@ def is_ignored(name: str) -> bool:
 
 
 def _read(file: BinaryIO, limits: Limits, wanted: Callable[[str], bool]) -> Iterator[Entry]:
+    with _opened(file, limits) as archive:
+        seen: set[str] = set()
+        total = 0
+        infos = archive.infolist()
+        if len(infos) > limits.entries:
+            raise ArchiveError(_too_many(limits))
+        encoding = _encoding(infos)
+        for number, info in enumerate(infos, 1):
+            name, guessed = _name(info, encoding)
+            if info.is_dir() or name.endswith("/") or (is_safe(name) and (is_ignored(name) or not wanted(name))):
+                continue
+            content, fault = None, _fault(name, info, limits)
+            if not fault and name in seen:
+                fault = "The archive has this name twice; the first one was taken."
+            if not fault:
+                seen.add(name)
+                content, count, fault = _content(archive, info, limits, limits.total_bytes - total)
+                total += count
+            yield Entry(name, content, fault, number / len(infos), guessed)
+            del content  # not kept while the next one is read
+
+
+def _opened(file: BinaryIO, limits: Limits) -> zipfile.ZipFile:
+    """The archive with its list of entries read."""
     guard = _Guard(file, limits)
     try:
         archive = zipfile.ZipFile(guard)
@@ -125,25 +151,7 @@ def _read(file: BinaryIO, limits: Limits, wanted: Callable[[str], bool]) -> Iter
     except _FAULTS:
         raise ArchiveError(_not_an_archive(file)) from None
     guard.opening = False
-    with archive:
-        seen: set[str] = set()
-        total = 0
-        infos = archive.infolist()
-        if len(infos) > limits.entries:
-            raise ArchiveError(_too_many(limits))
-        for number, info in enumerate(infos, 1):
-            name = _name(info)
-            if info.is_dir() or name.endswith("/") or (is_safe(name) and (is_ignored(name) or not wanted(name))):
-                continue
-            content, fault = None, _fault(name, info, limits)
-            if not fault and name in seen:
-                fault = "The archive has this name twice; the first one was taken."
-            if not fault:
-                seen.add(name)
-                content, count, fault = _content(archive, info, limits, limits.total_bytes - total)
-                total += count
-            yield Entry(name, content, fault, number / len(infos))
-            del content  # not kept while the next one is read
+    return archive
 
 
 def _content(
@@ -196,12 +204,37 @@ def _fault(name: str, info: zipfile.ZipInfo, limits: Limits) -> str:
     return ""
 
 
-def _name(info: zipfile.ZipInfo) -> str:
-    name = info.filename
-    if not info.flag_bits & _UTF8:
-        with contextlib.suppress(UnicodeError):
-            name = name.encode("cp437").decode("utf-8")
-    return unicodedata.normalize("NFC", name).replace("\\", "/").removeprefix("./")
+def _encoding(infos: list[zipfile.ZipInfo]) -> str:
+    """The likeliest encoding of all names without the UTF-8 mark, each folder's counted once."""
+    return likeliest((part for info in infos for part in _raw(info).split(b"/")), OF_NAMES) or "cp437"
+
+
+def _raw(info: zipfile.ZipInfo) -> bytes:
+    """A name's bytes where its encoding is not known, else b""; zipfile has read them as code page 437."""
+    try:
+        return b"" if info.flag_bits & _UTF8 or info.filename.isascii() else info.filename.encode("cp437")
+    except UnicodeEncodeError:  # read from a further field, which has it in Unicode
+        return b""
+
+
+def _name(info: zipfile.ZipInfo, encoding: str) -> tuple[str, str]:
+    """An entry's name, and in words the encoding that was guessed for it."""
+    name, guessed = info.filename, ""
+    if raw := _raw(info):
+        try:
+            name, guessed = raw.decode(encoding), KNOWN_AS.get(encoding, "")
+        except UnicodeDecodeError:  # beyond what was looked at, or an archive of two makers
+            name = raw.decode("utf-8") if _is_utf8(raw) else name
+    # Only now: in Shift-JIS a backslash may be the second half of a letter.
+    return normal_form(name).replace("\\", "/").removeprefix("./"), guessed
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _too_large(limits: Limits) -> str:

@@ -2,7 +2,8 @@
 
 A map's name is made of the weights, of the first images and labels, and of its settings: what has this name need
 not be fitted again. Not of the codes themselves, whose last digits differ from machine to machine. Row i is image i
-of the test set; a gallery, which holds the first of them, takes the first rows. A map of other images behind the same
+of the test set, and then of a training set where that is fitted to as well; a gallery, which holds the first of
+them, takes the first rows. A map of other images behind the same
 first ones is known by a checksum that is kept of every row.
 """
 
@@ -19,23 +20,34 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .gap_table import fingerprint
 from .geometry import looks, mean_decoder, ruler
 from .latents import Latents
 from .models import VAE
 from .projection import DECODED, Embedding, ProjectionError, UmapSettings, load_embedding, read_settings
 from .projection.umap_fit import fit_umap
+from .signature import fingerprint
 
 FOLDER = "projections"
 PROBE = 64  # images and labels that are compared
+FEW_TEST = 500  # images of a test set: fewer make no map
 # Points a map is fitted to, the first of the test set; the quality of each takes all distances. Others are placed.
 MOST_FITTED = 20_000
 MOST_FILES = 500  # of a folder: the newest are looked through, and the worker keeps no more
 _VERSION = b"1"
 
 
+def fit_count(test: int, shown: int) -> int:
+    """How many images, the first of those that are shown, stand for all of them: the test set's, or where these are
+    fewer than `FEW_TEST` all that are shown.
+
+    Args:
+        test: images of the test set, the first; shown: with those of the training set that are shown beside them.
+    """
+    return test if test >= FEW_TEST else shown
+
+
 def fitted_count(count: int) -> int:
-    """How many of the first `count` images of a test set a map is fitted to."""
+    """How many of the first `count` images a map is fitted to."""
     return min(count, MOST_FITTED)
 
 

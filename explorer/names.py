@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection
+
+from .texts import normal_form
 
 LONGEST = 48
 _NAME = re.compile(rf"[a-z0-9](?:[a-z0-9-]{{0,{LONGEST - 2}}}[a-z0-9])?")
@@ -17,7 +18,7 @@ def is_name(text: str) -> bool:
 
 def name_from(text: str, otherwise: str = "unnamed") -> str:
     """The nearest name to a text: "Ma chère photo.zip" gives "ma-chere-photo-zip"."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    plain = normal_form(text, "NFKD").encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:LONGEST].strip("-")
     return name or otherwise
 

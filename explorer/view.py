@@ -21,7 +21,7 @@ TABS = {
 }
 # What points are coloured by and what is shaded, on the page of the latents: `colouring.mjs` and `shades.mjs`.
 _COLOUR = re.compile(
-    "kl|reconstruction|elbo|log_evidence|gap|trustworthiness|continuity|z_([1-9][0-9]{0,5})|own .{1,200}"
+    "kl|reconstruction|elbo|log_evidence|gap|trustworthiness|continuity|z_([1-9][0-9]{0,5})|split|(own|set) .{1,200}"
 )
 SHADES = ("doubt", "magnification", "none")
 # What the tabs of the latents show: the first of each is what they open on.

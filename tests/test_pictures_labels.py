@@ -11,13 +11,17 @@ from explorer.datasets import DatasetError
 from explorer.datasets.pictures import (
     Match,
     TableError,
+    folder_levels,
+    folder_split,
     label_by_folder,
     label_by_table,
     label_columns,
+    labels,
     match,
     no_labels,
     read_table,
 )
+from explorer.datasets.pictures.folders import split_of
 
 NAMES = ("a.png", "b.png", "c.jpg")
 
@@ -199,14 +203,14 @@ def test_classes_are_in_the_order_of_people() -> None:
     assert label_by_table(matched(text, names), "kind").classes == tuple(f"type {number}" for number in range(12))
 
 
-def test_too_many_classes_are_refused_and_too_many_categories_are_left() -> None:
+def test_too_many_classes_are_refused_and_words_of_any_number_are_kept() -> None:
     names = [f"{number}.png" for number in range(1_500)]
     text = "file,id,all\n" + "".join(f"{number}.png,x{number},same\n" for number in range(1_500))
     found = matched(text, names)
     with pytest.raises(DatasetError, match=r"1,500 different values in “id”; labels may have 200"):
         label_by_table(found, "id")
     done = label_by_table(found, "all")
-    assert not done.columns and "“id” has more than 1,000" in " ".join(done.remarks)
+    assert len(done.columns["id"].categories) == 1_500 and done.columns["id"].values.tolist() == list(range(1_500))
     assert label_columns(found) == ["all"]
     with pytest.raises(DatasetError, match="no column"):
         label_by_table(found, "other")
@@ -219,14 +223,75 @@ def test_the_likeliest_column_of_labels_comes_first() -> None:
     assert label_columns(matched("file,weight,colour\na.png,1,red\nb.png,2,blue\n")) == ["colour", "weight"]
 
 
-def test_labels_from_folders() -> None:
-    done = label_by_folder(["top/cat/a.png", "top/dog/a.png", "top/cat/b.png", "c.png"])
-    assert done.classes == ("cat", "dog", "unlabelled") and done.labels.tolist() == [0, 1, 0, 2]
+def test_texts_beyond_all_bounds_are_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labels, "MOST_TEXT", 10)
+    done = label_by_table(matched("file,x,y,z\na.png,12 letters !,few,1\n"), None)
+    assert set(done.columns) == {"y", "z"} and "“x” holds too much text" in " ".join(done.remarks)
+
+
+# Folders
+
+
+def levels_of(*folders: str, each: int = 6) -> list[list[str]]:
+    """The names on each level that is offered, the best first."""
+    return [sorted(level.different) for level in folder_levels([f"{f}/{n}.png" for f in folders for n in range(each)])]
+
+
+@pytest.mark.parametrize(
+    ("folders", "offered"),
+    [
+        (("train/disc/images", "train/square/images"), [["disc", "square"]]),
+        (("train/disc/images", "train/square/images", "test/disc/images", "test/square/images"), [["disc", "square"]]),
+        (("disc/train", "disc/val", "square/train", "square/val"), [["disc", "square"]]),
+        (("disc/2020", "disc/2021", "square/2020", "square/2021"), [["disc", "square"], ["2020", "2021"]]),
+        (("2020/disc", "2021/disc", "2020/square", "2021/square"), [["disc", "square"], ["2020", "2021"]]),
+        (("cat/images", "cat/masks", "dog/images", "dog/masks"), [["cat", "dog"], ["images", "masks"]]),
+        (("cat/case 1", "cat/case 2", "dog/case 3"), [["cat", "dog"], ["case 1", "case 2", "case 3"]]),
+        (("0", "1", "7"), [["0", "1", "7"]]),
+        (("train/cat", "test/dog/images"), [["cat", "dog"], ["cat", "images"], ["dog", "train"]]),
+        (("all",), []),
+        (("train", "test"), []),
+        (("train_images2017", "val_images2017"), []),
+        (("my/holiday/png", "my/holiday/jpeg"), [["jpeg", "png"]]),
+    ],
+)  # fmt: skip
+def test_levels_that_part_the_pictures_are_offered_the_best_first(folders, offered) -> None:
+    assert levels_of(*folders) == offered
+
+
+def test_a_folder_for_each_picture_is_no_class() -> None:
+    assert levels_of(*(f"scan {number}" for number in range(30)), each=1) == []
+    assert levels_of(*(f"{number}" for number in range(201)), each=2) == []
+
+
+def test_labels_from_folders_and_other_levels_as_columns() -> None:
+    names = [f"top/{kind}/{year}/{n}.png" for kind in ("cat", "dog") for year in ("2020", "2021") for n in range(3)]
+    levels = folder_levels([*names, "c.png"])
+    done = label_by_folder(levels, levels[0])
+    assert done.classes == ("cat", "dog", "unlabelled") and done.labels.tolist() == [0] * 6 + [1] * 6 + [2]
     assert "1 in no folder" in " ".join(done.remarks)
-    with pytest.raises(DatasetError, match="no folders"):
-        label_by_folder(["a.png"])
-    with pytest.raises(DatasetError, match="201 different folders"):
-        label_by_folder([f"{number}/a.png" for number in range(201)])
+    assert done.columns["folder 3"].categories == ("2020", "2021")
+    assert done.columns["folder 3"].values.tolist() == [0, 0, 0, 1, 1, 1] * 2 + [-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "test"),
+    [
+        (("train", "test", "val"), [False, True, False]),
+        (("Training", "Validation", "Training"), [False, True, False]),
+        (("train_set", "test-images", "train2017"), [False, True, False]),
+        (("train", "train", "train"), None),
+        (("cat", "test", "train"), None),
+        (("val", "test", "test"), None),
+        (("train", None, "test"), None),
+    ],
+)
+def test_a_split_is_known_by_its_words(words, test) -> None:
+    found = split_of(words)
+    assert (None if found is None else found.tolist()) == test
+    if None not in words:
+        split = folder_split([f"{word}/cat/{n}.png" for n, word in enumerate(words)])
+        assert (None if split is None else split[1].tolist()) == test
 
 
 def test_without_labels_there_is_one_class() -> None:

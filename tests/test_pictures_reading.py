@@ -216,7 +216,7 @@ def test_the_likeliest_labels_come_first() -> None:
     assert label_sources(one) == [NO_LABELS]  # one folder tells nothing
     folders = read(*((f"{'ab'[len(name) % 2]}/{name}", content) for name, content in GOOD.items()))
     source = label_sources(folders)[0]
-    assert source.folders and "2 folders" in source.words and labelled(folders, source).classes == ("a", "b")
+    assert source.level and "2 folders: b, a" in source.words and labelled(folders, source).classes == ("a", "b")
     table = read(("labels.csv", TABLE.encode()), *GOOD.items())
     source = label_sources(table)[0]
     assert source.columns == ("kind",) and "labels.csv" in source.words

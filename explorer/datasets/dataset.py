@@ -1,7 +1,7 @@
 """What a data set is: images, labels and their names, checked once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -26,6 +26,10 @@ class Dataset:
         classes: The names of the classes.
         columns: Further values a row, by name; each tensor has n rows.
         sha256: Hash of the content this split was read from, in hexadecimal.
+        categories: Of the columns that are positions among texts, −1 for unknown, these texts.
+        files: The name of each image's file, where they are known; else empty.
+        training_sha256: That of the training split of the same data, where it is
+            another; None where it is not.
 
     Raises:
         DatasetError: If shapes, types or labels do not fit together.
@@ -38,6 +42,9 @@ class Dataset:
     classes: tuple[str, ...]
     columns: Mapping[str, torch.Tensor]
     sha256: str
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    training_sha256: str | None = None
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
@@ -64,12 +71,19 @@ class Dataset:
         for column, values in self.columns.items():
             if values.ndim == 0 or len(values) != len(self.images):
                 self._reject(f"column {column!r} does not have one row an image")
+        if self.files and len(self.files) != len(self.images):
+            self._reject(f"{len(self.images)} images have {len(self.files)} names of files")
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Channels, height and width of one image."""
         channels, height, width = self.images.shape[1:]
         return channels, height, width
+
+    @property
+    def identity(self) -> str:
+        """The hash by which a model knows the data it was trained on, of whichever split this is."""
+        return self.training_sha256 or self.sha256
 
     def __len__(self) -> int:
         return len(self.images)

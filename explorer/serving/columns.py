@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 from torch import Tensor
 
@@ -10,21 +12,33 @@ from ..inference import elbo
 from ..inference.units import kl_by_dimension
 from .anatomy import packed
 from .kept import Kept
+from .own_rows import kinds_of
 from .space import Space
 
 # Draws of z an image, whose mean the reconstruction is; fewer where many images or a costly decoder take long.
 DRAWS = 8
 MOST_WORK = 2e11  # multiply-adds of all draws together: some ten seconds on two cores
 CHUNK = 500
+LARGEST = 3e38  # of float32
 NAMES = ("kl", "reconstruction", "elbo", "log_evidence", "gap")
+OWN = re.compile(r"own-([0-9]{1,3})")  # a column of the set's, by its number
 _DRAWN: Kept[tuple[Tensor, int]] = Kept(16)
 
 
 def pack_column(space: Space, name: str) -> bytes | None:
     """A column, float32 (n), NaN where nothing is known; facts: how it was made. None where there is none so named."""
-    if name not in NAMES:
+    own = OWN.fullmatch(name)
+    if own:
+        columns = list(space.own.columns.values())
+        if int(own[1]) >= len(columns):
+            return None
+        values, kinds = kinds_of(columns[int(own[1])])
+        values[values.abs() > LARGEST] = torch.nan
+        facts: dict[str, object] = {"made": "own", "kinds": kinds}
+    elif name in NAMES:
+        values, facts = column_of(space, name)
+    else:
         return None
-    values, facts = column_of(space, name)
     return packed({"name": name, "count": len(values), **facts}, values.numpy().astype("<f4").tobytes())
 
 

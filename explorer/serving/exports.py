@@ -11,11 +11,15 @@ from typing import Any
 import numpy as np
 from PIL import Image as Picture
 
+from ..datasets.formulas import marked, to_csv
 from .columns import NAMES, column_of, draws_of
-from .fitted_maps import trust_in
+from .fitted_maps import places_in, trust_in
+from .own_rows import cells
+from .plane_trust import plane_named
 from .space import Space
 from .state import BadState
-from .tables import LONGEST, MAX_COLUMNS, free_column
+from .tables import LONGEST, MAX_COLUMNS, free_column, kept_table, names_taken_away
+from .zip_names import ZipNames
 
 FORMATS = {
     "csv": "text/csv",
@@ -29,14 +33,14 @@ MOST_BYTES = 1 << 28  # of arrays, before they are compressed: 70,000 colour ima
 LARGEST = 1e300
 
 
-def export_of(space: Space, state: Any) -> bytes:
+def export_of(space: Space, state: Any, person: str) -> bytes:
     """The rows of a selection.
 
     Args:
         state: {"format": one of FORMATS, "rows": base64 of one bit an image, from the highest; null for all,
-            "map": the places, base64 of float32 (n, 2), or null; "fitted": the name of the fitted map that they are
-            of, or null; "columns": [{"name", "values"}] that a person brought, with "kinds" where values are positions
-            among them}.
+            "map": the name of the map whose places are wanted, or null; "columns": names of those that the person
+            brought}.
+        person: whose columns.
 
     Raises:
         BadState: a part of it is not usable, or nothing is selected.
@@ -44,8 +48,9 @@ def export_of(space: Space, state: Any) -> bytes:
     if not isinstance(state, dict) or str(state.get("format")) not in FORMATS:
         raise BadState(f"format must be {', '.join(FORMATS)}.")
     rows = _rows(state.get("rows"), len(space.latents))
+    state = {**state, "columns": _kept(space, state.get("columns"), person)}
     if state["format"] == "zip":
-        return _pictures(space, rows)
+        return _pictures(space, rows, state)
     arrays = state["format"] == "npz"
     # Before anything is copied; a person's own columns are counted when they are there.
     _check_size(len(rows) * (8 * space.latent + arrays * space.latents.images[0].numel()), arrays)
@@ -55,11 +60,24 @@ def export_of(space: Space, state: Any) -> bytes:
     import pandas
 
     frame = pandas.DataFrame(table)
+    for name, values in table.items():
+        if values.dtype == np.float64 and _whole(values):  # ages are no fractions, also where some are unknown
+            frame[name] = frame[name].astype("Int64")
     if state["format"] == "parquet":
         file = io.BytesIO()
         frame.to_parquet(file, index=False)
         return file.getvalue()
-    return frame.to_csv(index=False).encode()
+    for name, values in table.items():
+        if values.dtype == object:
+            cell = {text: marked(text) for text in set(values)}
+            frame[name] = [cell[text] for text in values]
+    return frame.rename(columns=marked).to_csv(index=False).encode()
+
+
+def _whole(values: np.ndarray) -> bool:
+    """Whether all that are known, some at least, are whole numbers."""
+    known = values[~np.isnan(values)]
+    return bool(len(known)) and bool(((np.abs(known) < 2**53) & (known == np.floor(known))).all())
 
 
 def _check_size(taken: int, images: bool) -> None:
@@ -118,26 +136,41 @@ def _table(space: Space, rows: np.ndarray, state: dict[str, Any]) -> dict[str, n
     """Columns of the selected rows; words are objects, each there once however many rows it stands in."""
     latents = space.latents
     labels = latents.labels.numpy()[rows]
-    table: dict[str, np.ndarray] = {
-        "index": rows,
-        "label": labels,
-        "class": np.array(latents.classes, dtype=object)[labels],
-    }
+    table = _whose(space, rows) | {"label": labels, "class": np.array(latents.classes, dtype=object)[labels]}
     for name in NAMES:
         values = column_of(space, name)[0].numpy()[rows]
         if np.isfinite(values).any():
             table[name] = values
     table["elbo_draws"] = draws_of(space).numpy()[rows]
     if state.get("map") is not None:
-        u = _places(state["map"], len(latents))[rows]
+        u = _places(space, state["map"])[rows]
         table["map_1"], table["map_2"] = u[:, 0], u[:, 1]
-    for name, values in trust_in(space, str(state.get("fitted"))).items():
+    for name, values in trust_in(space, str(state.get("map")).removeprefix("umap-")).items():
         table[name] = values.numpy()[rows]
     coordinates = [*latents.loc.numpy()[rows].T, *latents.scale.numpy()[rows].T]
-    table |= dict(zip(_coordinates(space), coordinates, strict=True))
+    table |= dict(zip(_coordinates(space), coordinates, strict=True)) | _own(space, rows)
     for name, values in _brought(state.get("columns"), len(latents), rows):
         table[free_column(name, table)] = values
     return table
+
+
+def _whose(space: Space, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Which images these are: by their number on the map, by that in their split, and by their files."""
+    test = rows < space.test_count
+    found = {
+        "index": rows,
+        "split": np.array(["train", "test"], dtype=object)[test.astype(int)],
+        "split_index": np.where(test, rows, rows - space.test_count),
+    }
+    if space.own.files:
+        found["file"] = np.array(space.own.files, dtype=object)[rows]
+    return found
+
+
+def _own(space: Space, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """The columns that the pictures came with."""
+    names = names_taken_away(space)
+    return {names[name]: cells(column, rows) for name, column in space.own.columns.items()}
 
 
 def _coordinates(space: Space) -> list[str]:
@@ -145,14 +178,33 @@ def _coordinates(space: Space) -> list[str]:
     return [f"{kind}_{i + 1}" for kind in ("z", "scale") for i in range(space.latent)]
 
 
-def _places(value: Any, count: int) -> np.ndarray:
-    try:
-        content = base64.b64decode(value, validate=True)
-    except (TypeError, ValueError):
-        raise BadState("The places on the map are not base64.") from None
-    if len(content) != 8 * count:
-        raise BadState("The places on the map are not those of these images.")
-    return np.frombuffer(content, "<f4").reshape(count, 2)
+def _places(space: Space, name: Any) -> np.ndarray:
+    """Where every image is on a map, float32 (n, 2)."""
+    kind, _, key = str(name).partition("-")
+    if kind == "umap":
+        places = places_in(space, key)
+    else:
+        plane = plane_named(space, str(name))
+        places = None if plane is None else plane.project(space.latents.loc)
+    if places is None:
+        raise BadState("There is no map of this name here any more: choose another.")
+    return places.numpy().astype("<f4")
+
+
+def _kept(space: Space, names: Any, person: str) -> list[dict[str, Any]]:
+    """The columns of these names that a person brought."""
+    if not isinstance(names, (list, type(None))) or len(names or []) > MAX_COLUMNS:
+        raise BadState(f"Columns of one's own are a list of up to {MAX_COLUMNS} names.")
+    if not names:
+        return []
+    kept = {column["name"]: column for column in kept_table(space, person)["columns"]}
+    for name in names:
+        if not isinstance(name, str) or name not in kept:
+            raise BadState(
+                f"The column {str(name)[:LONGEST]} is not kept here: bring its table again, in a browser that keeps "
+                "cookies, or forget it."
+            )
+    return [kept[name] for name in dict.fromkeys(names)]
 
 
 def _brought(value: Any, count: int, rows: np.ndarray) -> list[tuple[str, np.ndarray]]:
@@ -188,22 +240,38 @@ def _number(value: Any) -> float:
     return float(value) if usable else np.nan
 
 
-def _pictures(space: Space, rows: np.ndarray) -> bytes:
+def _pictures(space: Space, rows: np.ndarray, state: dict[str, Any]) -> bytes:
+    """A zip of PNGs, named as the pictures were where this is known, and labels.csv with their columns."""
     if len(rows) > MOST_PICTURES:
         raise BadState(f"{len(rows):,} images are selected; a zip holds up to {MOST_PICTURES:,}: select fewer.")
     images, labels, classes = space.latents.images, space.latents.labels, space.latents.classes
     file = io.BytesIO()
     width = len(str(len(images) - 1))
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as folder:  # PNG is compressed already
-        lines = ["file,label"]
-        for row in rows.tolist():
+        whose, given = _whose(space, rows), ZipNames(["labels.csv"])
+        files = whose.pop("file", None)
+        texts = np.array(classes, dtype=object)[labels.numpy()[rows]]
+        table = {"file": np.empty(len(rows), dtype=object), "label": texts, **whose}
+        if files is not None:
+            table["original"] = files
+        for name, column in [*_own(space, rows).items(), *_brought(state.get("columns"), len(images), rows)]:
+            table[free_column(name, table)] = column
+        for at, row in enumerate(rows.tolist()):
             image = images[row]
             values = image.permute(1, 2, 0).numpy() if image.shape[0] == 3 else image[0].numpy()
             one = io.BytesIO()
             Picture.fromarray(values).save(one, "PNG")
-            name = f"{row:0{width}}.png"
+            name = f"{row:0{width}}.png" if files is None else given.name(files[at], ".png")
             folder.writestr(name, one.getvalue())
-            said = classes[int(labels[row])].replace('"', '""')
-            lines.append(f'{name},"{said}"')
-        folder.writestr("labels.csv", "\n".join(lines) + "\n")
+            table["file"][at] = name
+        whole = {name for name, values in table.items() if values.dtype == np.float64 and _whole(values)}
+        listed = [[_cell(value, name in whole) for value in values.tolist()] for name, values in table.items()]
+        folder.writestr("labels.csv", to_csv([list(table), *zip(*listed, strict=True)]))
     return file.getvalue()
+
+
+def _cell(value: Any, whole: bool) -> Any:
+    """A value as a cell: nothing where it is unknown, and no fraction where a column has none."""
+    if isinstance(value, float):
+        return "" if np.isnan(value) else int(value) if whole else value
+    return value

@@ -44,13 +44,14 @@ def sheets(space: Space) -> int:
     return -(-len(space.latents) // sheet_size(space))
 
 
-def _rows(space: Space, sheet: int) -> slice:
+def sheet_rows(space: Space, sheet: int) -> slice:
+    """The images of a sheet."""
     return slice(sheet * sheet_size(space), (sheet + 1) * sheet_size(space))
 
 
 def pack_images(space: Space, sheet: int) -> bytes:
     """Images as uint8 (m, D), then, where x is binary, its bits from the highest (m, ceil(D / 8))."""
-    rows = _rows(space, sheet)
+    rows = sheet_rows(space, sheet)
     images = _bytes(space.latents.images[rows], "u1")
     if not space.latents.binary:
         return images
@@ -59,7 +60,7 @@ def pack_images(space: Space, sheet: int) -> bytes:
 
 def pack_latents(space: Space, sheet: int) -> bytes:
     """q(z|x) of a sheet's images: means float32 (m, d), then scales float32 (m, d)."""
-    rows = _rows(space, sheet)
+    rows = sheet_rows(space, sheet)
     return _bytes(space.latents.loc[rows], "<f4") + _bytes(space.latents.scale[rows], "<f4")
 
 

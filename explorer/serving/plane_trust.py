@@ -37,7 +37,7 @@ def pack_trust(space: Space, name: str) -> bytes | None:
 
     None where there is no such plane. It compares all distances, and takes some seconds.
     """
-    plane, n = plane_named(space, name), fitted_count(space.test_count)
+    plane, n = plane_named(space, name), fitted_count(space.fit_count)
     if plane is None or n < 5:
         return None
     codes = space.latents.loc[:n]

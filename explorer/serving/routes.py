@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from ..export import encoder_onnx
 from ..latent_map.files import static_files, static_key
+from .addresses import PREFIX
 from .anatomy_routes import anatomy_routes
 from .asking import GONE, answers
 from .blobs import Blob, make_blob
@@ -19,14 +20,15 @@ from .engine import engine_socket
 from .jobs import job_routes
 from .kept import Kept
 from .latents_routes import latents_routes
-from .manifest import PREFIX
-from .pack import pack_codes, pack_images, pack_latents, pack_points, pack_rule, sheets
+from .own_rows import sheet_of
+from .pack import pack_codes, pack_images, pack_latents, pack_points, pack_rule, sheet_rows, sheets
 from .space import SPACES
 from .terms import evaluate_state
 
 # One way of writing each sheet's number, so that a sheet has one name.
 _SHEET = re.compile(r"0|[1-9][0-9]{0,5}")
 _LATENTS = re.compile(rf"latents-({_SHEET.pattern})\.bin")
+_OWN = re.compile(rf"own-({_SHEET.pattern})\.json")
 _ASSETS: Kept[Blob] = Kept(2_048)
 _IMAGES: Kept[Blob] = Kept(1_024)
 
@@ -62,6 +64,9 @@ def _pack(space_key: str, name: str) -> Blob | None:
     sheet = _LATENTS.fullmatch(name)
     if sheet and int(sheet[1]) < sheets(space):
         return make_blob(pack_latents(space, int(sheet[1])))
+    own = _OWN.fullmatch(name)
+    if own and space.own.key and int(own[1]) < sheets(space):
+        return make_blob(sheet_of(space.own, sheet_rows(space, int(own[1]))), "application/json")
     return None
 
 

@@ -1,38 +1,38 @@
 """Columns that a person has computed elsewhere, brought as CSV: read, kept in the data folder, given back.
 
-One table a person and data set: a new one replaces it. A column that names images ("index", or "image") says which
-row is which; without one there must be a row for every image on the map.
+One table a person and data set: a new one replaces it, see `table_store`. A column with the names of the pictures'
+files or with their numbers ("index") says which row is which; without one there must be a row for every image on the
+map.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import re
-import secrets
-from collections.abc import Container
-from pathlib import Path
+from collections.abc import Collection, Container, Sequence
 from typing import Any
 
-from ..datasets import default_data_dir
-from ..datasets.pictures.table import Table, TableError, is_missing, read_table
+from ..datasets.pictures.numbers import is_missing, read_cells
+from ..datasets.pictures.table import Table, TableError, read_table
+from .own_files import OwnFiles, by_files, elsewhere
+from .person import Visitor
 from .space import Space
 from .state import BadState
+from .table_store import StoreFull, find_table, forget_table, keep_table
 
-FOLDER = "tables"
 MAX_BYTES = 24 << 20
 MAX_COLUMNS = 30
 LONGEST = 60  # letters of a column's name, and of a word in it
 MOST_KINDS = 40  # different words of a column that is no number
 # What our own export holds: brought back with a column more, that one is what is meant.
 _OURS = re.compile(
-    r"label|class|kl|reconstruction|elbo|elbo_draws|log_evidence|gap|trustworthiness|continuity|map_[12]|(z|scale)_[0-9]+"
+    r"index|split|split_index|file|label|class|kl|reconstruction|elbo|elbo_draws|log_evidence|gap"
+    r"|trustworthiness|continuity|map_[12]|(z|scale)_[0-9]+"
 )
-MOST_TABLES = 200  # of all people together; the oldest goes first
 
 
-def bring_table(space: Space, state: Any, person: str) -> dict[str, Any]:
+def bring_table(space: Space, state: Any, visitor: Visitor) -> dict[str, Any]:
     """Reads {"csv": text}, keeps it and gives its columns, as `kept_table`; {"csv": null} forgets what was kept.
 
     Raises:
@@ -40,55 +40,48 @@ def bring_table(space: Space, state: Any, person: str) -> dict[str, Any]:
     """
     if not isinstance(state, dict) or not isinstance(state.get("csv", 0), (str, type(None))):
         raise BadState("A table is brought as text.")
-    path = _path(space, person)
     if state["csv"] is None:
-        if path is not None:
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                raise BadState(
-                    f"The data folder cannot be written ({error.strerror}), so the columns are kept as they were."
-                ) from None
+        try:
+            forget_table(visitor.person, _subject(space))
+        except OSError as error:
+            raise BadState(
+                f"The data folder cannot be written ({error.strerror}), so the columns are kept as they were."
+            ) from None
         return {"columns": [], "remarks": []}
     try:
         table = read_table("table.csv", state["csv"].encode("utf-8", "replace"))
     except TableError as error:
         raise BadState(f"The table cannot be used. {error}") from None
-    found = columns_in(table, len(space.latents))
-    if path is None:
-        found["remarks"].append("This browser keeps no cookies, so the columns are gone when the page is loaded again.")
-        return found
-    try:
-        _keep(path, json.dumps(found, allow_nan=False))
-    except OSError as error:  # the columns are there for this visit all the same
-        why = f"The data folder cannot be written ({error.strerror})"
+    own = OwnFiles(space.own.files, elsewhere(space))
+    found = columns_in(table, len(space.latents), own, names_taken_away(space).values())
+    why = _keep(space, found, visitor)
+    if why:  # the columns are there for this visit all the same
         found["remarks"].append(f"{why}, so the columns are gone when the page is loaded again.")
     return found
 
 
-def _keep(path: Path, text: str) -> None:
-    """Writes a table, whole or not at all."""
-    beside = path.with_name(f"{path.stem}-{secrets.token_hex(4)}.part")  # whoever reads meanwhile has the old one
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _keep(space: Space, found: dict[str, Any], visitor: Visitor) -> str:
+    """Keeps columns for a person; the reason, where that cannot be."""
+    if not visitor.person:
+        return "This browser keeps no cookies"
     try:
-        beside.write_text(text)
-        beside.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # another one's visit may take the same away
-        _trim(path.parent)
+        keep_table(visitor, _subject(space), json.dumps(found, allow_nan=False))
+    except StoreFull as error:
+        return str(error)
+    except OSError as error:
+        return f"The data folder cannot be written ({error.strerror})"
+    return ""
 
 
-def kept_table(space: Space, person: str) -> dict[str, Any]:
+def kept_table(space: Space, visitor: Visitor) -> dict[str, Any]:
     """The columns kept for a person: {"columns": [{"name", "values"} or with "kinds"], "remarks": [...]}.
 
     Values are numbers, or positions among "kinds"; null where nothing is known.
     """
-    path = _path(space, person)
-    if path is None:
-        return {"columns": [], "remarks": []}
     try:
+        path = find_table(visitor.person, _subject(space))
+        if path is None:
+            return {"columns": [], "remarks": []}
         found = json.loads(path.read_text())
         json.dumps(found, allow_nan=False)  # else no answer could hold it
         n = len(space.latents)
@@ -100,22 +93,25 @@ def kept_table(space: Space, person: str) -> dict[str, Any]:
     return {"columns": [], "remarks": []}
 
 
-def _path(space: Space, person: str) -> Path | None:
-    """None for whoever cannot be told apart from others, whose table would be everybody's."""
-    name = re.sub("[^0-9a-f]", "", person)[:32]
-    if not name:
-        return None
-    return default_data_dir() / FOLDER / f"{name}-{space.data_key}-{len(space.latents)}.json"
+def _subject(space: Space) -> str:
+    return f"{space.data_key}-{len(space.latents)}"
 
 
-def _trim(folder: Path) -> None:
-    kept = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
-    for path in kept[:-MOST_TABLES]:
-        path.unlink(missing_ok=True)
+def names_taken_away(space: Space) -> dict[str, str]:
+    """The names in a file of the columns that the pictures came with: their own, but for those that we use."""
+    found: dict[str, str] = {}
+    for name in space.own.columns:
+        given = f"{name}_" if _OURS.fullmatch(name) else name
+        found[name] = free_column(given, found.values())
+    return found
 
 
-def columns_in(table: Table, count: int) -> dict[str, Any]:
+def columns_in(table: Table, count: int, own: OwnFiles | None = None, known: Collection[str] = ()) -> dict[str, Any]:
     """The columns of a table, in the order of `count` images.
+
+    Args:
+        own: the names of files that rows may be told by.
+        known: names of columns that the images have already, which an export of ours holds as well.
 
     Raises:
         BadState: its rows are not those of the images, or it has no column to colour by.
@@ -127,9 +123,13 @@ def columns_in(table: Table, count: int) -> dict[str, Any]:
     names = _names(header)
     lowered = [name.lower() for name in names]
     index_at = lowered.index("index") if "index" in lowered else None
-    order = _order(table, rows, index_at, count, remarks)
+    by_file = by_files(table, own or OwnFiles(), index_at, alone=index_at is None and len(rows) != count)
+    if by_file is None:
+        order: Sequence[int | None] = _order(table, rows, index_at, count, remarks)
+    else:
+        index_at, order, remarks = by_file
     columns: list[dict[str, Any]] = []
-    ours = [name for name in names if _OURS.fullmatch(name)]
+    ours = [name for name in names if _OURS.fullmatch(name) or name in known]
     # A lone "label" may be anybody's; a whole export of ours is known by its latents.
     exported = "z_1" in ours and "scale_1" in ours
     for at, name in enumerate(names):
@@ -189,32 +189,36 @@ def _order(table: Table, rows: list[list[str]], index_at: int | None, count: int
 
 
 def _column(
-    table: Table, name: str, cells: list[str], order: list[int], count: int, remarks: list[str]
+    table: Table, name: str, cells: list[str], order: Sequence[int | None], count: int, remarks: list[str]
 ) -> dict[str, Any] | None:
     """One column in the order of the images; None, with a remark, where it cannot be shown."""
     values: list[float | None] = [None] * count
-    numbers = [table.number(cell) for cell in cells]
-    if all(number is not None for number in numbers):
+    read = read_cells(table, name, cells)
+    if read.numbers is not None:
         known = 0
-        for image, number in zip(order, numbers, strict=True):
-            if number is not None and not math.isnan(number) and abs(number) < 3e38:
+        for image, number in zip(order, read.numbers, strict=True):
+            if image is not None and not math.isnan(number) and abs(number) < 3e38:
                 values[image] = number
                 known += 1
         if not known:
             remarks.append(f"{name} is left out: it has no number in any row.")
             return None
+        remarks += read.remarks
         if known < len(cells):
             remarks.append(f"{name} has no number in {len(cells) - known:,} of its rows; those points stay grey.")
         return {"name": name, "values": values}
-    kinds = sorted({cell.strip()[:LONGEST] for cell in cells if not is_missing(cell)})
+    words = [word and word[:LONGEST] for word in read.words or ()]
+    kinds = sorted({word for word in words if word})
     if len(kinds) > MOST_KINDS:
-        stray = next(cell for cell, number in zip(cells, numbers, strict=True) if number is None)
-        few = sum(number is None for number in numbers) < len(cells) / 2
-        words = f"it holds {len(kinds):,} different words, and no numbers"
-        why = f"{stray.strip()[:20]!r} is no number" if few else words
+        strays = [cell for cell in cells if table.number(cell) is None]
+        few = len(strays) < len(cells) / 2
+        what = f"it holds {len(kinds):,} different words, and no numbers"
+        why = f"{strays[0].strip()[:20]!r} is no number" if few and strays else what
         remarks.append(f"{name} is left out: {why}.")
         return None
+    remarks += read.remarks
     place = {kind: at for at, kind in enumerate(kinds)}
-    for image, cell in zip(order, cells, strict=True):
-        values[image] = None if is_missing(cell) else place[cell.strip()[:LONGEST]]
+    for image, word in zip(order, words, strict=True):
+        if image is not None:
+            values[image] = None if word is None else place[word]
     return {"name": name, "values": values, "kinds": kinds}

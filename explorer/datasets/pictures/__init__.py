@@ -3,15 +3,16 @@
 `read_files` or `read_folder` → `read_pictures` → a labelling → `save_pictures` → `load_pictures`.
 """
 
-from .choices import NO_LABELS, LabelSource, label_sources, labelled
-from .labels import Column, Labelling, folder_names, label_by_folder, label_by_table, label_columns, no_labels
-from .load import Description, describe_pictures, load_pictures, some_pictures
+from .choices import NO_LABELS, OUR_SPLIT, LabelSource, SplitSource, label_sources, labelled, split_sources
+from .folders import Level, folder_levels, folder_split
+from .labels import Column, Labelling, label_by_folder, label_by_table, label_columns, no_labels
+from .load import Description, describe_pictures, load_files, load_pictures, some_pictures
 from .matching import Match, match
 from .preview import class_counts, contact_sheet, examples
 from .reading import FEWEST, MOST, Reading, read_pictures
-from .sources import read_files, read_folder
+from .sources import origin_of, read_files, read_folder
 from .square import NOTES, SIZES, PictureError, Square, square
-from .store import delete_pictures, own_names, pictures_folder, save_pictures, test_rows
+from .store import delete_pictures, own_names, pictures_folder, pictures_owner, save_pictures, test_rows
 from .table import Table, TableError, read_table
 
 __all__ = [
@@ -19,14 +20,17 @@ __all__ = [
     "MOST",
     "NOTES",
     "NO_LABELS",
+    "OUR_SPLIT",
     "SIZES",
     "Column",
     "Description",
     "LabelSource",
     "Labelling",
+    "Level",
     "Match",
     "PictureError",
     "Reading",
+    "SplitSource",
     "Square",
     "Table",
     "TableError",
@@ -35,23 +39,28 @@ __all__ = [
     "delete_pictures",
     "describe_pictures",
     "examples",
-    "folder_names",
+    "folder_levels",
+    "folder_split",
     "label_by_folder",
     "label_by_table",
     "label_columns",
     "label_sources",
     "labelled",
+    "load_files",
     "load_pictures",
     "match",
     "no_labels",
+    "origin_of",
     "own_names",
     "pictures_folder",
+    "pictures_owner",
     "read_files",
     "read_folder",
     "read_pictures",
     "read_table",
     "save_pictures",
     "some_pictures",
+    "split_sources",
     "square",
     "test_rows",
 ]

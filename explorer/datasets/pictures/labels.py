@@ -10,11 +10,16 @@ from dataclasses import dataclass
 import torch
 
 from ..dataset import DatasetError
+from .folders import Level
 from .matching import Match
+from .numbers import plain_number, read_cells
 
 UNLABELLED = "unlabelled"
 MOST_CLASSES = 200
 MOST_CATEGORIES = 1_000
+"""Different texts that a column may have to be one of categories; one with more is of words, kept to be read."""
+MOST_TEXT = 16 << 20
+"""Letters of all columns of texts together."""
 _LABEL_HEADERS = ("label", "class", "category", "target", "species", "kind", "type", "y")
 
 
@@ -25,7 +30,8 @@ class Column:
     Attributes:
         values: float64 (n,), NaN where unknown; or int64 (n,), each an index into
             `categories`, −1 where unknown.
-        categories: the texts, or None for numbers.
+        categories: the texts, as many as there are different ones, or None for numbers. With more
+            than `MOST_CATEGORIES` they are words to be read, as names are, and nothing to colour by.
     """
 
     values: torch.Tensor
@@ -34,12 +40,21 @@ class Column:
 
 @dataclass(frozen=True)
 class Labelling:
-    """What each picture is: labels int64 (n,), classes, columns by name, and remarks for people."""
+    """What each picture is, in the order of `Reading.names`, which are the names of their files.
+
+    Attributes:
+        labels: int64 (n,), each an index into `classes`.
+        columns: every other column, by name.
+        remarks: sentences for people.
+        test: bool (n,), the pictures that the person's own split keeps for testing; None where a
+            tenth of each class is to be.
+    """
 
     labels: torch.Tensor
     classes: tuple[str, ...]
     columns: dict[str, Column]
     remarks: tuple[str, ...] = ()
+    test: torch.Tensor | None = None
 
 
 def no_labels(count: int) -> Labelling:
@@ -47,25 +62,18 @@ def no_labels(count: int) -> Labelling:
     return Labelling(torch.zeros(count, dtype=torch.int64), (UNLABELLED,), {})
 
 
-def folder_names(names: Sequence[str]) -> list[str | None]:
-    """The folder that each picture lies in; None where it lies in none."""
-    return [name.split("/")[-2] if "/" in name else None for name in names]
-
-
-def label_by_folder(names: Sequence[str]) -> Labelling:
-    """Each picture belongs to the class that its own folder is called.
+def label_by_folder(levels: Sequence[Level], chosen: Level) -> Labelling:
+    """Each picture belongs to the class that its folder on one level is called; other levels become columns.
 
     Raises:
-        DatasetError: no picture lies in a folder, or there are too many folders.
+        DatasetError: there are too many folders.
     """
-    folders = folder_names(names)
-    if not any(folders):
-        raise DatasetError("The pictures lie in no folders, so folders give no labels.")
-    labels, classes = _classes(folders, "folders")
+    labels, classes = _classes(chosen.names, "folders")
     remarks = []
-    if classes[-1] == UNLABELLED and None in folders:
-        remarks.append(f"{folders.count(None):,} in no folder: “{UNLABELLED}”.")
-    return Labelling(labels, classes, {}, tuple(remarks))
+    if classes[-1] == UNLABELLED and None in chosen.names:
+        remarks.append(f"{chosen.names.count(None):,} in no folder: “{UNLABELLED}”.")
+    others = {level.title: _words(level.names) for level in levels if level != chosen}
+    return Labelling(labels, classes, others, tuple(remarks))
 
 
 def label_columns(match: Match) -> list[str]:
@@ -75,7 +83,7 @@ def label_columns(match: Match) -> list[str]:
     for number, name in enumerate(match.header):
         cells = {cell for cell in match.cells(number) if cell}
         if number != match.file_column and 1 <= len(cells) <= MOST_CLASSES:
-            is_text = any(match.table.number(cell) is None for cell in cells)
+            is_text = any(plain_number(cell) is None for cell in cells)
             found.append((likely.get(name.casefold(), 0), is_text, 2 <= len(cells) <= 50, -number, name))
     return [entry[-1] for entry in sorted(found, reverse=True)]
 
@@ -83,7 +91,7 @@ def label_columns(match: Match) -> list[str]:
 def label_by_table(match: Match, column: str | None) -> Labelling:
     """Labels from one column of a table, and all its other columns as they are.
 
-    A column is of numbers if every cell in it is one, or missing; else of categories.
+    `read_cells` tells numbers from words.
 
     Args:
         column: a name in `match.header`, or None for no labels.
@@ -95,32 +103,34 @@ def label_by_table(match: Match, column: str | None) -> Labelling:
         raise DatasetError(f"The table has no column {column!r} that could give labels.")
     labelling = no_labels(len(match.rows))
     labels, classes = labelling.labels, labelling.classes
-    remarks, columns = list(match.remarks), {}
+    remarks, columns, letters = list(match.remarks), {}, 0
     for number, name in enumerate(match.header):
-        cells = match.cells(number)
         if number == match.file_column:
             continue
+        read = read_cells(match.table, name, match.cells(number))
+        remarks += read.remarks
         if name == column:
-            labels, classes = _classes(cells, f"values in “{name}”")
-            unknown = sum(not cell for cell in cells)
+            words = match.cells(number) if read.words is None else read.words
+            labels, classes = _classes(words, f"values in “{name}”")
+            unknown = sum(not cell for cell in words)
             if unknown:
                 remarks.append(f"{unknown:,} without a value in “{name}”: “{UNLABELLED}”.")
-            continue
-        values = _column(match, cells)
-        if values is None:
-            remarks.append(f"“{name}” has more than {MOST_CATEGORIES:,} different texts, so it is not kept.")
-        else:
-            columns[name] = values
+        elif read.numbers is not None:
+            if not all(map(math.isnan, read.numbers)):
+                columns[name] = Column(torch.tensor(read.numbers, dtype=torch.float64))
+        elif read.words is not None:
+            values = _words(read.words)
+            size = sum(map(len, values.categories or ()))
+            if letters + size > MOST_TEXT:
+                remarks.append(f"“{name}” holds too much text, so it is not kept.")
+            else:
+                letters += size
+                columns[name] = values
     return Labelling(labels, classes, columns, tuple(remarks))
 
 
-def _column(match: Match, cells: list[str | None]) -> Column | None:
-    numbers = [match.table.number(cell or "") for cell in cells]
-    if None not in numbers and not all(map(math.isnan, numbers)):
-        return Column(torch.tensor(numbers, dtype=torch.float64))
+def _words(cells: Sequence[str | None]) -> Column:
     texts = sorted({cell for cell in cells if cell}, key=natural)
-    if len(texts) > MOST_CATEGORIES:
-        return None
     index = {text: number for number, text in enumerate(texts)}
     return Column(torch.tensor([index.get(cell or "", -1) for cell in cells], dtype=torch.int64), tuple(texts))
 

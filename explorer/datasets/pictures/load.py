@@ -15,10 +15,10 @@ import numpy as np
 import torch
 
 from ..dataset import Dataset, DatasetError
-from .labels import MOST_CATEGORIES, MOST_CLASSES
+from .labels import MOST_CLASSES
 from .reading import MOST, MOST_BYTES
 from .square import SIZES
-from .store import IMAGES_FILE, INDEX_FILE, layout, pictures_folder
+from .store import FILES_FILE, IMAGES_FILE, INDEX_FILE, LONGEST_FILE, layout, pictures_folder
 from .table import MAX_COLUMNS
 
 MAX_INDEX_BYTES = 64 << 20
@@ -33,6 +33,7 @@ class Description:
         train, test: how many pictures each part has.
         columns: (name, categories) each; None for categories where the column is of numbers.
         made: how it was made, as `store` wrote it.
+        files_sha256: of the file with the names of files; None where the set was saved without.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Description:
     columns: tuple[tuple[str, tuple[str, ...] | None], ...]
     sha256: str
     made: dict[str, Any] = field(compare=False)
+    files_sha256: str | None = None
 
     @property
     def count(self) -> int:
@@ -75,7 +77,13 @@ def _description(name: str, facts: dict[str, Any]) -> Description:
     classes, columns = facts["classes"], [(c["name"], c["categories"]) for c in facts["columns"]]
     columns = [(key, None if categories is None else tuple(categories)) for key, categories in columns]
     whole = all(type(number) is int for number in (channels, height, width, train, test))
-    words = [*classes, facts["sha256"], *(word for key, categories in columns for word in (key, *(categories or ())))]
+    files = facts.get("files_sha256")
+    words = [
+        *classes,
+        facts["sha256"],
+        files or "",
+        *(word for key, categories in columns for word in (key, *(categories or ()))),
+    ]
     if not (
         whole
         and channels in (1, 3)
@@ -86,13 +94,13 @@ def _description(name: str, facts: dict[str, Any]) -> Description:
         and train + test <= min(MOST, MOST_BYTES // (channels * height * width))
         and 0 < len(classes) <= MOST_CLASSES + 1
         and len({key for key, _ in columns}) == len(columns) <= MAX_COLUMNS
-        and all(len(categories or ()) <= MOST_CATEGORIES for _, categories in columns)
+        and all(len(categories or ()) <= train + test for _, categories in columns)
         and all(isinstance(word, str) for word in words)
         and isinstance(facts["made"], dict)
     ):
         raise ValueError("out of bounds")
     shape = (channels, height, width)
-    return Description(name, shape, train, test, tuple(classes), tuple(columns), facts["sha256"], facts["made"])
+    return Description(name, shape, train, test, tuple(classes), tuple(columns), facts["sha256"], facts["made"], files)
 
 
 def some_pictures(name: str, count: int, *, data_dir: Path | str | None = None) -> tuple[np.ndarray, Description]:
@@ -117,12 +125,44 @@ def some_pictures(name: str, count: int, *, data_dir: Path | str | None = None) 
     return np.frombuffer(b"".join(parts), np.uint8).reshape(-1, *about.shape), about
 
 
+def load_files(name: str, *, data_dir: Path | str | None = None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the files of a set's training and of its test pictures; empty where none are kept.
+
+    Raises:
+        DatasetError: there is no such set, or its description or names are damaged.
+    """
+    about = describe_pictures(name, data_dir=data_dir)
+    files = _files(about, pictures_folder(data_dir) / name / FILES_FILE)
+    return files[: about.train], files[about.train :]
+
+
+@lru_cache(maxsize=4)
+def _files(about: Description, path: Path) -> tuple[str, ...]:
+    if about.files_sha256 is None:
+        return ()
+    try:
+        if path.stat().st_size > MAX_INDEX_BYTES:
+            raise ValueError("too large")
+        content = path.read_bytes()
+        names = json.loads(content)
+    except OSError as error:
+        raise DatasetError(f"The pictures {about.name} cannot be read: {error.strerror or error}.") from None
+    except (ValueError, RecursionError):
+        raise _damaged(about.name, FILES_FILE) from None
+    same = hashlib.sha256(content).hexdigest() == about.files_sha256
+    if not same or not isinstance(names, list) or len(names) != about.count:
+        raise _damaged(about.name, FILES_FILE)
+    if not all(isinstance(name, str) and len(name) <= LONGEST_FILE for name in names):
+        raise _damaged(about.name, FILES_FILE)
+    return tuple(names)
+
+
 def load_pictures(name: str, split: str, *, data_dir: Path | str | None = None) -> Dataset:
     """One split of a set of one's own pictures.
 
     Returns:
         The split; `sha256` is that of the file with the pictures, labels and columns of both.
-        A column of texts is int64, with −1 for unknown; `describe_pictures` has its categories.
+        A column of texts is int64, with −1 for unknown, and has `categories`.
 
     Raises:
         DatasetError: there is no such set, or a file of it is damaged.
@@ -158,7 +198,9 @@ def _load(path: Path, split: str, about: Description, changed: int, size: int) -
             }
     except SafetensorError:
         raise _damaged(about.name) from None
-    return Dataset(about.name, split, images, labels, about.classes, columns, about.sha256)
+    categories = {key: texts for key, texts in about.columns if texts is not None}
+    files = _files(about, path.with_name(FILES_FILE))[rows]
+    return Dataset(about.name, split, images, labels, about.classes, columns, about.sha256, categories, files)
 
 
 def _header(about: Description) -> bytes:
@@ -171,5 +213,5 @@ def _body(about: Description) -> int:
     return about.count * (math.prod(about.shape) + 8 * (1 + len(about.columns)))
 
 
-def _damaged(name: str) -> DatasetError:
-    return DatasetError(f"The pictures {name} are damaged: {IMAGES_FILE} is not as it was written.")
+def _damaged(name: str, file: str = IMAGES_FILE) -> DatasetError:
+    return DatasetError(f"The pictures {name} are damaged: {file} is not as it was written.")

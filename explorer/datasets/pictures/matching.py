@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
+from .finding import END, ENDING, NUMBER, SEVERAL, Hit, Index
 from .table import Table
 
 _FILE_HEADERS = (
@@ -21,9 +19,13 @@ _FILE_HEADERS = (
     "picture",
     "photo",
     "name",
+    "id",
+    "image id",
+    "index",
+    "number",
 )
-_SEVERAL = -1
 _SHOWN = 3
+_SAMPLE = 400_000  # cells looked at to find the column that names the pictures
 
 
 @dataclass(frozen=True)
@@ -53,37 +55,45 @@ def match(table: Table, names: Sequence[str]) -> Match | None:
     """Finds the column that names the pictures, and each picture's row; None if no column does.
 
     A cell names a picture by its path, by the end of its path, or without the ending (.png);
-    capitals do not matter. A name that fits several pictures fits none.
+    capitals do not matter. Where that finds none, the longest end that a longer path has in
+    common with a picture's, another ending of pictures (.jpg) and a number (7 for 000007.png)
+    are tried. A name that fits several pictures fits none.
 
     Args:
         names: relative paths of the pictures.
     """
-    index = _index(names)
-    found = [[index.get(_key(row[column])) for row in table.rows] for column in range(table.width)]
-    # The header tells between columns that name as many pictures; the values tell before it.
-    hits = [sum(picture is not None for picture in column) for column in found]
-    likely = [_rank(cell) for cell in table.rows[0]]
-    file_column = max(range(table.width), key=lambda column: (hits[column], likely[column], -column))
-    if not hits[file_column]:
+    index = Index(names)
+    file_column = _file_column(table, index)
+    if file_column is None:
         return None
-    pictures = found[file_column]
-    has_header = pictures[0] is None
+    cells = [row[file_column] for row in table.rows]
+    hits = index.hits(cells)
+    has_header = hits[0] is None
     rows: list[list[str] | None] = [None] * len(names)
     unknown, several, twice = [], [], []
-    for picture, row in list(zip(pictures, table.rows, strict=True))[has_header:]:
-        if picture is None:
-            unknown.append(row[file_column])
-        elif picture == _SEVERAL:
-            several.append(row[file_column])
-        elif rows[picture] is not None:
-            twice.append(row[file_column])
+    found: dict[int, list[tuple[str, str]]] = {END: [], ENDING: [], NUMBER: []}
+    best = _best(hits, cells)
+    for hit, row in list(zip(hits, table.rows, strict=True))[has_header:]:
+        cell = row[file_column]
+        if hit is None:
+            if any(row):
+                unknown.append(cell)
+        elif hit.picture == SEVERAL or (hit.how and best[hit.picture] != (hit.how, -hit.depth, cell)):
+            several.append(cell)
+        elif rows[hit.picture] is not None:
+            twice.append(cell)
         else:
-            rows[picture] = row
+            rows[hit.picture] = row
+            if hit.how in found:
+                found[hit.how].append((cell, names[hit.picture]))
     missing = [name for name, row in zip(names, rows, strict=True) if row is None]
     remarks = [
         *table.remarks,
+        *_found(found[END], "by the end of its path", "by the end of their path"),
+        *_found(found[ENDING], "by its name with another ending", "by their name with another ending"),
+        *_found(found[NUMBER], "by number", "by number"),
         *_remark(unknown, "row of the table names", "rows of the table name", "no picture that is used; passed over"),
-        *_remark(several, "row fits", "rows fit", "several pictures; give more of the path. Passed over"),
+        *_remark(several, "row fits", "rows fit", "several pictures, or one that others fit as well; passed over"),
         *_remark(twice, "row names", "rows name", "a picture named before; the first row counts"),
         *_remark(missing, "picture has", "pictures have", "no row in the table; its values stay unknown"),
     ]
@@ -92,32 +102,42 @@ def match(table: Table, names: Sequence[str]) -> Match | None:
     return Match(table, _header(table, has_header), file_column, tuple(rows), tuple(remarks))
 
 
-def _index(names: Sequence[str]) -> dict[str, int]:
-    """From every way to name a picture to its index, or to `_SEVERAL`. Whole paths win."""
-    index: dict[str, int] = {}
-    whole = Counter(_key(name) for name in names)
-    for number, name in enumerate(names):
-        path = _key(name)
-        index[path] = number if whole[path] == 1 else _SEVERAL
-    for with_ending in (True, False):  # "a.png" names a.png before it could name a.png.jpg
-        known = set(index)
-        for number, name in enumerate(names):
-            parts = _key(name).split("/")
-            if not with_ending:
-                parts[-1] = PurePosixPath(parts[-1]).stem
-            for first in range(len(parts)):
-                end = "/".join(parts[first:])
-                if end not in known:
-                    index[end] = number if index.get(end, number) == number else _SEVERAL
-    return index
+def _file_column(table: Table, index: Index) -> int | None:
+    """The column that names most pictures by name, or most by number where names tell little."""
+    rows = table.rows
+    step = -(-len(rows) * table.width // _SAMPLE)
+    for some in [rows[::step], rows] if step > 1 else [rows]:
+        by_name, by_number = [], []
+        for column in range(table.width):
+            hits = [hit for hit in index.hits([row[column] for row in some]) if hit]
+            numbers = sum(hit.how == NUMBER for hit in hits)
+            by_name.append(len(hits) - numbers)
+            by_number.append(numbers)
+        # The header tells between columns that name as many pictures; the values tell before it.
+        likely = [_rank(cell) for cell in rows[0]]
+        count = by_name if 2 * max(by_name) >= max(by_number) else by_number
+        column = max(range(table.width), key=lambda column: (count[column], likely[column], -column))
+        if count[column]:
+            return column
+    return None
 
 
-def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", name).strip().replace("\\", "/").removeprefix("./").lstrip("/").casefold()
+def _best(hits: Sequence[Hit | None], cells: Sequence[str]) -> dict[int, tuple[int, int, str | None]]:
+    """For each picture the surest way in which a cell names it; without a cell where two name it equally."""
+    best: dict[int, tuple[int, int, str | None]] = {}
+    for hit, cell in zip(hits, cells, strict=True):
+        if hit is not None:
+            way = hit.how, -hit.depth, cell
+            before = best.get(hit.picture)
+            if before is None or way[:2] < before[:2]:
+                best[hit.picture] = way
+            elif way[:2] == before[:2] and cell != before[2]:
+                best[hit.picture] = (*way[:2], None)
+    return best
 
 
 def _rank(header: str) -> int:
-    plain = header.casefold().replace("_", " ").strip()
+    plain = header[:60].casefold().replace("_", " ").strip()
     return len(_FILE_HEADERS) - _FILE_HEADERS.index(plain) if plain in _FILE_HEADERS else 0
 
 
@@ -131,8 +151,21 @@ def _header(table: Table, has_header: bool) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _found(which: list[tuple[str, str]], one: str, many: str) -> list[str]:
+    """A sentence on rows that found their picture in a way that deserves a word."""
+    if not which:
+        return []
+    cell, name = which[0]
+    count = f"1 row found its picture {one}" if len(which) == 1 else f"{len(which):,} rows found their picture {many}"
+    return [f"{count} (“{_short(cell)}” is {_short(name)})."]
+
+
+def _short(path: str) -> str:
+    return path if len(path) <= 60 else f"…{path[-59:]}"
+
+
 def _remark(which: list[str], one: str, many: str, what: str) -> list[str]:
     if not which:
         return []
-    shown = ", ".join(f"“{name[:60]}”" for name in which[:_SHOWN]) + (" …" if len(which) > _SHOWN else "")
+    shown = ", ".join(f"“{_short(name)}”" for name in which[:_SHOWN]) + (" …" if len(which) > _SHOWN else "")
     return [f"{len(which):,} {one if len(which) == 1 else many} {what} ({shown})."]

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from .labels import Labelling
-from .store import test_rows
+from .store import held_out
 
 PAPER = 128
 """The grey between pictures, which tells light and dark ones from it."""
@@ -37,7 +37,7 @@ def contact_sheet(images: np.ndarray, columns: int, zoom: int = 2, gap: int = 2)
 
 def class_counts(labelling: Labelling) -> dict[str, list]:
     """A table with a row for each class: its name, and how many pictures are for training and for testing."""
-    is_test = test_rows(labelling.labels)
+    is_test = held_out(labelling)
     most = len(labelling.classes)
     test = torch.bincount(labelling.labels[is_test], minlength=most)
     train = torch.bincount(labelling.labels[~is_test], minlength=most)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import tempfile
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -16,9 +14,10 @@ import numpy as np
 
 from ...archives import Entry
 from ..dataset import DatasetError
-from ..folder import default_data_dir
+from .colour import has_colour, settle_channels
 from .matching import Match, match
 from .sources import MAX_TABLE_BYTES, is_table
+from .spool import open_spool
 from .square import NOTES, SIZES, PictureError, square
 from .table import Table, TableError, read_table
 
@@ -41,6 +40,8 @@ class Reading:
         skipped: (name, reason) of what was not taken; `skipped_count` counts them all.
         matches: the tables that came along, laid beside the pictures.
         copies: how many pictures are an exact copy, byte for byte, of one before.
+        coloured: how many have colour, of those that are read in colour.
+        settled: a sentence on why they are kept in colour or as grey, where nobody said which.
         spool: the pixels, one picture after another; without a name on disk, gone when closed.
     """
 
@@ -53,6 +54,8 @@ class Reading:
     skipped_count: int = 0
     matches: list[Match] = field(default_factory=list)
     copies: int = 0
+    coloured: int = 0
+    settled: str = ""
 
     def __post_init__(self) -> None:
         weakref.finalize(self, self.spool.close)  # when the visit that read it ends
@@ -80,6 +83,8 @@ class Reading:
     def remarks(self) -> list[str]:
         """Sentences on what was done to the pictures."""
         said = [f"{_pictures(self.notes[key])} {words}." for key, words in NOTES.items() if self.notes[key]]
+        if self.settled:
+            said.insert(0, self.settled)
         if self.copies:
             said.append(
                 f"{_pictures(self.copies)} came more than once; a copy may fall into the training and the test part."
@@ -95,7 +100,7 @@ class Reading:
 def read_pictures(
     entries: Iterable[Entry],
     size: int,
-    channels: int,
+    channels: int | None,
     *,
     progress: Callable[[float, int, int], None] = lambda fraction, used, skipped: None,
     data_dir: Path | str | None = None,
@@ -105,7 +110,7 @@ def read_pictures(
     Args:
         entries: what `read_files` or `read_folder` yields.
         size: pixels a side, one of `SIZES`.
-        channels: 1 for grey, 3 for colour.
+        channels: 1 for grey, 3 for colour, None for colour where there is any.
         progress: told the fraction read, and how many were used and skipped so far.
         data_dir: where the spool is kept meanwhile; the data folder if None.
 
@@ -113,9 +118,9 @@ def read_pictures(
         DatasetError: the source is refused, there are too few or too many pictures, or the
             disk is full.
     """
-    if size not in SIZES or channels not in (1, 3):
+    if size not in SIZES or channels not in (1, 3, None):
         raise DatasetError(f"Pictures have {', '.join(map(str, SIZES))} pixels a side and 1 or 3 channels.")
-    reading = Reading(size, channels, _spool(data_dir))
+    reading = Reading(size, channels or 3, open_spool(data_dir))
     most = min(MOST, MOST_BYTES // reading.picture_bytes)
     seen: set[bytes] = set()
     tables: list[Table] = []
@@ -130,6 +135,8 @@ def read_pictures(
             else:
                 _take_picture(reading, entry.name, entry.content, seen)
             progress(entry.fraction, len(reading), reading.skipped_count)
+        if channels is None:
+            settle_channels(reading)
         reading.spool.flush()
     except BaseException as error:
         reading.spool.close()
@@ -155,6 +162,7 @@ def _take_picture(reading: Reading, name: str, content: bytes, seen: set[bytes])
         return
     digest = hashlib.sha256(content).digest()
     reading.copies += digest in seen
+    reading.coloured += has_colour(done.pixels)
     seen.add(digest)
     reading.spool.write(done.pixels.tobytes())
     reading.names.append(name)
@@ -171,18 +179,6 @@ def _take_table(reading: Reading, tables: list[Table], name: str, content: bytes
             tables.append(read_table(name, content))
         except TableError as error:
             reading.skip(name, str(error))
-
-
-def _spool(data_dir: Path | str | None) -> BinaryIO:
-    """A file without a name: in the data folder, as a system's own may be kept in memory."""
-    with contextlib.suppress(OSError):
-        folder = Path(data_dir or default_data_dir())
-        folder.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryFile(dir=folder)
-    try:
-        return tempfile.TemporaryFile()
-    except OSError as error:
-        raise DatasetError(f"There is no place to keep the pictures while reading: {error.strerror}.") from None
 
 
 def _too_few(reading: Reading) -> str:

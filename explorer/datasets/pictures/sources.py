@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from ...archives import ArchiveError, Entry, Limits, is_archive, is_ignored, is_safe, read_archive
+from ...texts import KNOWN_AS, OF_NAMES, likeliest, normal_form
 from ..dataset import DatasetError
 from .square import MAX_FILE_BYTES
 
@@ -21,6 +23,16 @@ LIMITS = Limits(entries=MAX_FILES, total_bytes=16 << 30, entry_bytes=MAX_FILE_BY
 def is_table(name: str) -> bool:
     """Whether a file is a table of labels, by its name."""
     return name.lower().endswith(TABLE_SUFFIXES)
+
+
+def origin_of(names: Sequence[str]) -> str:
+    """What files may be called together: the archive or the folder that they come in; "" for loose ones."""
+    paths = [name.replace("\\", "/").removeprefix("./") for name in names]
+    archives = [path for path in paths if path.lower().endswith(".zip")]
+    if len(archives) == 1:
+        return archives[0].rpartition("/")[2][: -len(".zip")]
+    tops = {path.partition("/")[0] if "/" in path else "" for path in paths}
+    return tops.pop() if len(tops) == 1 else ""
 
 
 def read_files(files: Sequence[tuple[str, BinaryIO]]) -> Iterator[Entry]:
@@ -57,7 +69,7 @@ def read_files(files: Sequence[tuple[str, BinaryIO]]) -> Iterator[Entry]:
 def _read_zip(name: str, file: BinaryIO, number: int, count: int) -> Iterator[Entry]:
     try:
         for entry in read_archive(file, LIMITS):
-            yield Entry(entry.name, entry.content, entry.fault, (number + entry.fraction) / count)
+            yield replace(entry, fraction=(number + entry.fraction) / count)
     except ArchiveError as error:
         raise DatasetError(f"{name} was refused. {error}") from None
 
@@ -79,15 +91,27 @@ def read_folder(folder: Path) -> Iterator[Entry]:
             f"{str(folder)[:200]} is not a folder of the machine that runs this app. Give its full path."
         )
     names = sorted(_walk(folder))
+    raw = (part for name in names for part in os.fsencode(name).split(b"/"))
+    encoding = likeliest(raw, OF_NAMES) or "utf-8"
     for number, name in enumerate(names, 1):
         content, fault = None, ""
         try:
             content, fault = _read_file(folder / name)
         except OSError as error:
             fault = f"It cannot be read: {error.strerror or error}."
-        shown = name.encode("utf-8", "replace").decode("utf-8").replace(os.sep, "/")
-        yield Entry(shown, content, fault, number / len(names))
+        shown, guessed = _shown(name, encoding)
+        yield Entry(shown, content, fault, number / len(names), guessed)
         del content
+
+
+def _shown(name: str, encoding: str) -> tuple[str, str]:
+    """A name of this machine as text, and in words the encoding that was guessed where it is not UTF-8."""
+    guessed = ""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:  # bytes that are no UTF-8
+        name, guessed = os.fsencode(name).decode(encoding, "replace"), KNOWN_AS.get(encoding, "")
+    return normal_form(name).replace(os.sep, "/"), guessed
 
 
 def _walk(folder: Path) -> Iterator[str]:

@@ -1,12 +1,15 @@
-"""Sets of a person's pictures on disk: <data>/pictures/<name>/ with images.safetensors and pictures.json.
+"""Sets of a person's pictures on disk: <data>/pictures/<name>/ with images.safetensors, pictures.json and files.json.
 
-The training part comes first in every tensor, the test part after it, so that either is read
-alone. A set is written beside its place and renamed into it: it is there whole or not at all.
+The training part comes first in every tensor and list, the test part after it, so that either is read
+alone. files.json has the names of the pictures' files; sets of version 1 have none. It is apart from the
+pictures, so that these have one hash whatever their files are called, and from the description, which
+is read often. A set is written beside its place and renamed into it: it is there whole or not at all.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -20,15 +23,19 @@ from typing import BinaryIO
 import torch
 
 from ...names import is_name
+from ...owners import may_change, owner_of, write_owner
 from ..dataset import DatasetError
-from ..folder import default_data_dir
+from ..folder import default_data_dir, has_room
 from ..split import stratified_test_mask
-from .labels import Labelling
+from .labels import MOST_TEXT, Labelling
 from .reading import Reading
 
 IMAGES_FILE = "images.safetensors"
 INDEX_FILE = "pictures.json"
-VERSION = 1
+FILES_FILE = "files.json"
+VERSION = 2
+LONGEST_FILE = 300
+"""Letters of a file's name with its folders; of a longer one the end is kept."""
 TEST_SHARE = 0.1
 FEWEST_TEST = 4
 SEED = 0
@@ -53,14 +60,26 @@ def test_rows(labels: torch.Tensor) -> torch.Tensor:
     return stratified_test_mask(labels, max(FEWEST_TEST, round(TEST_SHARE * len(labels))), SEED)
 
 
+def held_out(labelling: Labelling) -> torch.Tensor:
+    """The pictures of the test part, bool (n,): those of the person's own split, else `test_rows`."""
+    return test_rows(labelling.labels) if labelling.test is None else labelling.test
+
+
 def save_pictures(
-    name: str, reading: Reading, labelling: Labelling, *, data_dir: Path | str | None = None, made_from: str = ""
+    name: str,
+    reading: Reading,
+    labelling: Labelling,
+    *,
+    data_dir: Path | str | None = None,
+    made_from: str = "",
+    owner: str = "",
 ) -> Path:
     """Writes a set under a new name.
 
     Args:
         name: see `explorer.names`; neither that of a built-in data set nor one in use.
         made_from: a few words on where the pictures came from, kept with them.
+        owner: the mark of who saves it, see `explorer.owners`.
 
     Returns:
         The set's folder.
@@ -83,7 +102,10 @@ def save_pictures(
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         half = Path(tempfile.mkdtemp(dir=place.parent, prefix=".saving-"))
+        if not has_room(half, len(reading) * reading.picture_bytes):
+            raise OSError(errno.ENOSPC, "there is not enough room on the disk: make room, and save it again")
         _write(half, name, reading, labelling, made_from)
+        write_owner(half, owner)
         os.chmod(half, 0o755)
         half.rename(place)  # refused where a set of this name has come meanwhile
     except OSError as error:
@@ -96,15 +118,27 @@ def save_pictures(
     return place
 
 
-def delete_pictures(name: str, *, data_dir: Path | str | None = None) -> None:
+def pictures_owner(name: str, *, data_dir: Path | str | None = None) -> str:
+    """The mark of who saved a set; "" where that is not known, as of sets of earlier versions."""
+    return owner_of(pictures_folder(data_dir) / name) if is_name(name) else ""
+
+
+def delete_pictures(name: str, *, person: str, local: bool, data_dir: Path | str | None = None) -> None:
     """Deletes a set; models that were trained on it keep the pictures in their gallery.
 
+    Args:
+        person: the mark of who asks, see `explorer.owners`; local: whether they sit at the machine that serves.
+
     Raises:
-        DatasetError: there is no such set, or it cannot be deleted.
+        DatasetError: there is no such set, it is somebody else's, or it cannot be deleted.
     """
     folder = pictures_folder(data_dir)
     if not is_name(name) or not (folder / name).is_dir():
         raise DatasetError(f"There is no set of pictures named {name!r:.60}; it may have been deleted already.")
+    if not may_change(owner_of(folder / name), person, local):
+        raise DatasetError(
+            f"{name} is not yours: only who saved it, or somebody at the machine that serves, deletes it."
+        )
     try:
         gone = Path(tempfile.mkdtemp(dir=folder, prefix=".deleting-"))
         (folder / name).rename(gone / name)  # at once, so that nobody opens a half of it
@@ -114,7 +148,7 @@ def delete_pictures(name: str, *, data_dir: Path | str | None = None) -> None:
 
 
 def _write(folder: Path, name: str, reading: Reading, labelling: Labelling, made_from: str) -> None:
-    is_test = test_rows(labelling.labels)
+    is_test = held_out(labelling)
     order = torch.cat([(~is_test).nonzero().flatten(), is_test.nonzero().flatten()])
     columns = [column.values[order] for column in labelling.columns.values()]
     header = layout(len(order), reading.shape, [column.dtype for column in columns])
@@ -128,6 +162,8 @@ def _write(folder: Path, name: str, reading: Reading, labelling: Labelling, made
         file.flush()
         os.fsync(file.fileno())
     test = int(is_test.sum())
+    files = _files([reading.names[row] for row in order.tolist()])
+    (folder / FILES_FILE).write_bytes(files)
     index = {
         "version": VERSION,
         "name": name,
@@ -137,16 +173,26 @@ def _write(folder: Path, name: str, reading: Reading, labelling: Labelling, made
         "classes": list(labelling.classes),
         "columns": [{"name": key, "categories": c.categories} for key, c in labelling.columns.items()],
         "sha256": digest.hash.hexdigest(),
+        "files_sha256": hashlib.sha256(files).hexdigest(),
         "made": {
             "from": made_from[:500],
             "used": len(reading),
             "skipped": reading.skipped_count,
             "resizing": "the middle square, Lanczos",
             "notes": dict(reading.notes),
-            "split": f"stratified, seed {SEED}",
+            "split": f"stratified, seed {SEED}" if labelling.test is None else "given with the pictures",
         },
     }
     (folder / INDEX_FILE).write_text(json.dumps(index, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def _files(names: list[str]) -> bytes:
+    """The names as JSON, each of letters that can be shown anywhere, and together no more than `MOST_TEXT` of these."""
+    most = min(LONGEST_FILE, MOST_TEXT // max(len(names), 1))
+    shown = [
+        "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name) for name in names
+    ]
+    return (json.dumps([name[-most:] for name in shown], ensure_ascii=False) + "\n").encode()
 
 
 def _pieces(reading: Reading, order: torch.Tensor) -> Iterator[bytes]:

@@ -191,8 +191,17 @@ export class Explore {
     this.state.image = anchor.index;
     this.state.drawn = anchor.address ?? null;
     this.view.panel.forget();
-    this.view.showAnchor(anchor, this.labelOf(anchor.index));
+    this.nameAnchor();
     this.announce('anchor');
+  }
+
+  /** Says which image is on screen; its file as soon as it is known. */
+  async nameAnchor() {
+    const { anchor } = this;
+    const label = this.labelOf(anchor.index);
+    this.view.showAnchor(anchor, label);
+    const own = anchor.index === null ? null : await this.sheets.own(anchor.index).catch(() => null);
+    if (own?.file && anchor === this.anchor && !this.gone) this.view.showAnchor(anchor, label, own.file);
   }
 
   labelOf(index) {

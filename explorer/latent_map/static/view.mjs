@@ -43,11 +43,11 @@ export class View {
   }
 
   describe() {
-    const { complete, count } = this.manifest;
+    const { complete, replaced, count } = this.manifest;
     const { plane } = this;
     const slice = plane.exact && plane.kind !== 'identity' && this.state.layers.has('posterior') ? words.slice : '';
     const shown = `${words.plane[plane.kind]((100 * (plane.explained ?? 0)).toFixed(0), plane.supervised)} ${slice}`.trim();
-    return complete ? shown : `${shown} · ${words.gallery(count)}`;
+    return complete ? shown : `${shown} · ${words.gallery(count, replaced)}`;
   }
 
   /** Another map, or another layer: what is said of it, and the layers that it has no place for. */
@@ -133,7 +133,7 @@ export class View {
   card() {
     const [, height, width] = this.manifest.imageShape;
     this.thumbnail = h('canvas', { width, height });
-    this.cardText = h('span');
+    this.cardText = h('span', { class: 'lx-card-text' });
     this.hoverCard = h('div', { class: 'lx-card', hidden: true, 'data-testid': 'hover-card' }, this.thumbnail, this.cardText);
     return this.hoverCard;
   }
@@ -191,9 +191,11 @@ export class View {
     this.explaining?.destroy();
   }
 
-  showAnchor(anchor, label) {
+  /** @param file the name of the image's file; "" where it has none */
+  showAnchor(anchor, label, file = '') {
     this.number.value = anchor.index ?? '';
-    this.label.textContent = label;
+    this.label.replaceChildren(label, ...(file ? [h('span', { class: 'lx-file' }, file.split('/').at(-1))] : []));
+    this.label.title = file;
     this.panel.showAnchor(anchor.x, words.anchor(label));
   }
 
@@ -204,15 +206,17 @@ export class View {
     if (this.panel.mode !== mode) this.panel.setMode(mode);
   }
 
-  showThumbnail(index, label, grey, event) {
+  /** @param lines further ones on the image */
+  showThumbnail(index, label, grey, event, lines = []) {
     showBytes(this.thumbnail, grey, this.manifest.imageShape[0]);
-    this.cardText.textContent = words.card(label, index);
+    this.cardText.replaceChildren(words.card(label, index), ...lines.map((line) => h('span', {}, line)));
     const box = this.stage.getBoundingClientRect();
     const x = event.clientX - box.left;
     const y = event.clientY - box.top;
     this.hoverCard.hidden = false;
-    const left = x + 96 > box.width ? x - 96 : x + 14;
-    const top = y + 110 > box.height ? y - 110 : y + 14;
+    const { offsetWidth: width, offsetHeight: height } = this.hoverCard;
+    const left = x + width + 16 > box.width ? Math.max(x - width - 14, 0) : x + 14;
+    const top = y + height + 16 > box.height ? Math.max(y - height - 14, 0) : y + 14;
     this.hoverCard.style.transform = `translate(${left}px, ${top}px)`;
   }
 

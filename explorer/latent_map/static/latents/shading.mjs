@@ -2,13 +2,12 @@
 
 import { decoded } from '../pictures.mjs';
 import { breather } from './breather.mjs';
-import { doubt, emptiness, roundTrip } from './trust.mjs';
+import { judge } from './trust.mjs';
 
 const SIDE = 44; // cells along the longer side
 const STEP = 1e-2; // map units, of the finite differences
 const HATCH = 8; // pixels of a cell, and between two lines of the hatching
 const LEAST_RATIO = 10; // between the ends of the scale of the magnification
-const SURE = 0.02; // less doubt than this is not drawn
 
 export const MAGNIFIED = '220, 38, 38'; // where the image changes fastest
 
@@ -33,14 +32,18 @@ export async function doubtImage(scene, trust, view, stale) {
   const from = scene.from();
   const breathe = breather(scene.idle);
   await trust.know(plane);
+  // The image's own place is judged for itself: there z is its code, and no centre of a cell lies just there.
+  const home = plane.exact ? null : plane.project(from);
+  const own = home && judge(trust, plane, home, plane.lift(home, from));
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
       await breathe();
       if (stale()) return null;
       const u = grid.at(column, row);
-      const z = plane.lift(u, from);
-      const value = doubt(trust.nearest(z).far, roundTrip(plane, u, z), emptiness(plane, u));
-      if (value > SURE) doubts.data[4 * (row * columns + column) + 3] = 255 * value;
+      let judged = judge(trust, plane, u, plane.lift(u, from));
+      const around = home && Math.abs(u[0] - home[0]) < grid.step && Math.abs(u[1] - home[1]) < grid.step;
+      if (around && own.doubt < judged.doubt) judged = own;
+      if (judged.verdict !== 'near') doubts.data[4 * (row * columns + column) + 3] = 255 * judged.doubt;
     }
   }
   return layer(hatched(doubts, scene.plot.dark ? '225, 228, 233' : '60, 66, 76'), grid, true);
