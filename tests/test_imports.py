@@ -26,15 +26,16 @@ PAGES = sorted((ROOT / "pages").rglob("*.py"))
 # `training` writes checkpoints, so `checkpoint` stands before it.
 MAY_IMPORT: dict[str, set[str]] = {
     "texts": set(),
+    "kinds": set(),
     "names": {"texts"},
-    "archives": {"texts"},
+    "archives": {"kinds", "texts"},
     "config": set(),
     "device": set(),
     "view": set(),
-    "datasets": {"archives", "names", "texts"},  # one's own pictures: named by people, brought as a zip
+    "datasets": {"archives", "kinds", "names", "texts"},  # one's own pictures: named by people, brought as a zip
     "models": {"config"},
     "inference": {"models"},
-    "checkpoint": {"config", "models"},
+    "checkpoint": {"config", "kinds", "models"},
     "training": {"config", "device", "datasets", "models", "inference", "checkpoint"},
     "gallery": {"checkpoint"},
     "export": {"checkpoint", "models"},
