@@ -55,7 +55,7 @@ _STARTS = (
 _HEIF = {b"avif": "an AVIF", b"avis": "an AVIF", b"crx ": "a camera's raw file"}
 _HEIC = (b"heic", b"heix", b"heim", b"mif1", b"msf1", b"hevc")
 _ZIPS = (
-    ((b"xl/workbook.",), Kind("an Excel workbook (.xlsx)", _AS_CSV)),
+    ((b"xl/workbook.xml", b"xl/workbook.bin"), Kind("an Excel workbook (.xlsx)", _AS_CSV)),
     ((b"word/document.xml",), Kind("a Word document (.docx)")),
     ((b"ppt/presentation.xml",), Kind("a PowerPoint presentation (.pptx)")),
     ((b"data.pkl",), Kind("a PyTorch file, which holds a Python pickle and is never opened", _AS_PICTURES)),
@@ -104,14 +104,28 @@ def _ftyp(brand: bytes) -> Kind:
 
 
 def _zip(head: bytes, tail: bytes) -> Kind | None:
-    """What a zip is beside an archive of files: the list of its entries stands at its end."""
-    for marks, kind in _ZIPS:
-        if any(mark in tail for mark in marks):
+    """What a zip is beside an archive of files, by the list of its entries."""
+    names = _entries(tail)
+    for wanted, kind in _ZIPS:
+        if any(name in wanted or (b"data.pkl" in wanted and name.endswith(b"/data.pkl")) for name in names):
             return kind
     if b"mimetypeapplication/vnd.oasis.opendocument" in head[:200]:
         return Kind("an OpenDocument file (.ods, .odt)", _AS_CSV)
-    first = head[30 : 30 + int.from_bytes(head[26:28], "little")]
-    return Kind("a NumPy archive (.npz)", _AS_PICTURES) if first.endswith(b".npy") else None
+    if names and all(name.endswith(b".npy") for name in names):
+        return Kind("a NumPy archive (.npz)", _AS_PICTURES)
+    return None
+
+
+def _entries(tail: bytes) -> list[bytes]:
+    """The names in the list at the end of a zip; [] where it is longer than what is looked at."""
+    end = tail.rfind(b"PK\5\6")
+    at = end - int.from_bytes(tail[end + 12 : end + 16], "little")
+    names: list[bytes] = []
+    while 0 <= at < end and tail[at : at + 4] == b"PK\1\2":
+        name, extra, comment = (int.from_bytes(tail[at + k : at + k + 2], "little") for k in (28, 30, 32))
+        names.append(tail[at + 46 : at + 46 + name])
+        at += 46 + name + extra + comment
+    return names
 
 
 def _text(head: bytes) -> Kind | None:

@@ -85,9 +85,10 @@ class Reading:
     def remarks(self) -> list[str]:
         """Sentences on what was done to the pictures."""
         said = [f"{_pictures(self.notes[key])} {words}." for key, words in NOTES.items() if self.notes[key]]
-        if self.renditions is not None and self.renditions.deep and self.renditions.narrow:
+        if self.renditions is not None and self.notes["stretched"]:
             low, high = self.renditions.low, self.renditions.high
-            said.append(f"Of 16 bits the set uses values from {low:,} to {high:,} ({high.bit_length()} bits).")
+            more = f" {low:,} became black and {high:,} white ({high.bit_length()} bits are used)."
+            said = [sentence + more * sentence.endswith("stretched to 8.") for sentence in said]
         if self.encodings:
             said.append(f"Names of files and folders were read as {', '.join(self.encodings)}.")
         if self.copies:

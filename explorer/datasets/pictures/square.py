@@ -72,7 +72,7 @@ NOTES = {
     "animated": "moved; the first frame was taken",
     "turned": "were turned upright, as the camera noted (EXIF orientation)",
     "deep": "had 16 bits a channel, which were scaled to 8",
-    "stretched": "had 16 bits a channel, of which the set uses a part, and that part was stretched over all greys",
+    "stretched": "had 16 bits a channel; the range that the set uses was stretched to 8",
     "cmyk": "were in the colours of print (CMYK) and were converted",
     "enlarged": "were smaller than the size chosen and were enlarged",
     "cropped": "were not square; the middle was taken",
