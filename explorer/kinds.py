@@ -24,25 +24,32 @@ class Kind(NamedTuple):
 
 
 _AS_PICTURES = "Save its pictures as PNG files."
+_RESAVE = "Save it as PNG or JPEG."
 _AS_CSV = "Save its sheet as CSV, and bring that."
 _PICKLE = Kind("a Python pickle, which can run any program and is never opened", _AS_PICTURES)
 _STARTS = (
     ((LFS,), Kind("a Git LFS pointer, not the file that it stands for", LFS_ADVICE)),
-    ((b"GIF87a", b"GIF89a"), Kind("a GIF")),
-    ((b"BM",), Kind("a BMP")),
-    ((b"II*\0\x10\0\0\0CR", b"IIRO", b"IIRS", b"IIU\0", b"FUJIFILMCCD-RAW", b"MMOR"), Kind("a camera's raw file")),
-    ((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), Kind("a TIFF")),
-    ((b"%PDF",), Kind("a PDF document")),
+    ((b"GIF87a", b"GIF89a"), Kind("a GIF", _RESAVE)),
+    ((b"BM",), Kind("a BMP", _RESAVE)),
+    (
+        (b"II*\0\x10\0\0\0CR", b"IIRO", b"IIRS", b"IIU\0", b"FUJIFILMCCD-RAW", b"MMOR"),
+        Kind("a camera's raw file", _RESAVE),
+    ),
+    ((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), Kind("a TIFF", _RESAVE)),
+    ((b"%PDF",), Kind("a PDF document", _AS_PICTURES)),
     ((b"%!PS",), Kind("a PostScript document")),
-    ((b"8BPS",), Kind("a Photoshop document")),
-    ((b"gimp xcf",), Kind("a GIMP document")),
-    ((b"\0\0\1\0",), Kind("an icon (ICO)")),
-    ((b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51"), Kind("a JPEG 2000")),
-    ((b"\xff\x0a", b"\0\0\0\x0cJXL "), Kind("a JPEG XL")),
-    ((b"P1\n", b"P2\n", b"P3\n", b"P4\n", b"P5\n", b"P6\n", b"P5 ", b"P6 "), Kind("a Netpbm picture (PGM or PPM)")),
-    ((b"v/1\1",), Kind("an OpenEXR picture")),
-    ((b"#?RADIANCE",), Kind("a Radiance HDR picture")),
-    ((b"SIMPLE  =",), Kind("a FITS file")),
+    ((b"8BPS",), Kind("a Photoshop document", _RESAVE)),
+    ((b"gimp xcf",), Kind("a GIMP document", _RESAVE)),
+    ((b"\0\0\1\0",), Kind("an icon (ICO)", _RESAVE)),
+    ((b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51"), Kind("a JPEG 2000", _RESAVE)),
+    ((b"\xff\x0a", b"\0\0\0\x0cJXL "), Kind("a JPEG XL", _RESAVE)),
+    (
+        (b"P1\n", b"P2\n", b"P3\n", b"P4\n", b"P5\n", b"P6\n", b"P5 ", b"P6 "),
+        Kind("a Netpbm picture (PGM or PPM)", _RESAVE),
+    ),
+    ((b"v/1\1",), Kind("an OpenEXR picture", _RESAVE)),
+    ((b"#?RADIANCE",), Kind("a Radiance HDR picture", _RESAVE)),
+    ((b"SIMPLE  =",), Kind("a FITS file", _RESAVE)),
     ((b"\x93NUMPY",), Kind("a NumPy array (.npy)", _AS_PICTURES)),
     ((b"\x89HDF\r\n\x1a\n",), Kind("an HDF5 file", _AS_PICTURES)),
     ((b"MATLAB ",), Kind("a MATLAB file", _AS_PICTURES)),
@@ -78,7 +85,7 @@ def kind_of(content: bytes, tail: bytes = b"") -> Kind | None:
         if head.startswith(starts):
             return kind
     if head[128:132] == b"DICM":
-        return Kind("a DICOM file")
+        return Kind("a DICOM file", _RESAVE)
     if head[344:348] in (b"n+1\0", b"ni1\0"):
         return Kind("a NIfTI volume", "Save its slices as PNG files.")
     if head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5"):
@@ -99,8 +106,8 @@ def kind_of_file(file: BinaryIO) -> Kind | None:
 
 def _ftyp(brand: bytes) -> Kind:
     if brand in _HEIC:
-        return Kind("a HEIC, as telephones take")
-    return Kind(_HEIF.get(brand, "a film (MP4 or QuickTime)"))
+        return Kind("a HEIC, as telephones take", _RESAVE)
+    return Kind(_HEIF[brand], _RESAVE) if brand in _HEIF else Kind("a film (MP4 or QuickTime)", _AS_PICTURES)
 
 
 def _zip(head: bytes, tail: bytes) -> Kind | None:
@@ -134,7 +141,7 @@ def _text(head: bytes) -> Kind | None:
     if lowered.startswith(b"<svg") or (
         lowered.startswith((b"<?xml", b"<!--", b"<!doctype svg")) and b"<svg" in lowered
     ):
-        return Kind("an SVG drawing, which has no pixels")
+        return Kind("an SVG drawing, which has no pixels", _RESAVE)
     if lowered.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<script")):
         return Kind("a web page (HTML), not a picture", "The address may lead to a page about the picture.")
     if lowered.startswith(b"<") and b">" in lowered:

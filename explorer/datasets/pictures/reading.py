@@ -87,8 +87,8 @@ class Reading:
         said = [f"{_pictures(self.notes[key])} {words}." for key, words in NOTES.items() if self.notes[key]]
         if self.renditions is not None and self.notes["stretched"]:
             low, high = self.renditions.low, self.renditions.high
-            more = f" {low:,} became black and {high:,} white ({high.bit_length()} bits are used)."
-            said = [sentence + more * sentence.endswith("stretched to 8.") for sentence in said]
+            more = f"stretched to 8: {low:,} became black, {high:,} white ({high.bit_length()} bits)."
+            said = [sentence.replace("stretched to 8.", more) for sentence in said]
         if self.encodings:
             said.append(f"Names of files and folders were read as {', '.join(self.encodings)}.")
         if self.copies:

@@ -203,4 +203,4 @@ def _what_it_is(content: bytes) -> str:
     kind = kind_of(content)
     if kind is None:
         return f"It is not a picture: {_READ}."
-    return f"It is {kind.words}; {_READ}. {kind.advice or 'Save it as one of these.'}"
+    return f"It is {kind.words}; {_READ}. {kind.advice}".strip()
