@@ -5,6 +5,7 @@ Served by `python -m explorer`, `streamlit run explorer/app.py` or `uvicorn expl
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator
@@ -19,6 +20,9 @@ from starlette.middleware import Middleware  # noqa: E402
 
 from explorer.datasets import default_data_dir  # noqa: E402
 from explorer.jobs.supervisor import Supervisor  # noqa: E402
+from explorer.serving.gate import Gate, served  # noqa: E402
+from explorer.serving.gate.local import TOKEN  # noqa: E402
+from explorer.serving.gate.uploads import UPLOADS  # noqa: E402
 from explorer.serving.headers import Headers  # noqa: E402
 from explorer.serving.routes import routes  # noqa: E402
 from explorer.serving.warm import warm_up  # noqa: E402
@@ -27,11 +31,17 @@ from explorer.serving.warm import warm_up  # noqa: E402
 @contextlib.asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Everything slow happens before the first request is answered."""
+    if not served().alone:
+        print(f"To count as the person at this machine, add ?token={TOKEN} to the app's address once.", flush=True)
     warm_up()
     supervisor = Supervisor(default_data_dir())
     supervisor.start()
+    sweeping = asyncio.create_task(UPLOADS.sweep_on())
     yield
+    sweeping.cancel()
     supervisor.stop()
 
 
-app = st.App(HERE / "navigation.py", routes=routes(), middleware=[Middleware(Headers)], lifespan=lifespan)
+ROUTES = routes()
+MIDDLEWARE = [Middleware(Gate, routes=ROUTES), Middleware(Headers)]
+app = st.App(HERE / "navigation.py", routes=ROUTES, middleware=MIDDLEWARE, lifespan=lifespan)

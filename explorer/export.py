@@ -8,33 +8,23 @@ checkpoint, and are widened to float32 when the file is opened.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import logging
 import warnings
+from functools import lru_cache
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from .checkpoint import write_file
-from .models import VAE
+from .config import ModelConfig
+from .models import VAE, build
+from .signature import fingerprint
 
 DECODER_FILE = "decoder.onnx"
 OPSET = 20
 MAX_LATENTS = 4_096
-
-
-def fingerprint(model: VAE) -> str:
-    """SHA-256 of a decoder's architecture and weights, a likelihood's own among them.
-
-    Written into decoder.onnx to say whose it is.
-    """
-    total = hashlib.sha256(repr(model.config).encode())
-    for name, value in model.decoder.state_dict().items():
-        total.update(name.encode())
-        total.update(value.cpu().float().contiguous().numpy().tobytes())
-    return total.hexdigest()
 
 
 class LiveDecoder(nn.Module):
@@ -78,10 +68,18 @@ def export_decoder(model: VAE, folder: Path) -> Path:
     arguments = (torch.zeros(5, model.config.latent), torch.zeros(1, model.config.pixels))
     names = {"input_names": ["z", "x"], "output_names": ["mean", "log_likelihood"]}
     proto = _exported(LiveDecoder(model), arguments, {"z": {0: latents}, "x": None}, names)
-    proto.metadata_props.add(key="decoder_sha256", value=fingerprint(model))
+    proto.metadata_props.add(key="decoder_sha256", value=fingerprint(model, "decoder"))
     path = folder / DECODER_FILE
     write_file(path, proto.SerializeToString())
     return path
+
+
+@lru_cache(maxsize=1)
+def warm_up_exporter() -> None:
+    """Does once what the first export of a process takes seconds for: imports, most of all."""
+    tiny = build(ModelConfig((1, 2, 2), 1, hidden=(2,)), seed=0).eval()
+    with contextlib.suppress(Exception):  # where it fails it fails again, when it is wanted
+        _exported(LiveEncoder(tiny), (torch.zeros(1, 4),), None, {})
 
 
 def encoder_onnx(model: VAE) -> bytes:

@@ -20,12 +20,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .gap_table import fingerprint
 from .geometry import looks, mean_decoder, ruler
 from .latents import Latents
 from .models import VAE
 from .projection import DECODED, Embedding, ProjectionError, UmapSettings, load_embedding, read_settings
 from .projection.umap_fit import fit_umap
+from .signature import fingerprint
 
 FOLDER = "projections"
 PROBE = 64  # images and labels that are compared

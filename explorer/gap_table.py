@@ -22,6 +22,7 @@ from torch import Tensor
 from .checkpoint import write_file
 from .inference.survey import Survey
 from .models import VAE
+from .signature import fingerprint
 
 GAPS_FILE = "gaps.safetensors"
 MOST_IMAGES = 100_000
@@ -130,15 +131,6 @@ def _metadata(content: bytes) -> dict[str, str]:
     if not isinstance(metadata, dict) or not all(isinstance(metadata.get(name), str) for name in known):
         raise ValueError("it does not say what it is of.")
     return {name: metadata[name][:200] for name in known}
-
-
-def fingerprint(model: VAE) -> str:
-    """SHA-256 of a model's architecture and of all its weights, encoder and decoder."""
-    total = hashlib.sha256(repr(model.config).encode())
-    for name, value in model.state_dict().items():
-        total.update(name.encode())
-        total.update(value.cpu().float().contiguous().numpy().tobytes())
-    return total.hexdigest()
 
 
 def _digest(x: Tensor) -> str:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from explorer import session
+
 HERE = Path(__file__).resolve().parent
 ICON = str(HERE / "latent_map/static/icon.svg")  # a file of ours: named icons come from another host
 
@@ -19,6 +21,7 @@ st.set_page_config(page_title="Latent Explorer", page_icon=ICON, layout="wide")
 st.logo(ICON)
 st.html(STYLE)
 PAGES = HERE.parent / "pages"
+session.begin_run()
 st.navigation(
     [
         st.Page(PAGES / "explore.py", title="Explore", default=True),
@@ -30,3 +33,4 @@ st.navigation(
     ],
     position="top",
 ).run()
+session.end_run()

@@ -14,6 +14,9 @@ from .datasets import DatasetError, load_dataset, names, own_names, pictures
 from .jobs import Job, Jobs, Presence
 from .jobs.rates import cost, estimate
 from .jobs.snapshots import FOLDER as SNAPSHOTS
+from .jobs.supervisor import expect_work
+from .owners import write_owner
+from .recipes import FEWEST_STEPS, batch_for, steps_an_epoch
 from .registry import kept_folder, models
 from .settings import Images
 
@@ -41,11 +44,14 @@ def offered() -> dict[str, Images]:
     return found
 
 
-def submit(jobs: Jobs, config: Config, *, person: str, name: str, tensorboard: bool) -> Job:
+def submit(jobs: Jobs, config: Config, *, person: str, name: str, tensorboard: bool, network: str = "") -> Job:
     """Puts a run into the queue under a name that nothing else has."""
     folder = kept_folder()
     taken = {*models(), *(path.name for path in folder.glob("*"))}
-    return jobs.submit(config, person=person, name=name or None, tensorboard=tensorboard, taken=taken)
+    wishes = {"network": network, "name": name or None, "tensorboard": tensorboard}
+    job = jobs.submit(config, person=person, taken=taken, **wishes)
+    expect_work()
+    return job
 
 
 def length(config: Config, images: Images, jobs: Jobs, presence: Presence) -> str:
@@ -58,6 +64,26 @@ def length(config: Config, images: Images, jobs: Jobs, presence: Presence) -> st
     if epoch is None:
         return f"How long it takes will be known when this machine has been timed, in a moment; {size}."
     return f"About {_duration(config.training.epochs * epoch)} on this machine; {size}."
+
+
+def too_short(config: Config, images: Images, jobs: Jobs, presence: Presence) -> str | None:
+    """A warning where the budget gives so few steps that hardly anything can be learnt; None where it does not."""
+    training = config.training
+    steps: float = steps_an_epoch(images.count, training.batch_size)
+    if training.epochs:
+        steps *= training.epochs
+    else:
+        epoch = _epoch_seconds(config, images, jobs, presence)
+        if epoch is None:
+            return None
+        steps *= training.seconds / epoch
+    if steps >= FEWEST_STEPS:
+        return None
+    smaller = ", or take a smaller batch" if training.batch_size > batch_for(images.count) else ""
+    return (
+        f"This budget gives about {max(round(steps), 1):,} steps, and a model wants some hundreds at least: it may "
+        f"learn next to nothing. Train longer{smaller}."
+    )
 
 
 def _epoch_seconds(config: Config, images: Images, jobs: Jobs, presence: Presence) -> float | None:
@@ -79,15 +105,21 @@ def what_goes(job: Job) -> str:
     return "The run leaves the list, and all that it wrote is deleted: it has made no model."
 
 
-def forget(jobs: Jobs, job: Job, person: str) -> None:
-    """Deletes a run that is over; a model that it made stays.
+def forget(jobs: Jobs, job: Job, person: str, local: bool = False) -> None:
+    """Deletes a run that is over; a model that it made stays, and stays its owner's.
+
+    Args:
+        local: the person sits at the machine that serves, and may delete anybody's.
 
     Raises:
         JobError: it is not this person's, or not over.
     """
-    jobs.forget(job.id, person=person)
+    jobs.forget(job.id, person=person, local=local)
     folder = kept_folder() / job.name
     has_model = (folder / CONFIG_FILE).is_file()
+    if has_model:
+        with contextlib.suppress(OSError):
+            write_owner(folder, job.person)
     shutil.rmtree(folder / SNAPSHOTS if has_model else folder, ignore_errors=True)
 
 

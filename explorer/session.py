@@ -7,7 +7,6 @@ is out of date and must never be written back.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import secrets
@@ -15,15 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from . import owners
 from .checkpoint import CheckpointError
 from .datasets import DatasetError, default_data_dir
 from .jobs import JobError, Jobs, Presence
-from .registry import Summary, kept_folder, models, summarise
+from .owners import mark_of
+from .registry import Summary, models, summarise
 from .runs import offered
+from .serving.gate import is_local
+from .serving.gate.uploads import UPLOADS
 from .serving.jobs import open_database
 from .serving.manifest import describe
-from .serving.person import person_of
+from .serving.person import network_mark, person_of
 from .serving.space import SPACES
 from .settings import Images
 from .transfer import source_of
@@ -81,6 +85,14 @@ def open_view(name: str, *, all_points: bool, tabs: str = "") -> tuple[View, dic
     return view, manifest
 
 
+def why_not_all(manifest: dict[str, Any]) -> str:
+    """Why a model is shown without its training images, where they were asked for."""
+    if manifest["complete"]:
+        return "The training images are not on this machine, so the test images alone are shown."
+    why = "The data set of this name holds other images" if manifest["replaced"] else "The data set is not here"
+    return f"{why}, so only the images kept with the model are shown."
+
+
 def to_the_letter(text: str) -> str:
     """Text as Markdown that shows it as it is: a file's words are not to become links or images."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
@@ -90,8 +102,28 @@ def to_the_letter(text: str) -> str:
 
 
 def person() -> str:
-    """Who is here: the word in the browser's cookie, or one of this visit where it keeps none."""
-    return person_of(st.context.cookies) or st.session_state.setdefault("visitor", secrets.token_hex(16))
+    """Who is here, as a mark of `explorer.owners`: of the browser's cookie, or of this visit where it keeps none."""
+    return person_of(st.context.cookies) or st.session_state.setdefault("visitor", mark_of(secrets.token_hex(16)))
+
+
+def network() -> str:
+    """Where the visitor comes from, for the shares of all who do."""
+    return network_mark(st.context.ip_address)
+
+
+def may_change(owner: str) -> bool:
+    """Whether to offer the visitor to change what somebody keeps; whoever does it asks once more."""
+    return owners.may_change(owner, person(), visitor_is_local())
+
+
+def who_asks() -> dict[str, Any]:
+    """The visitor, as those want it who change what is kept."""
+    return {"person": person(), "local": visitor_is_local()}
+
+
+def whose(owner: str, done: str = "started") -> str:
+    """A few words on whose a thing is, see `owners.whose`."""
+    return owners.whose(owner, person(), done)
 
 
 def training_desk() -> tuple[Jobs, Presence]:
@@ -132,34 +164,38 @@ def keep(name: str, value: Any) -> None:
 
 
 def visitor_is_local() -> bool:
-    """Whether the visitor sits at the machine that serves, and so may name folders of it.
+    """Whether the visitor sits at the machine that serves, or has brought its token, and so may name folders of it."""
+    return is_local(st.context.headers)
 
-    A visitor who comes by way of a proxy does not count as local: all who do look alike.
-    """
-    if any(st.context.headers.get(name) for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP")):
-        return False
-    return st.context.ip_address in (None, "127.0.0.1", "::1")
+
+# Files that visitors bring
+
+
+def begin_run() -> None:
+    """A run of a page's script begins, and says anew which forms for files it has."""
+    UPLOADS.begin(_visit())
+
+
+def end_run() -> None:
+    """The run is over: a form that was not there any more takes no files."""
+    UPLOADS.end(_visit())
+
+
+def uploader(label: str, *, key: str, **options: Any) -> Any:
+    """Streamlit's form for files; the gate takes none that no form asks for, and keeps none that no form holds."""
+    UPLOADS.form(_visit(), key)
+    found = st.file_uploader(label, key=key, **options)
+    files = found if isinstance(found, list) else [found] if found else []
+    UPLOADS.form(_visit(), key, [file.file_id for file in files])
+    return found
+
+
+def _visit() -> str:
+    context = get_script_run_ctx(suppress_warning=True)
+    return context.session_id if context else ""
 
 
 # Models
-
-
-def mark() -> str:
-    """Who is here, as a word that can be written beside a model: it lets nobody pass for them."""
-    return hashlib.sha256(person().encode()).hexdigest()[:16] if person() else ""
-
-
-def may_delete(name: str) -> bool:
-    """Whether the visitor may delete a model that the app keeps: at this machine any, elsewhere those of one's own."""
-    if visitor_is_local():
-        return True
-    if not person():
-        return False
-    brought = source_of(kept_folder() / name).get("by") == mark()
-    try:
-        return brought or any(job.name == name and job.person == person() for job in training_desk()[0].all())
-    except JobError:
-        return brought
 
 
 def origin(folder: Path) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .config import Config, ConfigError, ModelConfig, TrainingConfig
-from .recipes import binarisation_for, hidden_for
+from .recipes import batch_for, binarisation_for, hidden_for, likelihood_for, network_for
 
 MINUTE = 60.0
 
@@ -23,7 +23,7 @@ HELP = {
     "hidden": "Widths of the encoder’s layers, as 512, 256, 128; for convolutions the channels of each halving, then "
     "one dense width. The decoder mirrors them.",
     "activation": "The non-linearity between layers.",
-    "batch_size": "Images a step. More make steady gradients, fewer make more steps.",
+    "batch_size": "Images a step. More make steady gradients, fewer make more steps: a small data set wants few.",
     "learning_rate": "The highest rate of the schedule. If the loss becomes NaN, take a third of it.",
     "beta": "The KL’s weight in the loss. Above 1, fewer dimensions stay in use; only with 1 is it minus the ELBO.",
     "kl_warm_up": "The share of the run over which the KL’s weight rises from 0 to β, so that dimensions do not "
@@ -53,12 +53,12 @@ class Images:
 
 def starting_config(dataset: str, images: Images) -> Config:
     """What one click trains: a minute, two latent dimensions, and what suits the images."""
-    colour = images.shape[0] == 3
-    network = "mlp" if images.shape[1] * images.shape[2] <= 1_024 and not colour else "conv"
-    likelihood = "discretised-logistic" if colour else "bernoulli"
+    network, likelihood = network_for(images.shape), likelihood_for(images.shape)
     return Config(
         ModelConfig(images.shape, 2, network, hidden_for(network, images.shape), likelihood=likelihood),
-        TrainingConfig(dataset, seconds=MINUTE, binarisation=binarisation_for(likelihood)),
+        TrainingConfig(
+            dataset, seconds=MINUTE, batch_size=batch_for(images.count), binarisation=binarisation_for(likelihood)
+        ),
     )
 
 

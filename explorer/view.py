@@ -21,7 +21,7 @@ TABS = {
 }
 # What points are coloured by and what is shaded, on the page of the latents: `colouring.mjs` and `shades.mjs`.
 _COLOUR = re.compile(
-    "kl|reconstruction|elbo|log_evidence|gap|trustworthiness|continuity|z_([1-9][0-9]{0,5})|own .{1,200}"
+    "kl|reconstruction|elbo|log_evidence|gap|trustworthiness|continuity|z_([1-9][0-9]{0,5})|split|(own|set) .{1,200}"
 )
 SHADES = ("doubt", "magnification", "none")
 # What the tabs of the latents show: the first of each is what they open on.
@@ -35,6 +35,7 @@ WIDEST = 100.0
 FARTHEST = 1_000.0  # of a latent coordinate
 _BASE64 = re.compile(r"[A-Za-z0-9_-]{1,2000}")
 POINTS = ("test", "all")
+PLOTS = ("plotly", "canvas")
 # Beyond this many times the opening view, a place is taken for a mistake.
 FAR = 4.0
 MIN_SIGMA, MAX_SIGMA = 1e-4, 100.0
@@ -65,6 +66,7 @@ class View:
     view: str | None = None
     way: str | None = None
     stops: tuple[tuple[float, ...], ...] | None = None
+    plot: str | None = None
     notices: tuple[str, ...] = field(default=(), compare=False)
 
     def state(self) -> dict[str, object]:
@@ -88,6 +90,7 @@ class View:
             "view": self.view,
             "way": self.way,
             "stops": self.stops,
+            "plot": self.plot,
         }
 
 
@@ -158,6 +161,7 @@ def read_view(
         _option(query.get("view"), VIEWS, "view", None, notices) if latents else None,
         _option(query.get("way"), WAYS, "way", None, notices) if latents else None,
         _stops(query.get("stops"), latent, notices) if latents else None,
+        _option(query.get("plot"), PLOTS, "way of drawing points", None, notices),
         tuple(notices),
     )
 

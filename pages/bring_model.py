@@ -30,7 +30,7 @@ def bring_model() -> None:
 
 
 def _zip() -> None:
-    file = st.file_uploader(
+    file = session.uploader(
         "A zip of a model: one from here, or a snapshot from the Hub",
         type="zip",
         key=f"zip {session.kept('round', 0)}",
@@ -43,7 +43,7 @@ def _zip() -> None:
         return
     name = st.text_input("Name", suggest_name(file.name), key=f"zip name {file.file_id}")
     if st.button("Bring it", key="bring zip", type="primary"):
-        _take(lambda: from_zip(file, name.strip(), file_name=file.name, by=session.mark()))
+        _take(lambda: from_zip(file, name.strip(), file_name=file.name, by=session.person()))
 
 
 def _hub() -> None:
@@ -60,7 +60,7 @@ def _hub() -> None:
     st.markdown(f":small[Nothing is asked of the Hub before you press; {token}.]")
     if st.button("Fetch it", key="bring hub", type="primary", disabled=not repository):
         bar = st.empty()
-        asked = {"with_token": local, "by": session.mark(), "progress": lambda share: bar.progress(share, "weights")}
+        asked = {"with_token": local, "by": session.person(), "progress": lambda share: bar.progress(share, "weights")}
         _take(lambda: from_hub(repository, revision.strip(), name.strip(), **asked))
 
 
@@ -74,7 +74,7 @@ def _folder() -> None:
     folder = st.text_input("Folder on this machine", placeholder="runs/mine", key="folder").strip()
     name = st.text_input("Name (empty: the folder’s)", key="folder name")
     if st.button("Copy it here", key="bring folder", type="primary", disabled=not folder):
-        _take(lambda: from_folder(folder, name.strip(), by=session.mark()))
+        _take(lambda: from_folder(folder, name.strip(), by=session.person()))
 
 
 def _take(bring: Callable[[], Brought]) -> None:

@@ -20,10 +20,19 @@ def figures(model: Listed) -> str:
     return f"**{model.elbo:.2f}**{error} nats".replace("-", "−").replace(" ", "\u00a0")
 
 
+def whose(model: Listed) -> str:
+    """Whose a model is, in a few words."""
+    if model.shipped:
+        return "came with the project"
+    if not model.kept:
+        return "in a folder of the machine that serves"
+    return session.whose(model.owner, "brought" if model.source else "started") or "its owner is not known"
+
+
 def about(model: Listed) -> str:
     """A model in two lines: its name, then its size and where it is from."""
     facts = [f"{model.config.model.latent} latent dimension{'s' if model.config.model.latent > 1 else ''}"]
-    facts.append(model.config.model.network)
+    facts += [model.config.model.network, whose(model)]
     if model.source:
         where = f"{model.source.get('repository') or model.source.get('file')}"
         commit = f" at {str(model.source['revision'])[:12]}" if "revision" in model.source else ""
@@ -37,12 +46,12 @@ def actions(model: Listed) -> None:
         if model.config is not None:
             st.link_button("Explore", explore_address(model.name), key=f"explore {model.name}")
             st.link_button("Download", download_address(model.name), key=f"download {model.name}")
-        if model.kept and session.may_delete(model.name):
+        if model.kept and session.may_change(model.owner):
             with st.popover("Delete", key=f"ask {model.name}"):
                 st.markdown(f"Delete **{letter(model.name)}**? It cannot be had back, unless you downloaded it.")
                 if st.button("Delete it for good", key=f"delete {model.name}"):
                     try:
-                        delete_model(model.name)
+                        delete_model(model.name, **session.who_asks())
                         session.keep("notice", f"{model.name} is deleted.")
                         session.keep("brought", None)
                     except TransferError as error:

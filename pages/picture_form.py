@@ -14,23 +14,25 @@ from explorer.datasets import DatasetError, names, own_names, pictures
 from explorer.names import free_name, name_from
 
 FILES, FOLDER, HERE = "Files or a zip", "A folder", "A folder of the server"
-GREY, COLOUR = "Grey", "Colour"
+AS_IS, GREY, COLOUR = "As is", "Grey", "Colour"
+HELP = {
+    "size": "The middle square of each picture is scaled to this. Larger ones take longer to learn.",
+    "colours": "As is: in colour where there is any, else as grey, which is learnt sooner.",
+}
+CHANNELS = {AS_IS: None, GREY: 1, COLOUR: 3}
 
 
 def picture_form() -> None:
     """What was read before stays until something else was read."""
     start = st.segmented_control("Take pictures from", [FILES, FOLDER, HERE], default=FILES, required=True, key="from")
     entries, origin = _folder() if start == HERE else _uploads(whole_folder=start == FOLDER)
-    one, two = st.columns(2)
+    one, two = st.columns([2, 3])
     size = one.segmented_control(
-        "Pixels a side",
-        pictures.SIZES,
-        default=pictures.SIZES[0],
-        required=True,
-        key="size",
-        help="The middle square of each picture is scaled to this. Larger ones take longer to learn.",
+        "Pixels a side", pictures.SIZES, default=pictures.SIZES[0], required=True, key="size", help=HELP["size"]
     )
-    colours = two.segmented_control("Colours", [GREY, COLOUR], default=GREY, required=True, key="colours")
+    colours = two.segmented_control(
+        "Colours", CHANNELS, default=AS_IS, required=True, key="colours", help=HELP["colours"]
+    )
     pressed = st.button("Read the pictures", type="primary", disabled=entries is None, key="read")
     if session.kept("reading") and not pressed:
         st.info("Reading was stopped before its end, so nothing of it was kept. Read again when you are ready.")
@@ -38,7 +40,7 @@ def picture_form() -> None:
     if pressed and entries is not None:
         session.keep("reading", True)
         try:
-            read = _read(entries, size, 1 if colours == GREY else 3)
+            read = _read(entries, size, CHANNELS[colours or AS_IS])
         except DatasetError as error:
             session.keep("reading", None)
             st.error(session.to_the_letter(str(error)), icon=":material/error:")
@@ -50,7 +52,7 @@ def picture_form() -> None:
 
 
 def _uploads(*, whole_folder: bool) -> tuple[Iterator[Entry] | None, str]:
-    files = st.file_uploader(
+    files = session.uploader(
         "PNG, JPEG or WebP, at least 20" + (", in folders named after what they show" if whole_folder else ""),
         accept_multiple_files="directory" if whole_folder else True,
         key=f"files {whole_folder} {session.kept('saved', 0)}",  # a new one after saving frees their memory
@@ -58,8 +60,7 @@ def _uploads(*, whole_folder: bool) -> tuple[Iterator[Entry] | None, str]:
     )
     if not files:
         return None, ""
-    first = files[0].name.replace("\\", "/")
-    return pictures.read_files([(file.name, file) for file in files]), Path(first.partition("/")[0]).stem
+    return pictures.read_files([(file.name, file) for file in files]), pictures.origin_of([file.name for file in files])
 
 
 def _folder() -> tuple[Iterator[Entry] | None, str]:
@@ -75,7 +76,7 @@ def _folder() -> tuple[Iterator[Entry] | None, str]:
     return pictures.read_folder(Path(text)), Path(text).name
 
 
-def _read(entries: Iterator[Entry], size: int, channels: int) -> pictures.Reading:
+def _read(entries: Iterator[Entry], size: int, channels: int | None) -> pictures.Reading:
     bar, last = st.progress(0.0, "Reading …"), 0.0
     # A click on anything runs the page anew, which ends this run at its next word to the browser.
     st.button("Stop", key="stop", help="Stops reading; nothing is kept of what was read so far.")

@@ -51,7 +51,7 @@ def _save(read: pictures.Reading, labelling: pictures.Labelling, suggestion: str
     if pressed:
         try:
             with st.spinner("Saving …"):
-                pictures.save_pictures(name.strip(), read, labelling, made_from=origin)
+                pictures.save_pictures(name.strip(), read, labelling, made_from=origin, owner=session.person())
         except DatasetError as error:
             st.error(letter(str(error)), icon=":material/error:")
         else:

@@ -14,6 +14,7 @@ letter = session.to_the_letter
 
 def saved_set(name: str) -> None:
     """A set in a few lines, with what can be done with it."""
+    owner = pictures.pictures_owner(name)
     try:
         images, about = pictures.some_pictures(name, SHOWN)
     except DatasetError as error:
@@ -24,7 +25,8 @@ def saved_set(name: str) -> None:
         number = "1 class" if len(about.classes) == 1 else f"{len(about.classes)} classes"
         st.markdown(
             f"**{name}**  \n{about.count:,} pictures ({about.train:,} for training, {about.test:,} for testing), "
-            f"{height}×{width}, {'grey' if channels == 1 else 'colour'}  \n{number}: {letter(classes)}"
+            f"{height}×{width}, {'grey' if channels == 1 else 'colour'}  \n{number}: {letter(classes)}  \n"
+            f":small[{session.whose(owner, 'saved') or 'saved by an earlier version, which kept no owner'}]"
         )
         st.image(
             pictures.contact_sheet(images, SHOWN // 2, 1 if height == 64 else 2),
@@ -32,17 +34,23 @@ def saved_set(name: str) -> None:
             alt=f"Pictures of {name}",
         )
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.link_button("Train on it", f"/train?dataset={name}")
-        with st.popover("Delete"):
-            st.markdown(f"Delete **{name}**? Models trained on it stay, with the pictures in their gallery.")
-            if st.button("Delete it for good", key=f"delete {name}"):
-                try:
-                    pictures.delete_pictures(name)
-                except DatasetError as error:
-                    session.keep("notice", str(error))
-                else:
-                    session.keep("notice", f"{name} is deleted.")
-                st.rerun()
+        st.link_button("Train on it", f"./train?dataset={name}")
+        if session.may_change(owner):
+            with st.popover("Delete"):
+                delete(name)
+
+
+def delete(name: str) -> None:
+    """The question, and what is said afterwards."""
+    st.markdown(f"Delete **{name}**? Models trained on it stay, with the pictures in their gallery.")
+    if st.button("Delete it for good", key=f"delete {name}"):
+        try:
+            pictures.delete_pictures(name, **session.who_asks())
+        except DatasetError as error:
+            session.keep("notice", str(error))
+        else:
+            session.keep("notice", f"{name} is deleted.")
+        st.rerun()
 
 
 notice = session.kept("notice")

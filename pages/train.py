@@ -26,8 +26,8 @@ def list_of_runs() -> None:
         row = st.container(gap=None)
         if row.button(f"**{job.name}** · {runs.standing(job)}", type="tertiary", key=f"open {job.id}"):
             session.go(job=job.id)
-        yours = "" if job.person == session.person() else "somebody else’s · "
-        row.caption(session.to_the_letter(yours + runs.one_line(job)))
+        said = [*filter(None, [session.whose(job.person)]), runs.one_line(job)]
+        row.caption(session.to_the_letter(" · ".join(said)))
 
 
 def show_run(identity: str) -> None:
@@ -38,11 +38,11 @@ def show_run(identity: str) -> None:
         session.go()
     if bar.button("Duplicate with changes", icon=":material/content_copy:", key="duplicate"):
         session.go(like=job.id)
-    if job.person == session.person() and job.state not in ACTIVE:
+    if session.may_change(job.person) and job.state not in ACTIVE:
         with bar.popover("Delete"):
             st.write(session.to_the_letter(runs.what_goes(job)))
             if st.button("Delete this run", key=f"delete {job.id}"):
-                runs.forget(jobs, job, session.person())
+                runs.forget(jobs, job, **session.who_asks())
                 session.go()
     others = {other.id: other for other in jobs.all() if other.id != job.id and other.attempt}
     chosen = bar.multiselect(

@@ -3,11 +3,11 @@
 import streamlit as st
 
 from explorer.config import ACTIVATIONS, BINARISATIONS, LIKELIHOODS, NETWORKS, Config
-from explorer.recipes import hidden_for
+from explorer.recipes import epochs_for, hidden_for
 from explorer.settings import HELP, LIKELIHOOD_NAMES, NETWORK_NAMES, Images
 
 
-def main_settings(start: Config, key: str) -> dict[str, object]:
+def main_settings(start: Config, images: Images, key: str) -> dict[str, object]:
     """The answers that everybody looks at, by the names of HELP."""
     model, training = start.model, start.training
     row = st.columns(3)
@@ -22,7 +22,8 @@ def main_settings(start: Config, key: str) -> dict[str, object]:
     row = st.columns(3)
     units = ("seconds", "epochs")
     unit = row[0].selectbox("Budget in", units, 1 if training.epochs else 0, help=HELP["budget"], key=f"unit {key}")
-    default = (training.epochs or 20) if unit == "epochs" else (round(training.seconds) or 60)
+    usual = epochs_for(images.count, training.batch_size)
+    default = (training.epochs or usual) if unit == "epochs" else (round(training.seconds) or 60)
     amount = row[1].number_input(unit.capitalize(), 1, 1_000_000, default, key=f"amount {unit} {key}")
     seed = row[2].number_input("Seed", 0, 2**31 - 1, training.seed, help=HELP["seed"], key=f"seed {key}")
     return {"latent": latent, "network": network, "likelihood": likelihood, "budget": (unit, amount), "seed": seed}

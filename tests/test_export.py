@@ -12,9 +12,10 @@ from onnx.reference import ReferenceEvaluator
 from torch import Tensor
 
 from explorer.config import ACTIVATIONS, ModelConfig
-from explorer.export import DECODER_FILE, LiveDecoder, encoder_onnx, export_decoder, fingerprint
+from explorer.export import DECODER_FILE, LiveDecoder, encoder_onnx, export_decoder
 from explorer.models import VAE, build
 from explorer.models.likelihoods import LIKELIHOODS
+from explorer.signature import fingerprint
 
 from .oracle import binary_images
 
@@ -138,21 +139,21 @@ def test_weights_float16_cannot_hold_are_kept_in_float32(tmp_path: Path) -> None
 
 def test_the_fingerprint_names_the_decoder(tmp_path: Path) -> None:
     model, other = as_checkpoint(CONFIGS[0]), as_checkpoint(CONFIGS[0])
-    assert fingerprint(model) == fingerprint(other)
+    assert fingerprint(model, "decoder") == fingerprint(other, "decoder")
     with torch.no_grad():
         next(other.encoder.parameters())[0, 0] += 1
-        assert fingerprint(model) == fingerprint(other)
+        assert fingerprint(model, "decoder") == fingerprint(other, "decoder")
         next(other.decoder.parameters())[0, 0] += 1
-    assert fingerprint(model) != fingerprint(other)
+    assert fingerprint(model, "decoder") != fingerprint(other, "decoder")
     props = {entry.key: entry.value for entry in onnx.load(export_decoder(model, tmp_path)).metadata_props}
-    assert props == {"decoder_sha256": fingerprint(model)}
+    assert props == {"decoder_sha256": fingerprint(model, "decoder")}
 
 
 def test_the_fingerprint_names_the_likelihoods_own_scale() -> None:
     model = as_checkpoint(ModelConfig((1, 4, 4), 2, hidden=(8,), likelihood="gaussian"))
-    before = fingerprint(model)
+    before = fingerprint(model, "decoder")
     model.decoder.likelihood.free_log_scale.sub_(0.1)
-    assert fingerprint(model) != before
+    assert fingerprint(model, "decoder") != before
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=["mlp", "conv", "conv-colour"])

@@ -16,12 +16,13 @@ from torch import Tensor
 from explorer import fitted_maps
 from explorer.checkpoint import save_checkpoint
 from explorer.fitted_maps import map_file
-from explorer.gap_table import fingerprint
 from explorer.jobs import Database, JobError
 from explorer.jobs import fit_worker as worker
-from explorer.jobs.fits import MOST_DEATHS, MOST_OF_ONE, Fits
+from explorer.jobs.fits import MOST_DEATHS, SHARE, Fits
+from explorer.jobs.processes import MAPS, is_there
 from explorer.jobs.supervisor import Supervisor
 from explorer.projection import Embedding, ProjectionError, UmapSettings, load_embedding
+from explorer.signature import fingerprint
 
 from .spaces import odd_space
 
@@ -98,15 +99,15 @@ def test_a_map_by_decoded_images_is_fitted_to_what_the_model_shows(
 
 
 def test_one_person_does_not_fill_the_queue(fits: Fits) -> None:
-    for seed in range(MOST_OF_ONE):
+    for seed in range(SHARE.of_one):
         submit(fits, f"{seed:016x}", seed=seed)
-    with pytest.raises(JobError, match="Enough maps are waiting"):
+    with pytest.raises(JobError, match="Enough of your maps are waiting"):
         submit(fits, "f" * 16, seed=99)
     assert submit(fits, "e" * 16, person="bob", seed=98).state == "waiting"
 
 
 def test_nobody_takes_away_what_somebody_elses_fit_starts_from(fits: Fits, monkeypatch: pytest.MonkeyPatch) -> None:
-    for seed in range(MOST_OF_ONE):
+    for seed in range(SHARE.of_one):
         submit(fits, f"{seed:016x}", seed=seed)
     real = fits.get
 
@@ -119,7 +120,7 @@ def test_nobody_takes_away_what_somebody_elses_fit_starts_from(fits: Fits, monke
     monkeypatch.setattr(fits, "get", meanwhile)
     assert submit(fits, "f" * 16, seed=99).person == "bob"  # though ann's queue is full
     assert torch.equal(fits.read_input("f" * 16)[0], CODES)
-    assert len([*fits.folder.iterdir()]) == MOST_OF_ONE + 1
+    assert len([*fits.folder.iterdir()]) == SHARE.of_one + 1
 
 
 def test_a_row_of_another_version_stands_in_nobodys_way(
@@ -154,12 +155,31 @@ def test_a_fit_that_was_to_stop_and_is_wanted_again_goes_on(fits: Fits) -> None:
 
 def test_only_who_asked_stops_a_fit(fits: Fits) -> None:
     submit(fits)
-    with pytest.raises(JobError, match="Somebody else"):
+    with pytest.raises(JobError, match="View only"):
         fits.stop(KEY, person="bob")
     assert fits.stop(KEY, person="ann").state == "stopped" and fits.claim() is None
     assert not [*fits.folder.iterdir()]  # nothing is left of it
     with pytest.raises(JobError, match="no such fit"):
         fits.stop("f" * 16, person="ann")
+
+
+def test_who_sits_at_the_machine_stops_any_fit(fits: Fits) -> None:
+    submit(fits)
+    assert fits.stop(KEY, person="", local=True).state == "stopped"
+
+
+def test_a_persons_second_fit_comes_after_everybodys_first(fits: Fits) -> None:
+    order = [("ann", 0), ("ann", 1), ("ann", 2), ("bob", 3), ("cem", 4), ("bob", 5)]
+    for person, seed in order:
+        submit(fits, f"{seed:016x}", person=person, seed=seed)
+    claimed = []
+    while fit := fits.claim():
+        claimed.append((fit.person, fit.settings.seed))
+        fits.end(fit.id, "done")
+    assert claimed == [("ann", 0), ("bob", 3), ("cem", 4), ("ann", 1), ("bob", 5), ("ann", 2)]
+    submit(fits, "e" * 16, person="ann", seed=6)  # who had many before is not behind for ever
+    submit(fits, "f" * 16, person="dan", seed=7)
+    assert fits.claim().person == "ann"  # type: ignore[union-attr]
 
 
 def test_a_fit_is_carried_out_and_kept(fits: Fits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,7 +248,8 @@ def test_what_a_dead_process_left_is_taken_up_again_but_not_for_ever(fits: Fits)
     fits.claim()
     fits.orphans()
     ended = fits.get(KEY)
-    assert ended is not None and ended.state == "failed" and "memory" in (ended.message or "")
+    assert ended is not None and ended.state == "failed" and "2 times" in (ended.message or "")
+    assert "without saying why" in (ended.message or "")
     assert not [*fits.folder.iterdir()]  # what it started from is of no use any more
 
 
@@ -236,6 +257,7 @@ def test_a_fit_whose_end_could_not_be_written_is_taken_up_again(fits: Fits, tmp_
     monkeypatch.setattr(fitted_maps, "fit_umap", laid_out)
     monkeypatch.setattr(worker, "IDLE_SECONDS", 0.5)
     monkeypatch.setattr(worker, "NICENESS", 0)
+    monkeypatch.setattr("explorer.jobs.faults.FIRST_SECONDS", 0.01)
     real, refused = Fits.end, []
 
     def end(self: Fits, *args: Any) -> None:
@@ -260,7 +282,7 @@ def test_a_server_has_waiting_maps_fitted_and_those_whose_process_died(
         def poll(self) -> int:
             return 0  # it has ended
 
-    monkeypatch.setattr(supervisor, "_spawn", lambda *args: spawned.append(args) or Child())
+    monkeypatch.setattr("explorer.jobs.supervisor.spawn", lambda _, *args: spawned.append(args) or Child())
     supervisor._fit_maps(fits)
     assert spawned == []
     submit(fits)
@@ -268,7 +290,7 @@ def test_a_server_has_waiting_maps_fitted_and_those_whose_process_died(
         fits.claim()
     supervisor._fit_maps(fits)
     supervisor._fit_maps(fits)  # and not at once again
-    assert spawned == [("--maps",)]
+    assert spawned == [("--maps", "--while-served")]
 
 
 def test_there_is_one_process_a_folder_and_it_ends_when_idle(fits: Fits, tmp_path: Path, monkeypatch) -> None:
@@ -279,7 +301,7 @@ def test_there_is_one_process_a_folder_and_it_ends_when_idle(fits: Fits, tmp_pat
     one = threading.Thread(target=lambda: ended.append(worker.fit_maps(tmp_path, while_served=True)))
     one.start()
     until = time.monotonic() + 10
-    while not worker.fit_lock(tmp_path).exists() and time.monotonic() < until:
+    while not is_there(tmp_path, MAPS) and time.monotonic() < until:
         time.sleep(0.02)
     time.sleep(0.1)
     assert worker.fit_maps(tmp_path, while_served=True) is False

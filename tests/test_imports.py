@@ -28,18 +28,22 @@ MAY_IMPORT: dict[str, set[str]] = {
     "texts": set(),
     "kinds": set(),
     "names": {"texts"},
+    "owners": set(),
     "archives": {"kinds", "texts"},
     "config": set(),
     "device": set(),
     "view": set(),
-    "datasets": {"archives", "kinds", "names", "texts"},  # one's own pictures: named by people, brought as a zip
+    # One's own pictures: named by people, brought as a zip.
+    "datasets": {"archives", "kinds", "names", "owners", "texts"},
     "models": {"config"},
+    "signature": {"config", "models"},
     "inference": {"models"},
     "checkpoint": {"config", "kinds", "models"},
     "training": {"config", "device", "datasets", "models", "inference", "checkpoint"},
     "gallery": {"checkpoint"},
-    "export": {"checkpoint", "models"},
-    "gap_table": {"checkpoint", "inference", "models"},
+    "model_data": {"checkpoint", "datasets", "gallery"},
+    "export": {"checkpoint", "config", "models", "signature"},
+    "gap_table": {"checkpoint", "inference", "models", "signature"},
     "card": {"checkpoint", "config", "inference"},
     "recipes": {"config", "models"},
     "publish": {"card", "checkpoint", "datasets", "export", "gallery", "gap_table", "inference", "models"},
@@ -47,7 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "latents": {"datasets", "models"},
     "geometry": {"models"},
     "projection": set(),
-    "fitted_maps": {"gap_table", "geometry", "latents", "models", "projection"},
+    "fitted_maps": {"geometry", "latents", "models", "projection", "signature"},
     "jobs": {
         *(
             "card",
@@ -55,21 +59,22 @@ MAY_IMPORT: dict[str, set[str]] = {
             "config",
             "datasets",
             "device",
+            "export",
             "fitted_maps",
-            "gap_table",
             "models",
             "names",
+            "owners",
             "projection",
             "publish",
         ),
-        *("recipes", "registry", "training"),
+        *("recipes", "registry", "signature", "training"),
     },
     "settings": {"config", "recipes"},
     "comparable": {"card", "config"},
-    "runs": {"checkpoint", "comparable", "config", "datasets", "jobs", "registry", "settings"},
+    "runs": {"checkpoint", "comparable", "config", "datasets", "jobs", "owners", "recipes", "registry", "settings"},
     "transfer": {
         *("archives", "card", "checkpoint", "config", "datasets", "export", "gallery", "gap_table", "jobs", "names"),
-        "registry",
+        *("owners", "registry"),
     },
     "explorer": {"models", "registry"},  # explorer/__init__.py
     "latent_map": set(),
@@ -91,9 +96,12 @@ MAY_IMPORT: dict[str, set[str]] = {
             "latents",
             "latent_map",
             "fitted_maps",
+            "model_data",
             "models",
+            "owners",
             "projection",
             "registry",
+            "signature",
             "training",
             "transfer",
             "view",
@@ -101,10 +109,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "session": {
         *("checkpoint", "config", "datasets", "jobs", "latents", "registry", "runs", "serving", "settings", "training"),
-        "transfer",
+        *("owners", "transfer"),
         "view",
     },
-    "navigation": set(),
+    "navigation": {"session"},
     "app": {"datasets", "jobs", "serving"},
     "commands": {
         *("card", "checkpoint", "config", "datasets", "device", "export", "gallery", "gap_table", "inference"),
@@ -112,6 +120,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "jobs",
             "latents",
             "fitted_maps",
+            "model_data",
             "models",
             "projection",
             "publish",
@@ -128,17 +137,18 @@ MAY_IMPORT: dict[str, set[str]] = {
 EXCEPTIONS = {("serving/server.py", "app")}
 
 HEADLESS = {
-    *("jobs", "publish", "recipes", "settings", "comparable", "runs", "names"),
+    *("jobs", "publish", "recipes", "settings", "comparable", "runs", "names", "owners"),
     *("models", "inference", "training", "checkpoint", "latents", "datasets", "config", "geometry"),
     *("device", "export", "gallery", "gap_table", "registry", "card", "projection", "view", "archives", "transfer"),
     "fitted_maps",
+    *("signature", "model_data"),
 }
 SCREEN = {"streamlit", "plotly", "umap"}
 SLOW_TO_IMPORT = {"umap", "sklearn", "torchvision"}
 PICKLES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 TOP_LEVEL = {
     *("explorer", "pages", "pretrained", "tests", "requirements.txt", "README.md", "pyproject.toml"),
-    *("LICENSE", "CHANGELOG.md", ".ci", ".gitignore"),
+    *("LICENSE", "CHANGELOG.md", "SECURITY.md", ".ci", ".gitignore"),
 }
 
 
@@ -225,6 +235,13 @@ def test_imports_within_explorer(path):
     assert rooms(path) <= allowed
 
 
+def test_what_is_shown_or_measured_of_a_model_is_its_own_data():
+    """A data set is opened by name where it is trained on; elsewhere by the model whose it is."""
+    by_name = {name_of(path) for path in FILES if any(module.endswith(".load_dataset") for module in imports(path))}
+    trains = {"runs.py", "jobs/work.py", "jobs/worker.py", "commands/train.py"}
+    assert by_name <= trains | {"model_data.py"}
+
+
 def test_models_and_datasets_do_not_know_each_other():
     assert "datasets" not in MAY_IMPORT["models"]
     assert "models" not in MAY_IMPORT["datasets"]
@@ -281,7 +298,7 @@ def test_nothing_is_unpickled_or_evaluated(path):
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_imports_within_explorer_are_relative(path):
-    if name_of(path) == "app.py":  # `streamlit run` opens it as a script
+    if name_of(path) in ("app.py", "navigation.py"):  # Streamlit opens them as scripts
         return
     names = {alias.name for node in ast.walk(tree(path)) if isinstance(node, ast.Import) for alias in node.names}
     names |= {n.module or "" for n in ast.walk(tree(path)) if isinstance(n, ast.ImportFrom) and not n.level}

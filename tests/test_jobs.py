@@ -9,7 +9,7 @@ import pytest
 
 from explorer.config import Config, ModelConfig, TrainingConfig
 from explorer.jobs import Database, DatabaseFault, Job, JobError, Jobs, Presence
-from explorer.jobs.table import MAX_ACTIVE, MAX_DEATHS
+from explorer.jobs.table import MAX_DEATHS, SHARE
 
 ME, YOU = "a" * 32, "b" * 32
 
@@ -88,14 +88,14 @@ def test_the_queue_is_first_come_first_served_and_says_its_places(jobs: Jobs) ->
 
 
 def test_a_person_has_a_share_of_the_queue_and_others_have_theirs(jobs: Jobs) -> None:
-    for seed in range(MAX_ACTIVE):
+    for seed in range(SHARE.of_one):
         submit(jobs, seed)
     with pytest.raises(JobError, match="stop one of them"):
-        submit(jobs, MAX_ACTIVE)
+        submit(jobs, SHARE.of_one)
     submit(jobs, 0, person=YOU)
     job = jobs.claim("cpu")
     jobs.settle(job, "done")
-    submit(jobs, MAX_ACTIVE)
+    submit(jobs, SHARE.of_one)
 
 
 def test_names_are_given_once(jobs: Jobs) -> None:
@@ -107,7 +107,7 @@ def test_names_are_given_once(jobs: Jobs) -> None:
 def test_only_its_person_steers_a_job(jobs: Jobs) -> None:
     job = submit(jobs)
     for action in ("pause", "stop", "step"):
-        with pytest.raises(JobError, match="somebody else"):
+        with pytest.raises(JobError, match="View only"):
             jobs.ask(job.id, action, person=YOU)
     assert jobs.get(job.id) == job
 
@@ -177,7 +177,7 @@ def test_a_job_that_kills_its_worker_again_and_again_is_given_up(jobs: Jobs) -> 
     assert last.wanted == "stop" and last.deaths == MAX_DEATHS
     jobs.orphans("cpu")
     job = jobs.get(job.id)
-    assert job.state == "failed" and "smaller network" in job.message and jobs.claim("cpu") is None
+    assert job.state == "failed" and "without saying why" in job.message and jobs.claim("cpu") is None
 
 
 def test_what_is_asked_while_a_pause_is_being_written_is_not_lost(jobs: Jobs) -> None:
@@ -236,11 +236,54 @@ def test_a_run_is_forgotten_by_its_person_when_it_is_over(jobs: Jobs) -> None:
     with pytest.raises(JobError, match="stop it first"):
         jobs.forget(job.id, person=ME)
     jobs.ask(job.id, "stop", person=ME)
-    with pytest.raises(JobError, match="somebody else"):
+    with pytest.raises(JobError, match="View only"):
         jobs.forget(job.id, person=YOU)
     jobs.forget(job.id, person=ME)
     with pytest.raises(JobError, match="no run"):
         jobs.get(job.id)
+
+
+def test_who_sits_at_the_machine_steers_and_forgets_any_run(jobs: Jobs) -> None:
+    job = submit(jobs)
+    assert jobs.ask(job.id, "pause", person=YOU, local=True).state == "paused"
+    assert jobs.ask(job.id, "stop", person="", local=True).state == "stopped"
+    jobs.forget(job.id, person=YOU, local=True)
+    assert jobs.all() == []
+
+
+def test_owners_are_known_of_every_run_however_old(jobs: Jobs) -> None:
+    first = submit(jobs)
+    with jobs._open(write=True) as table:
+        columns = [row["name"] for row in table.execute("PRAGMA table_info(jobs)")]
+        copied = ", ".join({"id": "?", "name": "?", "created": "created + 1"}.get(name, name) for name in columns)
+        values = [(f"{number:08x}", f"run-{number}") for number in range(300)]
+        table.executemany(f"INSERT INTO jobs SELECT {copied} FROM jobs WHERE name = '{first.name}'", values)
+    assert first.name not in {job.name for job in jobs.all()}  # not among the newest
+    assert jobs.owners()[first.name] == ME and len(jobs.owners()) == 301
+
+
+def test_visits_without_cookies_share_one_share_in_each_network(jobs: Jobs) -> None:
+    for seed in range(SHARE.of_one):
+        jobs.submit(config_of(seed), person="", network="here")
+    with pytest.raises(JobError, match="stop one of them"):
+        jobs.submit(config_of(9), person="", network="here")
+    assert jobs.submit(config_of(9), person="", network="there").state == "queued"
+    assert jobs.submit(config_of(9), person=ME, network="here").state == "queued"
+
+
+def test_twenty_two_words_of_one_network_leave_half_the_queue_to_others(jobs: Jobs) -> None:
+    taken = 0
+    for person in range(45):
+        for seed in range(SHARE.of_one):
+            try:
+                jobs.submit(config_of(seed), person=f"{person:032x}", network="flood")
+                taken += 1
+            except JobError as error:
+                assert "try again" in str(error) or "stop one" in str(error)
+        if person == 21:
+            assert taken < 60  # of 200
+    assert taken <= SHARE.of_network
+    assert jobs.submit(config_of(), person=ME, network="elsewhere").state == "queued"
 
 
 def test_a_row_of_another_version_hides_nothing_and_stops_nobody(jobs: Jobs) -> None:

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer import session
-from explorer.datasets import load_dataset, own_names
+from explorer.datasets import DatasetError, load_dataset, own_names
 from explorer.datasets.pictures import store
 
 from .picture_files import BAD, noise, zipped
@@ -65,7 +65,7 @@ def test_an_empty_page_says_what_to_do() -> None:
 def test_pictures_are_looked_at_saved_and_deleted() -> None:
     page = upload(open_page(), ("Ma chère photo.zip", zipped(GOOD)))
     words = said(page)
-    assert "24 pictures" in words and "28×28 pixels, grey" in words and "Nothing was skipped." in words
+    assert "24 pictures" in words and "28×28 pixels, colour" in words and "Nothing was skipped." in words
     assert "cat 12 (2 for testing)" in " ".join(words.split())
     assert "20 for training, 4 kept for testing" in words
     assert own_names() == ()  # nothing yet
@@ -73,7 +73,7 @@ def test_pictures_are_looked_at_saved_and_deleted() -> None:
     page = press(page, "Save")
     assert own_names() == ("ma-chere-photo",) and "ma-chere-photo is saved." in said(page)
     assert load_dataset("ma-chere-photo").classes == ("cat", "dog")
-    assert "24 pictures (20 for training, 4 for testing), 28×28, grey" in said(page)
+    assert "24 pictures (20 for training, 4 for testing), 28×28, colour" in said(page)
     assert "Choose at least 20" in said(page) and not page.file_uploader[0].value  # its memory is free again
     page = press(page, "Delete it for good")
     assert own_names() == () and "is deleted" in said(page) and "None yet." in said(page)
@@ -127,7 +127,7 @@ def test_labels_from_a_table_and_from_one_of_its_columns() -> None:
     field(page, "Labels from").select_index(2).run()
     assert "unlabelled 24" in " ".join(said(page).split())
     press(page, "Save")
-    assert load_dataset("l").classes == ("unlabelled",)
+    assert load_dataset("a").classes == ("unlabelled",) and set(load_dataset("a").columns) == {"<b>kind", "weight"}
 
 
 @pytest.mark.parametrize(
@@ -175,21 +175,6 @@ def test_a_folder_of_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "A full path" in said(page)
 
 
-@pytest.mark.parametrize(
-    ("address", "headers", "local"),
-    [(None, {}, True), ("127.0.0.1", {}, True), ("::1", {}, True), ("192.168.0.7", {}, False), ("::2", {}, False),
-     (None, {"X-Forwarded-For": "10.0.0.1"}, False), (None, {"Forwarded": "for=10.0.0.1"}, False)],
-)  # fmt: skip
-def test_only_who_sits_at_the_server_may_name_a_folder_of_it(monkeypatch, address, headers, local) -> None:
-    class Context:
-        pass
-
-    context = Context()
-    context.ip_address, context.headers = address, headers
-    monkeypatch.setattr(session.st, "context", context)
-    assert session.visitor_is_local() == local
-
-
 def test_others_are_told_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "visitor_is_local", lambda: False)
     page = open_page()
@@ -198,7 +183,29 @@ def test_others_are_told_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not [element for element in page.text_input if element.key == "place"]
 
 
-def test_a_damaged_set_is_told_and_can_be_deleted(home: Path) -> None:
+def test_sets_are_seen_by_all_and_deleted_by_their_owners(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    person = ["a" * 32]
+    monkeypatch.setattr(session, "person", lambda: person[0])
+    monkeypatch.setattr(session, "visitor_is_local", lambda: False)
+    page = press(upload(open_page(), ("a.zip", zipped(GOOD))), "Save")
+    assert "yours" in said(page) and "delete a" in {button.key for button in page.button}
+    person[0] = "b" * 32
+    stranger = open_page()
+    assert "saved by someone else" in said(stranger) and "24 pictures" in said(stranger)
+    assert "delete a" not in {button.key for button in stranger.button}
+    press(page, "Delete it for good")  # which an open page still shows
+    with pytest.raises(DatasetError, match="is not yours"):
+        store.delete_pictures("a", person="b" * 32, local=False)
+    assert own_names() == ("a",)
+    (home / "pictures" / "a" / "owner.json").unlink()  # as sets of earlier versions are
+    assert "kept no owner" in said(open_page()) and "delete a" not in {button.key for button in open_page().button}
+    monkeypatch.setattr(session, "visitor_is_local", lambda: True)
+    press(open_page(), "Delete it for good")
+    assert own_names() == ()
+
+
+def test_a_damaged_set_is_told_and_can_be_deleted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "visitor_is_local", lambda: True)
     press(upload(open_page(), ("a.zip", zipped(GOOD))), "Save")
     (home / "pictures" / "a" / "images.safetensors").write_bytes(b"x")
     page = open_page()
@@ -209,7 +216,7 @@ def test_a_damaged_set_is_told_and_can_be_deleted(home: Path) -> None:
 
 def test_a_set_deleted_by_somebody_else_is_told() -> None:
     page = press(upload(open_page(), ("a.zip", zipped(GOOD))), "Save")
-    store.delete_pictures("a")
+    store.delete_pictures("a", person="", local=True)
     page = open_page()
     assert "None yet." in said(page)
 

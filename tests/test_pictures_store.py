@@ -66,7 +66,11 @@ def saved(made, name: str = "mine") -> Path:
 def test_what_was_saved_comes_back(made, home: Path) -> None:
     read, labelling = made
     folder = saved(made)
-    assert folder == home / "mine" and sorted(os.listdir(folder)) == ["images.safetensors", "pictures.json"]
+    assert folder == home / "mine" and sorted(os.listdir(folder)) == [
+        "files.json",
+        "images.safetensors",
+        "pictures.json",
+    ]
     is_test = test_rows(labelling.labels)
     for split, rows in (("train", ~is_test), ("test", is_test)):
         dataset = load_dataset("mine", split)
@@ -78,6 +82,8 @@ def test_what_was_saved_comes_back(made, home: Path) -> None:
         for name, column in labelling.columns.items():
             assert torch.equal(dataset.columns[name].nan_to_num(-9), column.values[which].nan_to_num(-9))
             assert dataset.columns[name].dtype == column.values.dtype
+            assert dataset.categories.get(name) == column.categories
+        assert dataset.files == tuple(read.names[row] for row in which.tolist())
         assert dataset.sha256 == hashlib.sha256((folder / "images.safetensors").read_bytes()).hexdigest()
     about = describe_pictures("mine")
     assert (about.train, about.test, about.shape) == (36, 4, (3, 32, 32))
@@ -137,7 +143,7 @@ def test_bad_names_are_refused(made, home: Path, name: str) -> None:
     with pytest.raises(DatasetError, match="A name has 1 to 48"):
         saved(made, name)
     with pytest.raises(DatasetError, match="no set of pictures"):
-        delete_pictures(name)
+        delete_pictures(name, person="", local=True)
     with pytest.raises(DatasetError, match="no data set"):
         load_dataset(name)
 
@@ -190,12 +196,12 @@ def test_a_data_folder_that_is_a_file_is_told(made, home: Path) -> None:
 def test_a_deleted_set_is_gone(made, home: Path) -> None:
     saved(made)
     load_dataset("mine")
-    delete_pictures("mine")
+    delete_pictures("mine", person="", local=True)
     assert own_names() == () and os.listdir(home) == []
     with pytest.raises(DatasetError, match="no data set"):
         load_dataset("mine")
     with pytest.raises(DatasetError, match="deleted already"):
-        delete_pictures("mine")
+        delete_pictures("mine", person="", local=True)
     saved(made)  # the name is free again
     assert len(load_dataset("mine")) == 36
 
@@ -205,7 +211,7 @@ def test_another_set_under_the_same_name_is_read_anew(made, home: Path) -> None:
     saved(made)
     before = load_dataset("mine")
     assert load_dataset("mine") is before
-    delete_pictures("mine")
+    delete_pictures("mine", person="", local=True)
     save_pictures("mine", read, no_labels(COUNT))
     assert load_dataset("mine").classes == ("unlabelled",)
 

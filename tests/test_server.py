@@ -65,7 +65,8 @@ def test_the_server_answers_quickly_from_the_first_request_on(tmp_path: Path) ->
         key = SPACES.get("mnist-2d").key if "mnist-2d" in pretrained() else None
         for _ in range(20 if key else 0):
             with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2]))) as half:
-                half.sendall(f"POST /explorer/terms/{key} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{{".encode())
+                head = f"POST /explorer/terms/{key} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9"
+                half.sendall(f"{head}\r\n\r\n{{".encode())
                 time.sleep(0.02)
         with urllib.request.urlopen(f"{address}/_stcore/health", timeout=5) as answer:
             assert answer.status == 200

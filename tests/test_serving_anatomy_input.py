@@ -13,7 +13,6 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from explorer.serving import anatomy_routes, best, posteriors
-from explorer.serving.asking import MAX_STATE_BYTES
 from explorer.serving.kept import Kept
 from explorer.serving.routes import routes
 from explorer.serving.space import Space
@@ -66,12 +65,7 @@ def test_an_image_that_is_none_is_answered_with_a_sentence(client: TestClient, s
     for content in (b"", b"{", b"\xff", b"[" * 100_000, b'{"image": 1,}', b"NaN"):
         assert_sentence(client.post(f"/explorer/{name}/{space.key}", content=content), 400)
     address = f"/explorer/{name}/{space.key}"
-    assert_sentence(client.post(address, content=b" " * 300_000), 413)
-    assert_sentence(client.post(address, content=(b" " * 30_000 for _ in range(10))), 413)
-    assert MAX_STATE_BYTES < 300_000
     assert_sentence(client.post(f"/explorer/{name}/{'0' * 16}", json={"image": 0, **AT}), 404)
-    for origin in ("http://evil.example", "null", "http://testserver.evil.example", ""):
-        assert_sentence(client.post(address, json={"image": 0, **AT}, headers={"Origin": origin}), 403)
     assert client.get(address).status_code in (404, 405)
 
 

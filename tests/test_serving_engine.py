@@ -141,22 +141,6 @@ def test_answers_keep_the_order_and_the_names_of_their_questions(client: TestCli
         assert [read(socket.receive_bytes())[0] for _ in range(20)] == list(range(20))
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://[", "http://testserver.evil.example"])
-def test_pages_of_other_sites_are_refused(client: TestClient, space: Space, origin: str) -> None:
-    with (
-        pytest.raises(WebSocketDisconnect) as refused,
-        client.websocket_connect(f"/explorer/engine/{space.key}", headers={"Origin": origin}),
-    ):
-        pass
-    assert refused.value.code == 4403
-
-
-def test_our_own_pages_are_let_in(client: TestClient, space: Space) -> None:
-    with client.websocket_connect(f"/explorer/engine/{space.key}", headers={"Origin": "http://testserver"}) as socket:
-        socket.send_bytes(question(space, 1, 1)[2])
-        assert read(socket.receive_bytes())[0] == 7
-
-
 @pytest.mark.parametrize("key", ["0" * 16, "nothing", "..%2f..", "²"])
 def test_an_unknown_key_is_closed(client: TestClient, key: str) -> None:
     with pytest.raises(WebSocketDisconnect), client.websocket_connect(f"/explorer/engine/{key}"):

@@ -12,14 +12,14 @@ from starlette.testclient import TestClient
 from explorer.config import Config, ModelConfig, TrainingConfig
 from explorer.jobs import Database, Job, Jobs
 from explorer.jobs.snapshots import FOLDER
-from explorer.serving.headers import Headers
 from explorer.serving.jobs import describe_run
-from explorer.serving.person import COOKIE, new_cookie, person_of
 from explorer.serving.routes import routes
 from explorer.serving.tail import Tails
 from explorer.training import METRICS_FILE
 
-ME, YOU = "a" * 32, "b" * 32
+from .people import come_as, mark
+
+ME, YOU = "me", "you"
 
 
 @pytest.fixture
@@ -31,18 +31,17 @@ def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Jobs:
 @pytest.fixture
 def job(jobs: Jobs) -> Job:
     config = Config(ModelConfig((1, 8, 8), 2, hidden=(16,)), TrainingConfig("digits"))
-    return jobs.submit(config, person=ME)
+    return jobs.submit(config, person=mark(ME))
 
 
 def visitor(person: str | None = ME) -> TestClient:
     client = TestClient(Starlette(routes=routes()))
-    if person:
-        client.cookies.set(COOKIE, person)
+    come_as(client, person or "")
     return client
 
 
-def order(job: Job, body: object, person: str | None = ME, **headers: str):
-    return visitor(person).post(f"/explorer/jobs/{job.id}/control", json=body, headers=headers)
+def order(job: Job, body: object, person: str | None = ME):
+    return visitor(person).post(f"/explorer/jobs/{job.id}/control", json=body)
 
 
 def test_a_job_is_described_to_its_person_and_to_others(job: Job) -> None:
@@ -51,7 +50,7 @@ def test_a_job_is_described_to_its_person_and_to_others(job: Job) -> None:
     assert mine["config"]["training"]["dataset"] == "digits"
     theirs = visitor(YOU).get(f"/explorer/jobs/{job.id}").json()
     assert not theirs["mine"] and {**theirs, "mine": True} == mine
-    assert ME not in json.dumps(mine)  # who it is stays with the server
+    assert mark(ME) not in json.dumps(mine)  # who it is stays with the server
 
 
 def test_the_curve_and_the_snapshots_come_piece_by_piece(jobs: Jobs, job: Job, tmp_path: Path) -> None:
@@ -81,9 +80,8 @@ def test_the_curve_and_the_snapshots_come_piece_by_piece(jobs: Jobs, job: Job, t
 def test_buttons_obey_their_person_alone(jobs: Jobs, job: Job) -> None:
     for person in (YOU, None):
         answer = order(job, {"action": "stop"}, person)
-        word = "somebody else" if person else "cookie"
+        word = "View only" if person else "cookie"
         assert answer.status_code == 409 and word in answer.json()["error"]
-    assert order(job, {"action": "stop"}, origin="http://evil.example").status_code == 403
     assert jobs.get(job.id).state == "queued"
     assert order(job, {"action": "stop"}).json()["state"] == "stopped"
     again = order(job, {"action": "pause"})
@@ -96,11 +94,10 @@ def test_what_is_no_order_is_refused_with_a_sentence(job: Job, body: object) -> 
     assert answer.status_code in (400, 409) and answer.json()["error"].endswith(".")
 
 
-def test_orders_that_are_no_json_or_too_long_are_refused(job: Job) -> None:
+def test_orders_that_are_no_json_are_refused(job: Job) -> None:
     post, address = visitor().post, f"/explorer/jobs/{job.id}/control"
     assert post(address, content=b"{").status_code == 400
     assert post(address, content=b"[" * 1_000).status_code == 400
-    assert post(address, content=b" " * 5_000).status_code == 413
 
 
 @pytest.mark.parametrize(
@@ -128,22 +125,7 @@ def test_a_run_that_nobody_began_has_no_files(job: Job) -> None:
 
 def test_the_view_is_told_what_lies_beside_and_why_not(job: Job) -> None:
     told = describe_run(job, [job], ["because"])
-    assert told["compare"][0]["base"] == f"/explorer/jobs/{job.id}" and told["refused"] == ["because"]
-
-
-def test_a_browser_gets_its_cookie_once_with_the_page() -> None:
-    async def page(scope, receive, send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
-        await send({"type": "http.response.body", "body": b"<html>"})
-
-    client = TestClient(Headers(page))
-    first = client.get("/")
-    word = first.cookies[COOKIE]
-    assert person_of({COOKIE: word}) == word and len(word) == 32
-    assert "HttpOnly" in first.headers["set-cookie"] and "SameSite=Lax" in first.headers["set-cookie"]
-    assert "set-cookie" not in client.get("/").headers
-    assert new_cookie() != new_cookie()
-    assert person_of({}) == person_of({COOKIE: "x"}) == person_of({COOKIE: "a" * 33}) == ""
+    assert told["compare"][0]["base"] == f"explorer/jobs/{job.id}" and told["refused"] == ["because"]
 
 
 def test_a_file_that_grows_is_read_once_and_one_written_anew_from_the_start(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from starlette.testclient import TestClient
 
 from explorer.latent_map.files import static_key
 from explorer.serving import routes as served
-from explorer.serving.asking import MAX_STATE_BYTES
 from explorer.serving.manifest import describe
 from explorer.serving.pack import pack_images, pack_latents, pack_points, pack_rule, sheets
 from explorer.serving.space import SPACES, Space
@@ -101,14 +100,8 @@ def test_a_key_that_was_unknown_is_served_once_its_model_is_open(client: TestCli
 
 
 def test_terms_are_torchs(client: TestClient, space: Space) -> None:
-    answer = client.post(f"/explorer/terms/{space.key}", json=STATE, headers={"Origin": "http://testserver"})
+    answer = client.post(f"/explorer/terms/{space.key}", json=STATE)
     assert answer.status_code == 200 and answer.json() == evaluate_state(space, STATE)
-
-
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://testserver.evil.example", "http://[", ""])
-def test_other_sites_are_refused(client: TestClient, space: Space, origin: str) -> None:
-    answer = client.post(f"/explorer/terms/{space.key}", json=STATE, headers={"Origin": origin})
-    assert answer.status_code == 403 and answer.json()["error"].endswith(".")
 
 
 @pytest.mark.parametrize("body", [
@@ -123,14 +116,6 @@ def test_a_bad_state_is_answered_with_a_sentence(client: TestClient, space: Spac
     assert sentence.endswith(".") and "Error" not in sentence and "line 1" not in sentence
 
 
-def test_a_large_body_is_refused_also_in_chunks_of_unknown_length(client: TestClient, space: Space) -> None:
-    address = f"/explorer/terms/{space.key}"
-    assert client.post(address, content=b" " * (MAX_STATE_BYTES + 1)).status_code == 413
-    assert client.post(address, content=(b" " * 4_096 for _ in range(MAX_STATE_BYTES // 4_096 + 1))).status_code == 413
-    padded = json.dumps(STATE).encode().ljust(MAX_STATE_BYTES)
-    assert client.post(address, content=padded).status_code == 200
-
-
 def test_other_methods_are_refused(client: TestClient, space: Space) -> None:
     for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
         assert client.request(method, f"/explorer/model/{space.key}/points.bin").status_code == 405
@@ -139,12 +124,13 @@ def test_other_methods_are_refused(client: TestClient, space: Space) -> None:
 
 
 def test_a_decoder_of_other_weights_beside_a_checkpoint_is_not_served(client: TestClient, tmp_path: Path) -> None:
-    from explorer.export import export_decoder, fingerprint
+    from explorer.export import export_decoder
+    from explorer.signature import fingerprint
 
     mine, other = SPACES.get(str(save_digits(tmp_path / "mine", seed=8))), save_digits(tmp_path / "other", seed=9)
     export_decoder(SPACES.get(str(other)).checkpoint.model, mine.checkpoint.folder)  # another model's, in my folder
     served_bytes = client.get(describe(mine)["decoder"]).content
-    assert fingerprint(mine.checkpoint.model).encode() in served_bytes
+    assert fingerprint(mine.checkpoint.model, "decoder").encode() in served_bytes
     export_decoder(mine.checkpoint.model, mine.checkpoint.folder)
     assert mine.decoder_bytes() == (mine.checkpoint.folder / "decoder.onnx").read_bytes()
 

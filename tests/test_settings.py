@@ -81,8 +81,9 @@ def test_the_command_on_a_card_makes_the_same_configuration_again() -> None:
         words = recipes.command_for(config, "runs/x").split()
         assert words[:4] == ["python", "-m", "explorer", "train"]
         args = parser.parse_args(words[4:])
-        shape = type("Data", (), {"image_shape": MNIST.shape})
-        assert train_command._config(args, shape) == config
+        for count in (MNIST.count, 100):
+            data = type("Data", (), {"image_shape": MNIST.shape, "__len__": lambda _, n=count: n})()
+            assert train_command._config(args, data) == config
 
 
 def config_of(dataset: str = "mnist", likelihood: str = "bernoulli", how: str = "dynamic") -> Config:

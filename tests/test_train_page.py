@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from explorer import session
 from explorer.config import Config, ModelConfig, TrainingConfig
 from explorer.jobs import Database, Jobs
-from explorer.jobs.table import MAX_ACTIVE
+from explorer.jobs.table import SHARE
 
 PAGE = Path(__file__).resolve().parent.parent / "pages/train.py"
 
@@ -69,14 +69,14 @@ def test_a_data_set_named_in_the_address_is_chosen_and_one_that_is_gone_is_said(
 
 def test_a_full_queue_is_said_and_the_settings_stay(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "person", lambda: "a" * 32)
-    for seed in range(MAX_ACTIVE):
+    for seed in range(SHARE.of_one):
         jobs.submit(config_of(seed), person="a" * 32)
     page = train(dataset="digits")
     next(box for box in page.number_input if box.label == "Seed").set_value(99).run()
     press(page)
     assert "stop one of them" in said(page)
     assert next(box for box in page.number_input if box.label == "Seed").value == 99
-    assert len(jobs.all()) == MAX_ACTIVE
+    assert len(jobs.all()) == SHARE.of_one
 
 
 @pytest.mark.parametrize("query", [{"job": "x"}, {"like": "../.."}, {"job": "<img src=x>"}])
@@ -91,6 +91,19 @@ def test_a_data_folder_that_cannot_be_written_is_said(tmp_path: Path, monkeypatc
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("EXPLORER_DATA", str(tmp_path / "file" / "data"))
     assert "cannot be written" in said(train()) and "EXPLORER_DATA" in said(train())
+
+
+def test_runs_say_whose_they_are_and_the_local_visitor_deletes_any(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "person", lambda: "a" * 32)
+    local = [False]
+    monkeypatch.setattr(session, "visitor_is_local", lambda: local[0])
+    jobs.submit(config_of(), person="a" * 32, name="mine")
+    theirs = jobs.submit(config_of(), person="b" * 32, name="theirs")
+    captions = " ".join(caption.value for caption in train().caption).replace("\\", "")
+    assert "yours · digits" in captions and "started by someone else · digits" in captions
+    jobs.ask(theirs.id, "stop", person="b" * 32)
+    keys = [{button.key for button in train(job=theirs.id).button} for local[0] in (False, True)]
+    assert [f"delete {theirs.id}" in found for found in keys] == [False, True]
 
 
 def test_names_from_others_are_shown_to_the_letter(jobs: Jobs) -> None:

@@ -5,21 +5,26 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from explorer.checkpoint import CheckpointError, load_checkpoint
+from explorer.checkpoint import WEIGHTS_FILE, CheckpointError, load_checkpoint
 from explorer.config import Config, ModelConfig, TrainingConfig
 from explorer.datasets import Dataset, load_dataset
 from explorer.datasets.binarise import fixed, threshold
 from explorer.inference import elbo
 from explorer.models import VAE, build
 from explorer.training import METRICS_FILE, Progress, Run, RunState, Speed, TrainingDiverged, start, train
+from explorer.training.cadence import Cadence
+from explorer.training.clock import Clock
 from explorer.training.schedule import one_cycle
 from explorer.training.state import STATE_FILE
 
@@ -105,6 +110,87 @@ def test_a_run_that_was_killed_after_its_last_save_resumes_from_there(
     assert next(iter(resumed)).step == 13
     lines = (tmp_path / METRICS_FILE).read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == list(range(1, 14))
+
+
+def test_a_run_keeps_its_arithmetic_whatever_a_later_timing_would_say(
+    digits: Dataset, tmp_path: Path, every_step: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = [Speed(1, True, "1 thread in bfloat16"), Speed(1, False, "1 thread in float32")]
+    monkeypatch.setattr("explorer.training.run.choose_speed", lambda *_, **__: chosen.pop(0))
+    run = Run(config_of(), digits, tmp_path, CPU)
+    next(iter(run))
+    run.save()
+    resumed = Run(config_of(), digits, tmp_path, CPU, resume=True)
+    assert resumed.speed == run.speed and resumed.speed.bfloat16
+    monkeypatch.undo()
+    asked = run_of(config_of(), digits, tmp_path, resume=True)  # what is asked for by name is done
+    assert (asked.speed.threads, asked.speed.bfloat16) == (1, False)
+
+
+@pytest.mark.parametrize("spoilt", ["", "{}", '{"threads": 0, "bfloat16": true, "reason": "", "device": "cpu"}', "[1]"])
+def test_a_state_that_does_not_say_its_arithmetic_is_timed_anew(
+    digits: Dataset, tmp_path: Path, every_step: None, monkeypatch: pytest.MonkeyPatch, spoilt: str
+) -> None:
+    run = run_of(config_of(), digits, tmp_path)
+    next(iter(run))
+    run.save()
+    path = tmp_path / STATE_FILE
+    with safe_open(path, framework="pt") as file:
+        facts = dict(file.metadata())
+    save_file(load_file(path), path, metadata=facts | {"speed": spoilt})  # "" as those kept before it was known
+    monkeypatch.setattr("explorer.training.run.choose_speed", lambda *_, **__: PLAIN)
+    assert Run(config_of(), digits, tmp_path, CPU, resume=True).speed == PLAIN
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_run_cut_ten_times_ends_with_the_same_bytes(
+    digits: Dataset, tmp_path: Path, every_step: None, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Cut off at random steps, of which some were kept and some were not, and begun again by a fresh run."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    config = config_of(epochs=6, batch_size=256, seed=3)
+    run = run_of(config, digits, whole)
+    list(run)
+    run.finish(whole=True)
+    dice, cuts = random.Random(seed), 0
+    while cuts < 10:
+        run = run_of(config, digits, parts, resume=(parts / STATE_FILE).is_file())
+        left = 6 * run.steps_per_epoch - run.state.step
+        for done, _ in enumerate(itertools.islice(run, min(dice.randint(1, 4), left - 1)), 1):
+            if done == 1 and dice.random() < 0.7:
+                run.save()
+        (parts / f".{STATE_FILE}-abcdefgh").write_bytes(b"half of one")
+        cuts += 1
+    run = run_of(config, digits, parts, resume=True)
+    list(run)
+    run.finish(whole=True)
+    assert (whole / WEIGHTS_FILE).read_bytes() == (parts / WEIGHTS_FILE).read_bytes()
+    assert not list(parts.glob(".*"))  # what a kill leaves is swept
+
+
+def test_the_clock_of_a_budget_does_not_run_while_the_process_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("explorer.training.clock.time.perf_counter", lambda: now)
+    cadence = Cadence()
+    clock = Clock(cadence)
+
+    def after(seconds: float) -> float:
+        nonlocal now
+        now += seconds
+        return clock.lap()
+
+    assert after(0.5) == pytest.approx(0.5)  # the first step sets much up
+    assert sum(after(0.1) for _ in range(50)) == pytest.approx(5.0)
+    assert after(3_600.0) <= 4.0  # stopped by a signal, or a closed lid
+    assert after(0.1) == pytest.approx(0.1)
+    assert after(1.5) == pytest.approx(1.5)  # a file kept between two steps
+    cadence.held += 30.0
+    assert after(30.1) == pytest.approx(0.1)
+    slow = Clock(Cadence())
+    now += 12.0
+    assert slow.lap() == pytest.approx(12.0)  # a large network
+    now += 40.0
+    assert slow.lap() == pytest.approx(40.0)
 
 
 def test_a_closed_generator_leaves_a_state_that_goes_on(digits: Dataset, every_step: None) -> None:

@@ -32,7 +32,7 @@ def test_every_part_is_read() -> None:
                             "layers": ["manifold", "prior"], "hidden": [0, 3, 9], "engine": "server",
                             "drawn": None, "zoom": False, "tab": None, "map": None, "base": None,
                             "colour": None, "shade": None, "near": None, "view": None, "way": None,
-                            "stops": None}  # fmt: skip
+                            "stops": None, "plot": None}  # fmt: skip
 
 
 def test_the_page_of_the_elbo_opens_close_to_the_posterior_and_an_address_says_otherwise() -> None:

@@ -13,7 +13,11 @@ _NUMBER = re.compile(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,3})
 
 
 def marked(text: str) -> str:
-    """A text as a cell: with a leading ' where a spreadsheet would compute it; a negative number is none."""
+    """A text as a cell: with a leading ' where a spreadsheet would compute it; a negative number is none.
+
+    Carriage returns become line feeds: not every writer quotes a cell for their sake.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 

@@ -4,31 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from . import migrations
 from .job import JobError
 
 FILE = "jobs.sqlite"
 BUSY_SECONDS = 15
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, person TEXT NOT NULL, state TEXT NOT NULL,
-    wanted TEXT NOT NULL DEFAULT 'run', config TEXT NOT NULL, tensorboard INTEGER NOT NULL DEFAULT 0,
-    created REAL NOT NULL, started REAL, finished REAL, device TEXT, beat REAL,
-    attempt INTEGER NOT NULL DEFAULT 0, deaths INTEGER NOT NULL DEFAULT 0, message TEXT,
-    notes TEXT NOT NULL DEFAULT '[]', progress TEXT NOT NULL DEFAULT '{}', facts TEXT NOT NULL DEFAULT '{}',
-    pace REAL, allowed INTEGER NOT NULL DEFAULT 0, rank REAL NOT NULL
-);
-CREATE TABLE IF NOT EXISTS workers (device TEXT PRIMARY KEY, pid INTEGER NOT NULL, beat REAL NOT NULL, rates TEXT);
-CREATE TABLE IF NOT EXISTS servers (pid INTEGER PRIMARY KEY, beat REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS fits (
-    id TEXT PRIMARY KEY, person TEXT NOT NULL, model TEXT NOT NULL, settings TEXT NOT NULL, state TEXT NOT NULL,
-    progress REAL NOT NULL DEFAULT 0, stop INTEGER NOT NULL DEFAULT 0, message TEXT, created REAL NOT NULL,
-    deaths INTEGER NOT NULL DEFAULT 0
-);
-"""
 
 
 def jobs_file(data_dir: Path) -> Path:
@@ -41,25 +25,19 @@ class DatabaseFault(JobError):
 
 
 class Database:
-    """The database in one data folder.
+    """The database in one data folder, brought to this version's tables where it is of an earlier one.
 
     Args:
         data_dir: the data folder, made when it is missing.
 
     Raises:
-        DatabaseFault: the folder cannot be written. So may each transaction.
+        DatabaseFault: the folder cannot be written, or the file is of a later version. So may each transaction.
     """
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir, self.path = data_dir, jobs_file(data_dir)
-        self._create()
-
-    def _create(self) -> None:
-        with self._faults():
-            self.data_dir.mkdir(parents=True, exist_ok=True)
-            with contextlib.closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as table:
-                table.execute("PRAGMA journal_mode=WAL")
-                table.executescript(_SCHEMA)
+        with self.open():
+            pass
 
     @contextlib.contextmanager
     def _faults(self) -> Iterator[None]:
@@ -74,14 +52,14 @@ class Database:
     @contextlib.contextmanager
     def open(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
         """A connection for one transaction."""
-        if not self.path.exists():  # somebody emptied the data folder
-            self._create()
         with self._faults(), contextlib.closing(self._connect()) as table:
+            self._prepare(table)
             if not write:
                 yield table
                 return
             table.execute("BEGIN IMMEDIATE")
             try:
+                self._refuse_later(table)  # another process may have been quicker
                 yield table
             except BaseException:
                 with contextlib.suppress(sqlite3.Error):
@@ -90,7 +68,47 @@ class Database:
             table.execute("COMMIT")
 
     def _connect(self) -> sqlite3.Connection:
+        self.data_dir.mkdir(parents=True, exist_ok=True)  # somebody may have emptied or moved it
         table = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
         table.row_factory = sqlite3.Row
-        table.execute("PRAGMA synchronous=NORMAL")
         return table
+
+    def _prepare(self, table: sqlite3.Connection) -> None:
+        self._refuse_later(table)
+        if migrations.version_of(table) < len(migrations.MIGRATIONS):  # a new file, too
+            there = self.path.stat().st_size > 0
+            _write_ahead(table)
+            migrations.migrate(table)
+            if there:
+                _wipe(table)
+        table.execute("PRAGMA synchronous=NORMAL")
+
+    def _refuse_later(self, table: sqlite3.Connection) -> None:
+        """Leaves a file alone that this version does not know how to write."""
+        found, known = migrations.version_of(table), len(migrations.MIGRATIONS)
+        if found > known:
+            raise DatabaseFault(
+                f"{FILE} in the data folder was written by a later version of this program (its tables have version "
+                f"{found}; this one knows versions up to {known}). It was left as it is: use that later version, or "
+                "give another folder, by EXPLORER_DATA."
+            )
+
+
+def _wipe(table: sqlite3.Connection) -> None:
+    """Rids the file and its log of what was changed or deleted in it, as far as nobody else uses them just now."""
+    with contextlib.suppress(sqlite3.Error):
+        table.execute("VACUUM")
+        table.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _write_ahead(table: sqlite3.Connection) -> None:
+    """Gives the file its write-ahead log. Of two who do so at once one is refused without a wait, so it tries again."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            table.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)

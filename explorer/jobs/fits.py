@@ -20,13 +20,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ..owners import may_change
 from ..projection import ProjectionError, UmapSettings
 from .database import Database
-from .job import JobError
+from .endings import sentence
+from .job import JobError, not_yours
+from .shares import Share
 
 FOLDER = "fits"
 OPEN = ("waiting", "running")
-MOST_WAITING, MOST_OF_ONE = 20, 3
+SHARE = Share(of_one=3, of_network=80, of_all=160)
 # A fit in the midst of which its worker ended so often would end the next one too.
 MOST_DEATHS = 2
 KEPT_SECONDS = 7 * 86_400.0
@@ -37,7 +40,7 @@ class Fit:
     """A row of the table.
 
     Attributes:
-        id: of the map it makes; person: who asked for it; model: its name.
+        id: of the map it makes; person: the mark of who asked for it; model: its name.
         state: waiting, running, done, stopped or failed.
         progress: 0 to 1; message: what was done about odd codes, or why it failed.
         stopping: whether it was asked to stop and has not ended yet.
@@ -87,15 +90,17 @@ class Fits:
         model: str,
         checkpoint: Path,
         weights: str,
+        network: str = "",
     ) -> Fit:
         """Puts a fit at the end of the queue; one that waits or runs already is the same.
 
         Args:
             rows: of the images, see `fitted_maps.row_sums`; checkpoint: the folder of the model they are codes of;
                 weights: its `fingerprint`.
+            network: from which it is asked for, see `Share`.
 
         Raises:
-            JobError: too many wait, of this person or of all; or the folder cannot be written.
+            JobError: too many wait, of this person, of the network or of all; or the folder cannot be written.
         """
         there = self.get(key)
         if there is not None and there.state in OPEN:
@@ -107,7 +112,7 @@ class Fits:
             parts = {"codes": codes.float(), "labels": labels.long(), "rows": rows}
             whose = {"checkpoint": str(checkpoint.resolve()), "weights": weights}
             save_file({name: part.clone() for name, part in parts.items()}, beside, whose)
-            self._enter(key, beside, settings, person, model)
+            self._enter(key, beside, settings, person, network, model)
         except (OSError, SafetensorError) as error:
             raise JobError(f"The data folder cannot be written ({error}), so no map can be fitted.") from None
         finally:
@@ -122,22 +127,27 @@ class Fits:
         with self._open(write=True) as table:
             table.execute("UPDATE fits SET stop = 0 WHERE id = ?", (key,))
 
-    def _enter(self, key: str, beside: Path, settings: UmapSettings, person: str, model: str) -> None:
+    def _enter(self, key: str, beside: Path, settings: UmapSettings, person: str, network: str, model: str) -> None:
         now = time.time()
         # Files change within transactions, so that nobody's row is left without its own.
         with self._open(write=True) as table:
             row = table.execute("SELECT state FROM fits WHERE id = ?", (key,)).fetchone()
             if row is not None and row["state"] in OPEN:
                 return
-            waiting = [row["person"] for row in table.execute("SELECT person FROM fits WHERE state = 'waiting'")]
-            full = waiting.count(person) >= MOST_OF_ONE or len(waiting) >= MOST_WAITING
+            waiting = table.execute("SELECT person, network FROM fits WHERE state = 'waiting'").fetchall()
+            full = SHARE.full(person, network, [(row["person"], row["network"]) for row in waiting])
             if full:
-                raise JobError("Enough maps are waiting to be fitted: try again when one of them is done.")
+                whose = "of your maps" if full == "one" else "maps"
+                raise JobError(f"Enough {whose} are waiting to be fitted: try again when one of them is done.")
             ended = "state NOT IN ('waiting', 'running')"
             table.execute(f"DELETE FROM fits WHERE {ended} AND (created < ? OR id = ?)", (now - KEPT_SECONDS, key))
+            # The turn that is on, or the one after the person's last: a second fit comes after everybody's first.
+            on = "coalesce((SELECT max(turn) FROM fits WHERE state != 'waiting'), 0)"
+            own = f"coalesce((SELECT max(turn) + 1 FROM fits WHERE person = ? AND state IN {OPEN}), 0)"
             table.execute(
-                "INSERT INTO fits (id, person, model, settings, state, created) VALUES (?, ?, ?, ?, 'waiting', ?)",
-                (key, person, model, settings.to_json(), now),
+                "INSERT INTO fits (id, person, network, model, settings, state, created, turn) "
+                f"VALUES (?, ?, ?, ?, ?, 'waiting', ?, max({on}, {own}))",
+                (key, person, network, model, settings.to_json(), now, person),
             )
             beside.replace(self._input(key))
 
@@ -159,8 +169,11 @@ class Fits:
                 _passed_over(row["id"], str(error))
         return found
 
-    def stop(self, key: str, *, person: str) -> Fit:
+    def stop(self, key: str, *, person: str, local: bool = False) -> Fit:
         """Asks for the end of a fit; one that waits ends at once.
+
+        Args:
+            local: the person sits at the machine that serves, and may stop anybody's.
 
         Raises:
             JobError: there is none of this name, or it is somebody else's.
@@ -168,8 +181,8 @@ class Fits:
         there = self.get(key)
         if there is None:
             raise JobError("There is no such fit any more.")
-        if there.person != person:
-            raise JobError("Somebody else asked for this map; only they can stop it.")
+        if not may_change(there.person, person, local):
+            raise JobError(not_yours("map", person))
         with self._open(write=True) as table:
             ended = table.execute(
                 "UPDATE fits SET state = 'stopped' WHERE id = ? AND state = 'waiting'", (key,)
@@ -188,12 +201,15 @@ class Fits:
     # What the worker does
 
     def claim(self) -> Fit | None:
-        """The next that waits, now running; None where none does. What cannot be read has failed."""
+        """The next that waits, now running; None where none does. What cannot be read has failed.
+
+        A person's second comes after everybody's first.
+        """
         while True:
             with self._open(write=True) as table:
                 row = table.execute(
                     "UPDATE fits SET state = 'running' WHERE id = "
-                    "(SELECT id FROM fits WHERE state = 'waiting' ORDER BY created, rowid LIMIT 1) RETURNING *"
+                    "(SELECT id FROM fits WHERE state = 'waiting' ORDER BY turn, created, rowid LIMIT 1) RETURNING *"
                 ).fetchone()
             if row is None:
                 return None
@@ -202,11 +218,15 @@ class Fits:
             except JobError as error:  # of another version: nobody can carry it out
                 self.end(row["id"], "failed", str(error))
 
-    def orphans(self) -> None:
-        """What a worker that is gone had under way waits again, or has failed where that happened too often."""
+    def orphans(self, why: str = "") -> None:
+        """What a worker that is gone had under way waits again, or has failed where that happened too often.
+
+        Args:
+            why: it ended, see `endings.cause`; "" where nobody knows.
+        """
         with self._open(write=True) as table:
             table.execute("UPDATE fits SET deaths = deaths + 1 WHERE state = 'running'")
-            said = "The process that fitted this map ended in the midst of it, twice: memory may be short."
+            said = sentence("fitting this map", MOST_DEATHS, why)
             table.execute(
                 "UPDATE fits SET state = 'failed', message = ? WHERE state = 'running' AND deaths >= ?",
                 (said, MOST_DEATHS),

@@ -17,13 +17,24 @@ class JobError(ValueError):
     """Something that cannot be done with a job; the message says why."""
 
 
+def not_yours(thing: str, person: str) -> str:
+    """The sentence for whoever may not steer a "run" or a "map".
+
+    Args:
+        person: the mark of who asks, "" for nobody.
+    """
+    if not person:
+        return f"Your browser sends no cookie, so it is not known which {thing}s are yours: allow cookies and reload."
+    return f"View only. The person who started this {thing} controls it."
+
+
 @dataclass(frozen=True)
 class Job:
     """A row of the table.
 
     Attributes:
         id: eight hexadecimal digits; name: of the model it makes, and of its folder.
-        person: who may steer it, an opaque word.
+        person: who may steer it, a mark of `explorer.owners`.
         state: queued, running, paused, stopped, failed or done.
         wanted: "run", "pause" or "stop", what its person asks for.
         config: what is trained.
@@ -32,9 +43,11 @@ class Job:
         attempt: how often it was taken up; deaths: how often a worker ended in the midst of it.
         message: why it failed, or what it waits for; notes: what was changed on the way.
         progress: the newest report, as metrics.jsonl has it, without the KL per dimension.
-        facts: steps_per_epoch, speed and what the held-out files hold.
+        facts: steps_per_epoch, speed and what the held-out files hold; `measuring` while its model waits to be
+            measured, or the share that is done; `ended`, why its worker ended last in the midst of it.
         pace: steps a second in slow motion; 0 holds, None is full speed.
         allowed: in a held run, the step up to which it may go.
+        rank: of its place in the queue, the lowest first.
     """
 
     id: str
@@ -57,6 +70,7 @@ class Job:
     facts: dict[str, Any]
     pace: float | None
     allowed: int
+    rank: float
 
     @property
     def step(self) -> int:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+import posixpath
+import re
 from functools import lru_cache
 from pathlib import Path
 
 STATIC = Path(__file__).resolve().parent / "static"
+# Static imports, at the beginning of a line; not import('./x.mjs').
+_IMPORT = re.compile(r"^(?:import|export)\b[^'\"();]*['\"](\.[^'\"]+)['\"]", re.MULTILINE)
 _TYPES = {
     ".mjs": "text/javascript",
     ".js": "text/javascript",
@@ -51,3 +55,22 @@ def static_key() -> str:
     for name, (content, _) in static_files().items():
         total.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
     return total.hexdigest()[:16]
+
+
+@lru_cache(maxsize=4)
+def imported(entry: str) -> tuple[str, ...]:
+    """A module below static/ and all that it imports statically, directly or not: names in the order they are met.
+
+    What is imported only when it is needed, as the tabs of a page are, is left out.
+    """
+    found: dict[str, None] = {}
+    waiting = [entry]
+    while waiting:
+        name = waiting.pop(0)
+        if name in found:
+            continue
+        found[name] = None
+        folder = posixpath.dirname(name)
+        names = _IMPORT.findall((STATIC / name).read_text("utf-8"))
+        waiting += [posixpath.normpath(posixpath.join(folder, other)) for other in names]
+    return tuple(found)

@@ -11,13 +11,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from .addresses import PREFIX
 from .anatomy import gradient_of, kl_of, pack_evidence
 from .asking import GONE, answers
 from .best import describe_best
 from .blobs import Blob, make_blob
 from .gaps import pack_gaps
 from .kept import Kept
-from .manifest import PREFIX
 from .pools import heavily
 from .space import SPACES, Space
 from .state import image_in, image_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,9 +10,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from .engine import same_origin
-from .person import person_of
+from .gate import takes
+from .person import visitor_of
 from .pools import heavily
+from .sent import MOST_VALUES, read_json
 from .space import SPACES
 from .state import BadState
 
@@ -30,38 +30,34 @@ def answers(
     heavy: bool = False,
     personal: bool = False,
     most_bytes: int = MAX_STATE_BYTES,
+    most_values: int = MOST_VALUES,
 ) -> Handler:
     """A route that gives a function of a space and of the JSON that was sent: as JSON, or as the bytes it gives.
 
     Args:
         heavy: it takes a tenth of a second or more.
         personal: it is told who asks, too.
-        most_bytes: that may be sent.
+        most_bytes, most_values: that may be sent, as the gate and `read_json` hold it.
     """
 
+    @takes(most_bytes)
     async def handler(request: Request) -> Response:
-        if not same_origin(request.headers):
-            return JSONResponse({"error": "Requests from other sites are refused."}, 403)
         # Copies of a model share a key, but each has its own files.
         space = SPACES.by_key(request.path_params["key"], request.query_params.get("model"))
         if space is None:
             return JSONResponse({"error": GONE}, 404)
-        body = bytearray()
         try:
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > most_bytes:
-                    return JSONResponse({"error": "The state is too large."}, 413)
+            body = await request.body()
         except ClientDisconnect:  # nobody is left to answer, and it is not a fault to log
             return Response(status_code=400)
 
         def answer() -> Response:
             # Read and written here too, and not where everybody's requests arrive: either may be of many megabytes.
             try:
-                state = json.loads(body)
-            except (ValueError, RecursionError):
-                raise BadState("The state is not JSON.") from None
-            found = function(space, state, *([person_of(request.cookies)] if personal else []))
+                state = read_json(body, most_values)
+            except ValueError:
+                raise BadState("The state is not JSON, or has more values than any state.") from None
+            found = function(space, state, *([visitor_of(request)] if personal else []))
             if isinstance(found, bytes):
                 return Response(found, media_type="application/octet-stream")
             return JSONResponse(found)

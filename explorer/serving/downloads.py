@@ -15,20 +15,20 @@ from starlette.routing import BaseRoute, Route
 
 from ..registry import models
 from ..transfer import TransferError, download_name, write_bundle
-from .manifest import PREFIX
+from .addresses import BELOW, PREFIX
 
 IN_MEMORY = 1 << 20  # a zip larger than this waits in a file that nobody else sees
 _PIECE = 1 << 18
 
 
 def download_address(name: str) -> str:
-    """Where a model's zip is served, whatever letters are in its name."""
-    return f"{PREFIX}/download/{quote(name, safe='')}.zip"
+    """Where a page finds a model's zip, whatever letters are in its name."""
+    return f"{BELOW}/download/{quote(name, safe='')}.zip"
 
 
 def explore_address(name: str) -> str:
-    """Where a model is explored."""
-    return f"/?model={quote(name, safe='')}"
+    """Where a page finds the one that explores a model."""
+    return f"./?model={quote(name, safe='')}"
 
 
 async def download(request: Request) -> Response:

@@ -13,11 +13,12 @@ from PIL import Image as Picture
 
 from ..datasets.formulas import marked, to_csv
 from .columns import NAMES, column_of, draws_of
-from .fitted_maps import trust_in
+from .fitted_maps import places_in, trust_in
 from .own_rows import cells
+from .plane_trust import plane_named
 from .space import Space
 from .state import BadState
-from .tables import LONGEST, MAX_COLUMNS, free_column, names_taken_away
+from .tables import LONGEST, MAX_COLUMNS, free_column, kept_table, names_taken_away
 from .zip_names import ZipNames
 
 FORMATS = {
@@ -32,14 +33,14 @@ MOST_BYTES = 1 << 28  # of arrays, before they are compressed: 70,000 colour ima
 LARGEST = 1e300
 
 
-def export_of(space: Space, state: Any) -> bytes:
+def export_of(space: Space, state: Any, person: str) -> bytes:
     """The rows of a selection.
 
     Args:
         state: {"format": one of FORMATS, "rows": base64 of one bit an image, from the highest; null for all,
-            "map": the places, base64 of float32 (n, 2), or null; "fitted": the name of the fitted map that they are
-            of, or null; "columns": [{"name", "values"}] that a person brought, with "kinds" where values are positions
-            among them}.
+            "map": the name of the map whose places are wanted, or null; "columns": names of those that the person
+            brought}.
+        person: whose columns.
 
     Raises:
         BadState: a part of it is not usable, or nothing is selected.
@@ -47,6 +48,7 @@ def export_of(space: Space, state: Any) -> bytes:
     if not isinstance(state, dict) or str(state.get("format")) not in FORMATS:
         raise BadState(f"format must be {', '.join(FORMATS)}.")
     rows = _rows(state.get("rows"), len(space.latents))
+    state = {**state, "columns": _kept(space, state.get("columns"), person)}
     if state["format"] == "zip":
         return _pictures(space, rows, state)
     arrays = state["format"] == "npz"
@@ -141,9 +143,9 @@ def _table(space: Space, rows: np.ndarray, state: dict[str, Any]) -> dict[str, n
             table[name] = values
     table["elbo_draws"] = draws_of(space).numpy()[rows]
     if state.get("map") is not None:
-        u = _places(state["map"], len(latents))[rows]
+        u = _places(space, state["map"])[rows]
         table["map_1"], table["map_2"] = u[:, 0], u[:, 1]
-    for name, values in trust_in(space, str(state.get("fitted"))).items():
+    for name, values in trust_in(space, str(state.get("map")).removeprefix("umap-")).items():
         table[name] = values.numpy()[rows]
     coordinates = [*latents.loc.numpy()[rows].T, *latents.scale.numpy()[rows].T]
     table |= dict(zip(_coordinates(space), coordinates, strict=True)) | _own(space, rows)
@@ -176,14 +178,33 @@ def _coordinates(space: Space) -> list[str]:
     return [f"{kind}_{i + 1}" for kind in ("z", "scale") for i in range(space.latent)]
 
 
-def _places(value: Any, count: int) -> np.ndarray:
-    try:
-        content = base64.b64decode(value, validate=True)
-    except (TypeError, ValueError):
-        raise BadState("The places on the map are not base64.") from None
-    if len(content) != 8 * count:
-        raise BadState("The places on the map are not those of these images.")
-    return np.frombuffer(content, "<f4").reshape(count, 2)
+def _places(space: Space, name: Any) -> np.ndarray:
+    """Where every image is on a map, float32 (n, 2)."""
+    kind, _, key = str(name).partition("-")
+    if kind == "umap":
+        places = places_in(space, key)
+    else:
+        plane = plane_named(space, str(name))
+        places = None if plane is None else plane.project(space.latents.loc)
+    if places is None:
+        raise BadState("There is no map of this name here any more: choose another.")
+    return places.numpy().astype("<f4")
+
+
+def _kept(space: Space, names: Any, person: str) -> list[dict[str, Any]]:
+    """The columns of these names that a person brought."""
+    if not isinstance(names, (list, type(None))) or len(names or []) > MAX_COLUMNS:
+        raise BadState(f"Columns of one's own are a list of up to {MAX_COLUMNS} names.")
+    if not names:
+        return []
+    kept = {column["name"]: column for column in kept_table(space, person)["columns"]}
+    for name in names:
+        if not isinstance(name, str) or name not in kept:
+            raise BadState(
+                f"The column {str(name)[:LONGEST]} is not kept here: bring its table again, in a browser that keeps "
+                "cookies, or forget it."
+            )
+    return [kept[name] for name in dict.fromkeys(names)]
 
 
 def _brought(value: Any, count: int, rows: np.ndarray) -> list[tuple[str, np.ndarray]]:

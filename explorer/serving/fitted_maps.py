@@ -9,14 +9,15 @@ import torch
 
 from ..datasets import default_data_dir
 from ..fitted_maps import find_map, fitted_count, key_of, list_maps, map_file, map_stamps, map_subject, row_sums
-from ..gap_table import fingerprint
 from ..jobs import JobError
 from ..jobs.fits import Fit, Fits
 from ..projection import Embedding, Local, ProjectionError, UmapSettings, check_codes
 from ..projection.quality import quality_neighbours
+from ..signature import fingerprint
 from .anatomy import packed
 from .jobs import open_database
 from .kept import Kept
+from .person import Visitor
 from .space import Space
 from .state import BadState
 
@@ -33,7 +34,7 @@ def open_fits() -> Fits:
     return Fits(open_database(default_data_dir()))
 
 
-def describe_maps(space: Space, person: str) -> dict[str, Any]:
+def describe_maps(space: Space, visitor: Visitor) -> dict[str, Any]:
     """The maps that are there, and the fits that are under way or went wrong; whether these are known at the moment."""
     ready = _ready(space)
     there = {entry["id"] for entry in ready}
@@ -45,7 +46,7 @@ def describe_maps(space: Space, person: str) -> dict[str, Any]:
     # What was done about codes that are not as they should be is said where the map is shown.
     said = {fit.id: fit.message for fit in fits if fit.state == "done"}
     maps = [{**entry, "message": said.get(entry["id"])} for entry in ready]
-    return {"maps": maps, "fits": [_fit(fit, person) for fit in fits if fit.id not in there], "known": known}
+    return {"maps": maps, "fits": [_fit(fit, visitor) for fit in fits if fit.id not in there], "known": known}
 
 
 def _ready(space: Space) -> list[dict[str, Any]]:
@@ -83,13 +84,13 @@ def _key(space: Space, settings: UmapSettings) -> str:
     return key_of(subject, settings)
 
 
-def _fit(fit: Fit, person: str) -> dict[str, Any]:
+def _fit(fit: Fit, visitor: Visitor) -> dict[str, Any]:
     facts = {"id": fit.id, **_settings(fit.settings), "state": fit.state, "progress": fit.progress}
-    own = bool(person) and fit.person == person
+    own = visitor.may_change(fit.person)
     return {**facts, "message": fit.message, "stopping": fit.stopping, "own": own}
 
 
-def order_map(space: Space, state: Any, person: str) -> dict[str, Any]:
+def order_map(space: Space, state: Any, visitor: Visitor) -> dict[str, Any]:
     """A fit that is asked for, {"action": "fit", "settings": {...}}, or stopped, {"action": "stop", "id": ...}.
 
     Raises:
@@ -99,9 +100,8 @@ def order_map(space: Space, state: Any, person: str) -> dict[str, Any]:
         raise BadState("An order is to fit a map or to stop it.")
     try:
         if state["action"] == "stop":
-            if not person:
-                raise BadState("Only who asked for a map can stop it, and this browser keeps no cookies to tell by.")
-            return _fit(open_fits().stop(str(state.get("id"))[:40], person=person), person)
+            stopped = open_fits().stop(str(state.get("id"))[:40], person=visitor.person, local=visitor.local)
+            return _fit(stopped, visitor)
         values = state.get("settings")
         if not isinstance(values, dict) or not set(values) <= set(_settings(UmapSettings())["settings"]):
             raise BadState("The settings of a map are its neighbours, min_distance, metric, seed and supervised.")
@@ -114,12 +114,13 @@ def order_map(space: Space, state: Any, person: str) -> dict[str, Any]:
         check_codes(codes, settings)
         fit = open_fits().submit(
             *(key, codes, labels, row_sums(space.latents, n), settings),
-            person=person,
+            person=visitor.person,
+            network=visitor.network,
             model=space.name,
             checkpoint=space.checkpoint.folder,
             weights=fingerprint(space.checkpoint.model),
         )
-        return _fit(fit, person)
+        return _fit(fit, visitor)
     except (ProjectionError, JobError) as error:
         raise BadState(str(error)) from None
 
@@ -134,17 +135,29 @@ def pack_map(space: Space, key: str) -> bytes | None:
     found = find_map(_folders(space), key, space.latents, space.fit_count)
     if found is None or key != _key(space, found.settings):
         return None
-    n = len(space.latents)
     fitted = min(len(found), space.fit_count)
-    places = found.places[:fitted]
-    if n > fitted:
-        local = Local(space.latents.loc[:fitted], places, ruler=found.ruler)
-        places = torch.cat([places, local.place(space.latents.loc[fitted:]).float()])
-    facts = {**_facts(key, found), "count": n, "fitted": fitted}
-    parts = [places, found.trustworthiness[:fitted], found.continuity[:fitted]]
+    facts = {**_facts(key, found), "count": len(space.latents), "fitted": fitted}
+    parts = [_places(space, found), found.trustworthiness[:fitted], found.continuity[:fitted]]
     if found.ruler is not None:
         parts.append(found.ruler)
     return packed(facts, b"".join(part.contiguous().numpy().astype("<f4", copy=False).tobytes() for part in parts))
+
+
+def _places(space: Space, found: Embedding) -> torch.Tensor:
+    """Where every image is on a fitted map (n, 2)."""
+    fitted = min(len(found), space.fit_count)
+    places = found.places[:fitted]
+    if len(space.latents) == fitted:
+        return places
+    local = Local(space.latents.loc[:fitted], places, ruler=found.ruler)
+    return torch.cat([places, local.place(space.latents.loc[fitted:]).float()])
+
+
+def places_in(space: Space, key: str) -> torch.Tensor | None:
+    """Where every image is on the fitted map of this name (n, 2); None where there is none."""
+    named = re.fullmatch("[0-9a-f]{16}", key)
+    found = find_map(_folders(space), key, space.latents, space.fit_count) if named else None
+    return None if found is None or key != _key(space, found.settings) else _places(space, found)
 
 
 def trust_in(space: Space, key: str) -> dict[str, torch.Tensor]:

@@ -19,14 +19,16 @@ from ..checkpoint import CONFIG_FILE
 from ..datasets import default_data_dir
 from ..jobs import Database, DatabaseFault, Job, JobError, Jobs
 from ..jobs.snapshots import FOLDER, HELDOUT_FILE, read_index
+from ..jobs.supervisor import expect_work
 from ..latent_map.files import static_key
 from ..registry import kept_folder
 from ..training import METRICS_FILE
+from .addresses import BELOW, PREFIX
 from .blobs import make_blob
 from .downloads import explore_address
-from .engine import same_origin
-from .manifest import PREFIX
-from .person import person_of
+from .gate import takes
+from .person import Visitor, visitor_of
+from .sent import read_json
 from .tail import Tails
 
 MAX_ORDER_BYTES = 1_024
@@ -53,7 +55,17 @@ def open_jobs() -> Jobs:
     return Jobs(open_database(default_data_dir()))
 
 
-def describe_job(job: Job, person: str) -> dict[str, Any]:
+def measuring(job: Job) -> list[str]:
+    """A sentence on the measuring of a run's model, while it lasts."""
+    share = job.facts.get("measuring")
+    if share is None:
+        return []
+    share = 100 * share if isinstance(share, (int, float)) and 0 <= share <= 1 else 0
+    standing = f"{share:.0f} % are done" if share else "it waits for its turn"
+    return [f"The model can be explored. Its test numbers are measured behind whatever is trained: {standing}."]
+
+
+def describe_job(job: Job, visitor: Visitor) -> dict[str, Any]:
     """A job as the page that shows it wants it."""
     config = json.loads(job.config.to_json())
     heldout = job.facts.get("heldout")
@@ -64,9 +76,9 @@ def describe_job(job: Job, person: str) -> dict[str, Any]:
         "name": job.name,
         "state": job.state,
         "place": open_jobs().place(job),
-        "mine": bool(person) and job.person == person,
+        "mine": visitor.may_change(job.person),
         "message": job.message,
-        "notes": list(job.notes),
+        "notes": [*job.notes, *measuring(job)],
         "config": {"model": config["model"], "training": config["training"]},
         "device": job.facts.get("device") or job.device,
         "speed": job.facts.get("speed"),
@@ -82,7 +94,7 @@ def describe_job(job: Job, person: str) -> dict[str, Any]:
         "progress": job.progress or None,
         "beat": None if job.beat is None else time.time() - job.beat,
         "model": job.name if there else None,
-        "heldout": heldout and {**heldout, "url": f"{PREFIX}/jobs/{job.id}/heldout.bin"},
+        "heldout": heldout and {**heldout, "url": f"{BELOW}/jobs/{job.id}/heldout.bin"},
     }
 
 
@@ -92,19 +104,19 @@ def describe_run(job: Job, beside: Sequence[Job], refused: Sequence[str]) -> dic
     Args:
         beside: runs whose curves are laid beside; refused: why others are not.
     """
-    files = f"{PREFIX}/static/{static_key()}"
+    files = f"{BELOW}/static/{static_key()}"
     return {
         "entry": f"{files}/training/monitor.mjs",
         "style": f"{files}/training/training.css",
         "plotly": f"{files}/vendor/plotly.min.js",
-        "base": f"{PREFIX}/jobs/{job.id}",
-        "compare": [{"id": other.id, "name": other.name, "base": f"{PREFIX}/jobs/{other.id}"} for other in beside],
+        "base": f"{BELOW}/jobs/{job.id}",
+        "compare": [{"id": other.id, "name": other.name, "base": f"{BELOW}/jobs/{other.id}"} for other in beside],
         "refused": list(refused),
         "explore": explore_address(job.name),
     }
 
 
-def _live(job: Job, person: str, query: dict[str, str]) -> dict[str, Any]:
+def _live(job: Job, visitor: Visitor, query: dict[str, str]) -> dict[str, Any]:
     """What is new since the page last asked: rows of the curve, and snapshots."""
 
     def count(name: str) -> int:
@@ -115,9 +127,9 @@ def _live(job: Job, person: str, query: dict[str, str]) -> dict[str, Any]:
     reset = count("attempt") != job.attempt
     rows, snapshots = _TAILS.rows(folder / METRICS_FILE), read_index(folder / FOLDER)
     first, seen = (0, 0) if reset else (count("metrics"), count("snapshots"))
-    base = f"{PREFIX}/jobs/{job.id}/snapshot"
+    base = f"{BELOW}/jobs/{job.id}/snapshot"
     return {
-        "job": describe_job(job, person),
+        "job": describe_job(job, visitor),
         "reset": reset,
         "metrics": rows[first:],
         "snapshots": [
@@ -145,10 +157,10 @@ async def live(request: Request) -> Response:
 
 def _job(request: Request, *, live: bool) -> Response:
     try:
-        found, person = open_jobs().get(request.path_params["id"]), person_of(request.cookies)
+        found, visitor = open_jobs().get(request.path_params["id"]), visitor_of(request)
     except JobError as error:
         return _fault(str(error), 503 if isinstance(error, DatabaseFault) else 404)
-    return _answer(_live(found, person, dict(request.query_params)) if live else describe_job(found, person))
+    return _answer(_live(found, visitor, dict(request.query_params)) if live else describe_job(found, visitor))
 
 
 async def file(request: Request) -> Response:
@@ -166,33 +178,28 @@ def _file(identity: str, step: str | None) -> Response:
         return PlainTextResponse("There is no such snapshot any more.", 404)
 
 
+@takes(MAX_ORDER_BYTES)
 async def control(request: Request) -> Response:
     """A button: {"action": ..., "pace": ...}."""
-    if not same_origin(request.headers):
-        return _fault("Requests from other sites are refused.", 403)
-    body = b""
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_ORDER_BYTES:
-                return _fault("That is too long for an order.", 413)
-    except ClientDisconnect:
-        return Response(status_code=400)
-    try:
-        order = json.loads(body)
+        order = read_json(await request.body())
         action, pace = order["action"], order.get("pace")
         if not isinstance(action, str) or isinstance(pace, bool) or not isinstance(pace, (int, float, type(None))):
             raise TypeError
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except ClientDisconnect:
+        return Response(status_code=400)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return _fault("An order is an action by name, and a pace that is a number.", 400)
     return await run_in_threadpool(_order, request, action, pace)
 
 
 def _order(request: Request, action: str, pace: float | None) -> Response:
-    person = person_of(request.cookies)
+    visitor = visitor_of(request)
     try:
-        changed = open_jobs().ask(request.path_params["id"], action, person=person, pace=pace)
-        return _answer(describe_job(changed, person))
+        whose = {"person": visitor.person, "local": visitor.local}
+        changed = open_jobs().ask(request.path_params["id"], action, **whose, pace=pace)
+        expect_work()
+        return _answer(describe_job(changed, visitor))
     except JobError as error:
         return _fault(str(error), 409)
 

@@ -11,28 +11,28 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from .addresses import PREFIX
 from .asking import GONE, Handler, answers
 from .blobs import Blob, make_blob
 from .columns import NAMES, OWN, pack_column
 from .exports import export_of
 from .fitted_maps import describe_maps, map_stamp, order_map, pack_map
 from .kept import Kept
-from .manifest import PREFIX
 from .near import near_of
-from .person import person_of
+from .person import Visitor, visitor_of
 from .plane_trust import pack_trust
 from .pools import heavily
 from .space import SPACES, Space
 from .tables import MAX_BYTES, bring_table, kept_table
-from .ways import strip_of, ways_of
+from .ways import MOST_DRAWN, strip_of, ways_of
 
 _MAP = re.compile(r"[0-9a-f]{16}")
 _MAPS: Kept[Blob] = Kept(64)
 _COLUMNS: Kept[Blob] = Kept(128)
 _TRUST: Kept[Blob] = Kept(128)
-MAX_PLACES_BYTES = 8 << 20  # some hundred places in as many dimensions
-# Of every image: a bit, two places and thirty columns of a person's own.
-MAX_EXPORT_BYTES = 64 << 20
+# A number in full is 25 characters: drawn lines of places, and a way's steps.
+MAX_PLACES_BYTES = 25 * MOST_DRAWN * 512
+MAX_PLACES = MOST_DRAWN * 514
 NONE = "There is no such map or column here any more, or its file is damaged: a map can be fitted again."
 # Columns that are read from a table beside the model, which may have more images tomorrow.
 CHANGING = ("reconstruction", "elbo", "log_evidence", "gap")
@@ -98,7 +98,7 @@ def _changing(response: Response) -> Response:
     return response
 
 
-def _now(function: Callable[[Space, str], dict[str, Any]], *, heavy: bool = False) -> Handler:
+def _now(function: Callable[[Space, Visitor], dict[str, Any]], *, heavy: bool = False) -> Handler:
     """A route for what there is of a space at the moment, and for whom; `heavy` as in `answers`."""
 
     async def handler(request: Request) -> Response:
@@ -107,7 +107,7 @@ def _now(function: Callable[[Space, str], dict[str, Any]], *, heavy: bool = Fals
             return PlainTextResponse(GONE, 404)
 
         def found() -> Response:  # a table is some megabytes of JSON
-            return JSONResponse(function(space, person_of(request.cookies)), headers={"Cache-Control": "no-store"})
+            return JSONResponse(function(space, visitor_of(request)), headers={"Cache-Control": "no-store"})
 
         try:
             return await (heavily(request, found) if heavy else run_in_threadpool(found))
@@ -121,11 +121,11 @@ def latents_routes() -> list[BaseRoute]:
     """Under `PREFIX`, with the space's key in the path."""
     posted = {
         "maps": answers(order_map, personal=True),
-        "ways": answers(ways_of, heavy=True, most_bytes=MAX_PLACES_BYTES),
-        "strip": answers(strip_of, heavy=True, most_bytes=MAX_PLACES_BYTES),
+        "ways": answers(ways_of, heavy=True, most_bytes=MAX_PLACES_BYTES, most_values=MAX_PLACES),
+        "strip": answers(strip_of, heavy=True, most_bytes=MAX_PLACES_BYTES, most_values=MAX_PLACES),
         "near": answers(near_of, heavy=True),
-        "table": answers(bring_table, heavy=True, personal=True, most_bytes=MAX_BYTES),
-        "export": answers(export_of, heavy=True, most_bytes=MAX_EXPORT_BYTES),
+        "table": answers(bring_table, heavy=True, personal=True, most_bytes=MAX_BYTES, most_values=16),
+        "export": answers(export_of, heavy=True, personal=True),
     }
     return [
         Route(f"{PREFIX}/maps/{{key}}", _now(describe_maps), methods=["GET"]),

@@ -10,10 +10,9 @@ from ..inference.units import kl_by_dimension
 from ..latent_map.files import static_key
 from ..projection.settings import METRICS, MOST_NEIGHBOURS, UmapSettings
 from ..view import MAX_SIGMA, MIN_SIGMA
+from .addresses import BELOW
 from .pack import map_range, sheet_size
 from .space import Space
-
-PREFIX = "/explorer"
 
 
 def rates(space: Space) -> list[float]:
@@ -25,8 +24,8 @@ def describe(space: Space) -> dict[str, Any]:
     """What the map needs to know to start: small values and addresses, as JSON."""
     model = space.checkpoint.config.model
     own = f"?model={quote(space.name, safe='')}"  # copies of a model share a key, and have files of their own
-    base = f"{PREFIX}/model/{space.key}"
-    files = f"{PREFIX}/static/{static_key()}"
+    base = f"{BELOW}/model/{space.key}"
+    files = f"{BELOW}/static/{static_key()}"
     return {
         "name": space.name,
         "latent": space.latent,
@@ -50,6 +49,7 @@ def describe(space: Space) -> dict[str, Any]:
         if space.own.key
         else None,
         "complete": space.complete,
+        "replaced": space.replaced,
         "plane": {
             "kind": space.plane.kind,
             "basis": space.plane.basis.tolist(),
@@ -62,7 +62,7 @@ def describe(space: Space) -> dict[str, Any]:
         "sheet": {
             "size": sheet_size(space),
             "latents": f"{base}/latents-",
-            "images": f"{PREFIX}/images/{space.data_key}/",
+            "images": f"{BELOW}/images/{space.data_key}/",
         },
         "decoder": f"{base}/decoder.onnx",
         "encoder": f"{base}/encoder.onnx",
@@ -71,16 +71,16 @@ def describe(space: Space) -> dict[str, Any]:
             name: {"url": f"{base}/rule-{name}.bin", "nodes": len(rule), "replicates": rule.replicates}
             for name, rule in space.rules.items()
         },
-        "terms": f"{PREFIX}/terms/{space.key}",
-        "evidence": f"{PREFIX}/evidence/{space.key}",
-        "units": f"{PREFIX}/units/{space.key}.json",
-        **{name: f"{PREFIX}/{name}/{space.key}" for name in ("best", "gradient", "kl", "encode")},
-        **{name: f"{PREFIX}/{name}/{space.key}{own}" for name in ("maps", "ways", "strip", "near", "table", "export")},
-        **{name: f"{PREFIX}/{name}/{space.key}/{{name}}.bin{own}" for name in ("map", "column", "trust")},
+        "terms": f"{BELOW}/terms/{space.key}",
+        "evidence": f"{BELOW}/evidence/{space.key}",
+        "units": f"{BELOW}/units/{space.key}.json",
+        **{name: f"{BELOW}/{name}/{space.key}" for name in ("best", "gradient", "kl", "encode")},
+        **{name: f"{BELOW}/{name}/{space.key}{own}" for name in ("maps", "ways", "strip", "near", "table", "export")},
+        **{name: f"{BELOW}/{name}/{space.key}/{{name}}.bin{own}" for name in ("map", "column", "trust")},
         "rates": rates(space),
         "umap": {**asdict(UmapSettings()), "metrics": list(METRICS), "most_neighbours": MOST_NEIGHBOURS},
-        "gaps": f"{PREFIX}/gaps/{space.key}.bin{own}",
-        "socket": f"{PREFIX}/engine/{space.key}",
+        "gaps": f"{BELOW}/gaps/{space.key}.bin{own}",
+        "socket": f"{BELOW}/engine/{space.key}",
         "engine": space.engine,
         "runtime": {
             "ort": f"{files}/vendor/onnxruntime-web/ort.wasm.min.mjs",

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from ..export import encoder_onnx
 from ..latent_map.files import static_files, static_key
+from .addresses import PREFIX
 from .anatomy_routes import anatomy_routes
 from .asking import GONE, answers
 from .blobs import Blob, make_blob
@@ -19,7 +20,6 @@ from .engine import engine_socket
 from .jobs import job_routes
 from .kept import Kept
 from .latents_routes import latents_routes
-from .manifest import PREFIX
 from .own_rows import sheet_of
 from .pack import pack_codes, pack_images, pack_latents, pack_points, pack_rule, sheet_rows, sheets
 from .space import SPACES

@@ -3,27 +3,51 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 import socket
+from collections.abc import Sequence
+
+from .gate.settings import HOSTS, PROXY, settings_of
+
+_BASE = re.compile(r"[A-Za-z0-9._~/-]*")
 
 
-def serve(address: str, port: int) -> int:
+def serve(address: str, port: int, *, hosts: Sequence[str] = (), proxies: Sequence[str] = (), base: str = "") -> int:
     """Serves until stopped.
 
+    Args:
+        hosts: names the app is reached under, beside its address and those in the environment.
+        proxies: addresses of proxies that are believed, likewise.
+        base: the path it is served below.
+
     Raises:
-        ValueError: the port is in use or not allowed, or the address is not this machine's.
+        ValueError: the port is in use or not allowed, the address is not this machine's, or a name is none.
     """
     if not 1 <= port <= 65_535:
         raise ValueError(f"A port is a number from 1 to 65535, not {port}.")
+    if not _BASE.fullmatch(base) or ".." in base:
+        raise ValueError(f"A base path is made of letters, digits and -._~/, not {base[:80]!r}.")
+    # The gate reads its names from the environment, however the app is started.
+    for name, words in ((HOSTS, hosts), (PROXY, proxies)):
+        os.environ[name] = ",".join([*filter(None, [os.environ.get(name, "")]), *words])
+    base = settings_of(address, os.environ[HOSTS], os.environ[PROXY], base).base
+    # uvicorn believes any proxy on this machine otherwise, and the gate would not see where a request comes from.
+    os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
     _check(address, port)
     from ..app import app
 
-    print(f"Latent Explorer is getting its models ready; then it is at http://{_shown(address)}:{port}", flush=True)
-    app.run(config={"server.address": address, "server.port": port, "server.headless": True})
+    place = f"http://{_shown(address)}:{port}{base}"
+    print(f"Latent Explorer is getting its models ready; then it is at {place}", flush=True)
+    options = {"server.address": address, "server.port": port, "server.headless": True, "server.baseUrlPath": base}
+    app.run(config=options)
     return 0
 
 
 def _shown(address: str) -> str:
-    return "localhost" if address in ("127.0.0.1", "0.0.0.0", "::", "::1") else address
+    if address in ("127.0.0.1", "0.0.0.0", "::", "::1"):
+        return "localhost"
+    return f"[{address}]" if ":" in address else address
 
 
 def _check(address: str, port: int) -> None:

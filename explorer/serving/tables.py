@@ -1,29 +1,26 @@
 """Columns that a person has computed elsewhere, brought as CSV: read, kept in the data folder, given back.
 
-One table a person and data set: a new one replaces it. A column with the names of the pictures' files or with their
-numbers ("index") says which row is which; without one there must be a row for every image on the map.
+One table a person and data set: a new one replaces it, see `table_store`. A column with the names of the pictures'
+files or with their numbers ("index") says which row is which; without one there must be a row for every image on the
+map.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import re
-import secrets
 from collections.abc import Collection, Container, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ..datasets import DatasetError, default_data_dir
-from ..datasets.pictures import load_files, match
 from ..datasets.pictures.numbers import is_missing, read_cells
 from ..datasets.pictures.table import Table, TableError, read_table
+from .own_files import OwnFiles, by_files, elsewhere
+from .person import Visitor
 from .space import Space
 from .state import BadState
+from .table_store import StoreFull, find_table, forget_table, keep_table
 
-FOLDER = "tables"
 MAX_BYTES = 24 << 20
 MAX_COLUMNS = 30
 LONGEST = 60  # letters of a column's name, and of a word in it
@@ -33,11 +30,9 @@ _OURS = re.compile(
     r"index|split|split_index|file|label|class|kl|reconstruction|elbo|elbo_draws|log_evidence|gap"
     r"|trustworthiness|continuity|map_[12]|(z|scale)_[0-9]+"
 )
-_FILE = re.compile(r"((image|picture|photo)[ _]?)?(file[ _]?)?(name|path)?|image|picture|photo|original", re.I)
-MOST_TABLES = 200  # of all people together; the oldest goes first
 
 
-def bring_table(space: Space, state: Any, person: str) -> dict[str, Any]:
+def bring_table(space: Space, state: Any, visitor: Visitor) -> dict[str, Any]:
     """Reads {"csv": text}, keeps it and gives its columns, as `kept_table`; {"csv": null} forgets what was kept.
 
     Raises:
@@ -45,56 +40,48 @@ def bring_table(space: Space, state: Any, person: str) -> dict[str, Any]:
     """
     if not isinstance(state, dict) or not isinstance(state.get("csv", 0), (str, type(None))):
         raise BadState("A table is brought as text.")
-    path = _path(space, person)
     if state["csv"] is None:
-        if path is not None:
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                raise BadState(
-                    f"The data folder cannot be written ({error.strerror}), so the columns are kept as they were."
-                ) from None
+        try:
+            forget_table(visitor.person, _subject(space))
+        except OSError as error:
+            raise BadState(
+                f"The data folder cannot be written ({error.strerror}), so the columns are kept as they were."
+            ) from None
         return {"columns": [], "remarks": []}
     try:
         table = read_table("table.csv", state["csv"].encode("utf-8", "replace"))
     except TableError as error:
         raise BadState(f"The table cannot be used. {error}") from None
-    own = OwnFiles(space.own.files, _elsewhere(space))
+    own = OwnFiles(space.own.files, elsewhere(space))
     found = columns_in(table, len(space.latents), own, names_taken_away(space).values())
-    if path is None:
-        found["remarks"].append("This browser keeps no cookies, so the columns are gone when the page is loaded again.")
-        return found
-    try:
-        _keep(path, json.dumps(found, allow_nan=False))
-    except OSError as error:  # the columns are there for this visit all the same
-        why = f"The data folder cannot be written ({error.strerror})"
+    why = _keep(space, found, visitor)
+    if why:  # the columns are there for this visit all the same
         found["remarks"].append(f"{why}, so the columns are gone when the page is loaded again.")
     return found
 
 
-def _keep(path: Path, text: str) -> None:
-    """Writes a table, whole or not at all."""
-    beside = path.with_name(f"{path.stem}-{secrets.token_hex(4)}.part")  # whoever reads meanwhile has the old one
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _keep(space: Space, found: dict[str, Any], visitor: Visitor) -> str:
+    """Keeps columns for a person; the reason, where that cannot be."""
+    if not visitor.person:
+        return "This browser keeps no cookies"
     try:
-        beside.write_text(text)
-        beside.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # another one's visit may take the same away
-        _trim(path.parent)
+        keep_table(visitor, _subject(space), json.dumps(found, allow_nan=False))
+    except StoreFull as error:
+        return str(error)
+    except OSError as error:
+        return f"The data folder cannot be written ({error.strerror})"
+    return ""
 
 
-def kept_table(space: Space, person: str) -> dict[str, Any]:
+def kept_table(space: Space, visitor: Visitor) -> dict[str, Any]:
     """The columns kept for a person: {"columns": [{"name", "values"} or with "kinds"], "remarks": [...]}.
 
     Values are numbers, or positions among "kinds"; null where nothing is known.
     """
-    path = _path(space, person)
-    if path is None:
-        return {"columns": [], "remarks": []}
     try:
+        path = find_table(visitor.person, _subject(space))
+        if path is None:
+            return {"columns": [], "remarks": []}
         found = json.loads(path.read_text())
         json.dumps(found, allow_nan=False)  # else no answer could hold it
         n = len(space.latents)
@@ -106,36 +93,8 @@ def kept_table(space: Space, person: str) -> dict[str, Any]:
     return {"columns": [], "remarks": []}
 
 
-def _path(space: Space, person: str) -> Path | None:
-    """None for whoever cannot be told apart from others, whose table would be everybody's."""
-    name = re.sub("[^0-9a-f]", "", person)[:32]
-    if not name:
-        return None
-    return default_data_dir() / FOLDER / f"{name}-{space.data_key}-{len(space.latents)}.json"
-
-
-def _trim(folder: Path) -> None:
-    kept = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
-    for path in kept[:-MOST_TABLES]:
-        path.unlink(missing_ok=True)
-
-
-@dataclass(frozen=True)
-class OwnFiles:
-    """Names of the files of the images on the map, in their order, and of those of the same set that are not on it."""
-
-    shown: tuple[str, ...] = ()
-    others: tuple[str, ...] = ()
-
-
-def _elsewhere(space: Space) -> tuple[str, ...]:
-    """Files of the training images where only the test images are on the map."""
-    if not space.own.files or space.points != "test":
-        return ()
-    try:
-        return load_files(space.checkpoint.config.training.dataset)[0]
-    except DatasetError:
-        return ()
+def _subject(space: Space) -> str:
+    return f"{space.data_key}-{len(space.latents)}"
 
 
 def names_taken_away(space: Space) -> dict[str, str]:
@@ -164,7 +123,7 @@ def columns_in(table: Table, count: int, own: OwnFiles | None = None, known: Col
     names = _names(header)
     lowered = [name.lower() for name in names]
     index_at = lowered.index("index") if "index" in lowered else None
-    by_file = _by_files(table, own or OwnFiles(), index_at, alone=index_at is None and len(rows) != count)
+    by_file = by_files(table, own or OwnFiles(), index_at, alone=index_at is None and len(rows) != count)
     if by_file is None:
         order: Sequence[int | None] = _order(table, rows, index_at, count, remarks)
     else:
@@ -203,41 +162,6 @@ def free_column(name: str, taken: Container[str]) -> str:
     while name in taken:
         name += "_"
     return name
-
-
-def _by_files(
-    table: Table, own: OwnFiles, index_at: int | None, *, alone: bool
-) -> tuple[int, list[int | None], list[str]] | None:
-    """The column that names the images' files, the image of each row (None for one that is not on the map), remarks.
-
-    None where the set's files are not known, or the table does not name them.
-
-    Args:
-        index_at: the column of the images' numbers, which are no names of files.
-        alone: whether there is no other way to tell the rows; then fewer of them need be named.
-    """
-    if not own.shown:
-        return None
-    names = (*own.shown, *own.others)
-    found = match(table, names)
-    if found is None or found.file_column == index_at:
-        return None
-    places = {id(row): at for at, row in enumerate(found.rows) if row is not None}
-    order = [places.get(id(row)) for row in table.rows[1:]]
-    named = sum(at is not None for at in order)
-    # A column of numbers may name pictures called 1.png by chance: where most rows are of pictures, it does not.
-    if not _FILE.fullmatch(found.header[found.file_column]) and not alone and named < 0.9 * len(order):
-        return None
-    shown = [at if at is not None and at < len(own.shown) else None for at in order]
-    here = sum(at is not None for at in shown)
-    remarks = [remark for remark in found.remarks if "no row in the table" not in remark]
-    if not here:
-        raise BadState("The table names none of the pictures on the map: show all points, or bring the rows of these.")
-    if named > here:
-        remarks.append(f"{named - here:,} rows are of pictures that are not on the map: show all points to use them.")
-    if here < len(own.shown):
-        remarks.append(f"The table has {here:,} of the {len(own.shown):,} images; the others have no value.")
-    return found.file_column, shown, remarks
 
 
 def _order(table: Table, rows: list[list[str]], index_at: int | None, count: int, remarks: list[str]) -> list[int]:

@@ -9,7 +9,6 @@ is kept for the next. `python -m tests.benchmarks.training_throughput` measures 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -21,6 +20,7 @@ from ..datasets.binarise import fixed, observed
 from ..inference import elbo
 from ..models import VAE
 from .cadence import Cadence
+from .clock import Clock
 from .objective import loss
 from .schedule import one_cycle, warm_up
 from .tuning import Speed, keep_freed_memory
@@ -57,12 +57,18 @@ class Progress:
 
 @dataclass
 class RunState:
-    """What moves during a run and must survive a pause: counters, optimiser, noise."""
+    """All that a run must find again after a pause or a kill, beside the weights, to end with the same bits.
+
+    Attributes:
+        elapsed: seconds of the budget that were spent, see `clock`.
+        speed: threads and precision of the arithmetic; None until they are chosen.
+    """
 
     optimiser: torch.optim.Optimizer
     noise: torch.Generator
     step: int = 0
     elapsed: float = 0.0
+    speed: Speed | None = None
 
 
 def start(model: VAE, config: TrainingConfig, device: torch.device) -> RunState:
@@ -119,7 +125,7 @@ def train(
         beta = config.beta * warm_up(fraction, config.kl_warm_up)
         _step(model, config, state, x, rate, beta, speed, report)
         state.step += 1
-        state.elapsed = report.clock()
+        state.elapsed += report.clock.lap()
         fraction = _spent(config, state, steps_per_epoch)
         if report.due() or fraction >= 1.0:
             yield report.take(fraction, rate, beta)
@@ -159,7 +165,7 @@ def _step(
 
 
 class _Report:
-    """Sums kept on the device, and the clock that survives a pause."""
+    """Sums kept on the device, and the run's clock."""
 
     def __init__(
         self,
@@ -171,18 +177,11 @@ class _Report:
         cadence: Cadence,
     ) -> None:
         self.config, self.state, self.batch, self.steps_per_epoch = config, state, batch, steps_per_epoch
-        self.cadence = cadence
+        self.cadence, self.clock = cadence, Clock(cadence)
         self.order: Tensor | None = None
         self.sums = torch.zeros(1 + model.config.latent, device=next(model.parameters()).device)
         self.steps = 0
-        self.began = self._now() - state.elapsed
-        self.reported = self._now()
-
-    def _now(self) -> float:
-        return time.perf_counter() - self.cadence.held
-
-    def clock(self) -> float:
-        return self._now() - self.began
+        self.reported = state.elapsed
 
     def add(self, log_likelihood: Tensor, kl_per_dimension: Tensor) -> None:
         self.sums[0] += log_likelihood.sum()
@@ -191,21 +190,21 @@ class _Report:
 
     def due(self) -> bool:
         steps = self.cadence.steps
-        return self._now() - self.reported >= self.cadence.seconds or (steps is not None and self.steps >= steps)
+        waited = self.state.elapsed - self.reported
+        return waited >= self.cadence.seconds or (steps is not None and self.steps >= steps)
 
     def take(self, fraction: float, rate: float, beta: float) -> Progress:
         images = self.steps * self.batch
         log_likelihood, *kl = (self.sums / images).tolist()  # the one read-back, twice a second
-        now = self._now()
-        speed = images / (now - self.reported)
+        elapsed = self.state.elapsed
+        speed = images / max(elapsed - self.reported, 1e-9)
         self.sums.zero_()
-        self.steps, self.reported = 0, now
+        self.steps, self.reported = 0, elapsed
         if not math.isfinite(log_likelihood) or not all(map(math.isfinite, kl)):
             raise TrainingDiverged(
                 f"The ELBO stopped being a finite number at step {self.state.step:,}: "
                 "try a learning rate three times smaller."
             )
-        elapsed = self.state.elapsed
         remaining = 0.0 if fraction >= 1 else elapsed * (1 - fraction) / max(fraction, 1e-9)
         return Progress(
             step=self.state.step,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ from .heldout import HeldOut
 from .loop import Progress, train
 from .loop import start as start_state
 from .metrics import METRICS_FILE, Writer, keep_reports, open_writers
-from .state import STATE_FILE, is_sound, load_state, save_state
+from .state import STATE_FILE, is_sound, load_state, save_state, sweep
 from .thrift import Thrift
 from .tuning import Speed, choose_speed
 
@@ -34,7 +35,7 @@ METRICS_SHARE = 1 / 400
 SLOW_SECONDS, SLOW_ROWS = 0.2, 4_000
 # Of the time: for the terms of held-out images, and for keeping a state to resume from.
 HELDOUT_SHARE, SAVE_SHARE = 0.04, 0.02
-SAVE_SECONDS = 5.0
+SAVE_SECONDS = float(os.environ.get("EXPLORER_SAVE_SECONDS") or 5.0)
 
 
 class Run:
@@ -47,11 +48,14 @@ class Run:
         dataset: the training split.
         folder: where the run lives; made when it is missing.
         device: where to compute.
-        resume: go on from the folder's saved state.
-        threads, bfloat16: of the arithmetic; timed when left out.
+        resume: go on from the folder's saved state, with the same arithmetic.
+        threads, bfloat16: of the arithmetic; left out, as in the saved state, else timed.
         heldout: a split whose first images are measured along the way.
         cadence: how often it reports, see `Cadence`.
         tensorboard: write event files too.
+
+    Attributes:
+        kept: the step of the saved state.
 
     Raises:
         CheckpointError: nothing usable to resume from.
@@ -81,13 +85,27 @@ class Run:
             else start_state(self.model, config.training, device)
         )
         self.heldout = HeldOut(heldout, config.training.binarisation, device) if heldout else None
-        self.speed: Speed = choose_speed(
-            self.model, self.images, config.training.batch_size, threads=threads, bfloat16=bfloat16
-        )
+        if self.state.speed is None or threads is not None or bfloat16 is not None:
+            kept = self.state.speed
+            self.state.speed = choose_speed(
+                self.model,
+                self.images,
+                config.training.batch_size,
+                threads=kept.threads if kept and threads is None else threads,
+                bfloat16=kept.bfloat16 if kept and bfloat16 is None else bfloat16,
+            )
         folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder)
         keep_reports(folder / METRICS_FILE, self.state.step)
+        self.kept = self.state.step
         self._measuring = Thrift(HELDOUT_SHARE)
         self._saving = Thrift(SAVE_SHARE, SAVE_SECONDS)
+
+    @property
+    def speed(self) -> Speed:
+        """Threads and precision, the same from the run's first step to its last."""
+        assert self.state.speed is not None
+        return self.state.speed
 
     @property
     def steps_per_epoch(self) -> int:
@@ -142,6 +160,7 @@ class Run:
         """Keeps the run's state, so that it can be resumed from here; a state that is not finite is not kept."""
         if is_sound(self.model):
             save_state(self.folder, self.model, self.config, self.state, self.dataset.sha256)
+            self.kept = self.state.step
 
     def finish(self, *, whole: bool) -> Config:
         """Writes the checkpoint and gives its configuration, with the run's facts in it.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from ..checkpoint import CheckpointError, write_file
 from ..config import Config
 from ..models import VAE
 from .loop import RunState, start
+from .tuning import MOST_THREADS, Speed
 
 STATE_FILE = "training.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
@@ -23,13 +26,16 @@ def is_sound(model: VAE) -> bool:
 
 
 def save_state(folder: Path, model: VAE, config: Config, state: RunState, data_sha256: str) -> None:
-    """Writes weights (float32), the optimiser's moments, the noise and the counters, whole or not at all."""
+    """Writes weights (float32) and all of `state`, whole or not at all."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     for index, moments in state.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": moments[name] for name in _MOMENTS}
     tensors["noise"] = state.noise.get_state()
     counters = json.dumps({"step": state.step, "elapsed": state.elapsed})
     facts = {"config": config.to_json(), "counters": counters, "data_sha256": data_sha256}
+    if state.speed is not None:
+        device = next(model.parameters()).device.type
+        facts["speed"] = json.dumps({**dataclasses.asdict(state.speed), "device": device})
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     write_file(folder / STATE_FILE, save(tensors, metadata=facts))
 
@@ -59,6 +65,7 @@ def load_state(folder: Path, model: VAE, config: Config, device: torch.device, d
         state = start(model, config.training, device)
         state.optimiser.load_state_dict({**state.optimiser.state_dict(), "state": _moments(tensors, model)})
         state.step, state.elapsed = _counters(facts["counters"])
+        state.speed = _speed(facts.get("speed", ""), device)
         if tensors["noise"].shape == state.noise.get_state().shape:
             state.noise.set_state(tensors["noise"])
         else:  # another kind of device has another generator: fresh noise, and no longer the same bits
@@ -70,6 +77,23 @@ def load_state(folder: Path, model: VAE, config: Config, device: torch.device, d
             f"{path.name} is damaged, so this run cannot go on: duplicate it to begin anew."
         ) from None
     return state
+
+
+def sweep(folder: Path) -> None:
+    """Deletes the halves of files that a killed process left behind: see `write_file`. Only whoever runs there may."""
+    for path in folder.glob(".*-????????"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _speed(text: str, device: torch.device) -> Speed | None:
+    """How the arithmetic was done; None where it is not known, or was another kind of device's."""
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        kept = json.loads(text)
+        speed = Speed(int(kept["threads"]), bool(kept["bfloat16"]), str(kept["reason"])[:200])
+        if kept["device"] == device.type and 1 <= speed.threads <= MOST_THREADS:
+            return speed
+    return None
 
 
 def _counters(text: str) -> tuple[int, float]:

@@ -14,6 +14,7 @@ from ..inference import elbo
 from ..models import VAE, build
 
 TRIAL_SECONDS = 0.25
+MOST_THREADS = 1_024
 # What torch starts with, before a run sets its own number for the whole process.
 ALL_THREADS = torch.get_num_threads()
 # From glibc's malloc.h.

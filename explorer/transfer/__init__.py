@@ -7,7 +7,7 @@ from .arrival import Brought
 from .bring import from_folder, from_zip
 from .bundle import download_name, write_bundle
 from .files import TransferError
-from .kept import delete_model, kept_names, source_of, suggest_name
+from .kept import delete_model, kept_names, owners_of_models, source_of, suggest_name
 
 __all__ = [
     "Brought",
@@ -17,6 +17,7 @@ __all__ = [
     "from_folder",
     "from_zip",
     "kept_names",
+    "owners_of_models",
     "source_of",
     "suggest_name",
     "write_bundle",

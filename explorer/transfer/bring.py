@@ -31,7 +31,7 @@ def from_zip(
         name: what to call it; "" for a free name near to the file's.
         file_name: as the person knows it, where `source` is not a path.
         most: bytes it may unpack to.
-        by: who brought it, as a word that says nothing to others.
+        by: the mark of who brought it, see `explorer.owners`.
 
     Raises:
         TransferError: it is not a sound model or not a zip; nothing was kept.

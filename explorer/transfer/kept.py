@@ -13,6 +13,7 @@ from typing import Any
 from ..datasets import default_data_dir
 from ..jobs import ACTIVE, Database, JobError, Jobs, jobs_file
 from ..names import free_name, is_name, name_from
+from ..owners import may_change, owner_of
 from ..registry import kept_folder, models, read_facts
 from .files import SOURCE_FILE, TransferError
 
@@ -75,15 +76,36 @@ def source_of(folder: Path) -> dict[str, Any]:
     return read_facts(folder / SOURCE_FILE)
 
 
-def delete_model(name: str) -> None:
+def owners_of_models() -> dict[str, str]:
+    """The marks of who trained or brought each model that the app keeps, by name; none where that is not known."""
+    folder, found = default_data_dir(), {}
+    if jobs_file(folder).is_file():
+        with contextlib.suppress(JobError, sqlite3.Error):
+            found = Jobs(Database(folder)).owners()
+    return {name: found.get(name) or _kept_owner(kept_folder() / name) for name in kept_names()}
+
+
+def _kept_owner(folder: Path) -> str:
+    by = source_of(folder).get("by")
+    return owner_of(folder) or (by if isinstance(by, str) else "")
+
+
+def delete_model(name: str, *, person: str, local: bool) -> None:
     """Deletes a model of the app's own folder; those who look at it keep what they see.
 
+    Args:
+        person: the mark of who asks, see `explorer.owners`; local: whether they sit at the machine that serves.
+
     Raises:
-        TransferError: there is none of this name there, or it is being trained.
+        TransferError: there is none of this name there, it is somebody else's, or it is being trained.
     """
     folder = kept_folder() / name
     if name not in kept_names() or folder.is_symlink():
         raise TransferError(f"{name!r:.60} is not a model that is kept here, so there is nothing to delete.")
+    if not may_change(owners_of_models().get(name, ""), person, local):
+        raise TransferError(
+            f"{name} is not yours: only who made or brought it, or somebody at the machine that serves, deletes it."
+        )
     if _runs().get(name):
         raise TransferError(f"{name} is still being trained: stop its run on the Train page first.")
     incoming_folder().mkdir(parents=True, exist_ok=True)

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import registry
 from ..card import EVALUATION_FILE, describe_binarisation, describe_likelihood
 from ..checkpoint import CONFIG_FILE, CheckpointError, read_config
 from ..config import Config
 from ..registry import kept_folder, read_facts
-from .kept import source_of
+from .kept import owners_of_models, source_of
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Listed:
         images: test images it was measured on.
         source: where it was brought from, {} where it was made here or came with the project.
         kept: whether it lies in the app's own folder, and so can be deleted there.
+        owner: the mark of who trained or brought it, "" where that is not known; shipped: it came with the project.
         fault: why it cannot be opened; "" where its configuration is sound.
     """
 
@@ -37,6 +39,8 @@ class Listed:
     source: Mapping[str, Any] = ()
     kept: bool = False
     fault: str = ""
+    owner: str = ""
+    shipped: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ def list_models(folders: Mapping[str, Path]) -> tuple[list[Group], list[Listed]]
     Two stand in one group only where data set, its content, image shape, likelihood, the way
     pixels are seen and the number of test images are the same.
     """
-    listed = [_listed(name, folder) for name, folder in folders.items()]
+    owners = owners_of_models()
+    listed = [_listed(name, folder, owners.get(name, "")) for name, folder in folders.items()]
     sound = [model for model in listed if model.config is not None]
     usual: dict[tuple[Any, ...], Counter[int]] = {}
     for model in sound:
@@ -75,18 +80,20 @@ def list_models(folders: Mapping[str, Path]) -> tuple[list[Group], list[Listed]]
     return made, [model for model in listed if model.config is None]
 
 
-def _listed(name: str, folder: Path) -> Listed:
+def _listed(name: str, folder: Path, owner: str) -> Listed:
     kept = folder.parent == kept_folder()
+    whose = {"kept": kept, "owner": owner if kept else "", "shipped": folder.parent == registry.PRETRAINED}
     try:
         config = read_config(folder / CONFIG_FILE)
     except CheckpointError as error:
-        return Listed(name, None, kept=kept, fault=str(error).replace(f"{folder}{os.sep}", ""))
+        return Listed(name, None, **whose, fault=str(error).replace(f"{folder}{os.sep}", ""))
     facts = read_facts(folder / EVALUATION_FILE)
     elbo, images = _number(facts.get("elbo")), _number(facts.get("n"))
     if elbo is None or images is None or images < 1:
         elbo, images = None, None  # a number without its conditions says nothing
     error = _number(facts.get("elbo_standard_error"))
-    return Listed(name, config, elbo, error, None if images is None else int(images), source_of(folder), kept)
+    count = None if images is None else int(images)
+    return Listed(name, config, elbo, error, count, source_of(folder), **whose)
 
 
 def _number(value: Any) -> float | None:

@@ -145,9 +145,10 @@ def test_the_magnification_of_a_line_is_the_same_whichever_way_it_goes_over_the_
 def test_trust_is_the_distance_to_the_data_and_the_round_trip(page: Page) -> None:
     found = page.evaluate(
         """async ({ codes, places, at }) => {
-          const { Trust, doubt, doubts, emptiness, roundTrip } = await import('/static/latents/trust.mjs');
+          const { Trust, doubts, emptiness, roundTrip } = await import('/static/latents/trust.mjs');
           const { Curved } = await import('/static/projections/curved.mjs');
           const { Plane } = await import('/static/gaussian.mjs');
+          const doubt = (...parts) => Math.max(...Object.values(doubts(...parts)));
           const all = Float32Array.from(codes);
           const curved = new Curved('umap', all, Float32Array.from(places));
           const flat = new Plane([[1, 0], [0, 1]]);

@@ -22,7 +22,7 @@ def models_page(visit, address) -> Callable[..., Page]:
 
     def open_(**options) -> Page:
         page = visit(f"{address}/models", **options)
-        expect(page.locator("a[href='/explorer/download/mnist-16d.zip']")).to_be_visible(timeout=30_000)
+        expect(page.locator("a[href='explorer/download/mnist-16d.zip']")).to_be_visible(timeout=30_000)
         expect(page.get_by_text("Bring a model")).to_be_visible()
         return page
 
@@ -32,7 +32,7 @@ def models_page(visit, address) -> Callable[..., Page]:
 def test_a_model_goes_out_as_a_zip_and_comes_back_under_another_name(models_page, address, tmp_path: Path) -> None:
     page = models_page()
     with page.expect_download() as download:
-        page.locator("a[href='/explorer/download/mnist-16d.zip']").click()
+        page.locator("a[href='explorer/download/mnist-16d.zip']").click()
     assert download.value.suggested_filename == "mnist-16d.zip"
     path = tmp_path / "mnist-16d.zip"
     download.value.save_as(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -80,6 +80,24 @@ def wait_for_points(page: Page, least: int) -> None:
     )
 
 
+def wait_until(page: Page, holds: Callable[[], bool], seconds: float = 20) -> None:
+    """Looks again and again, while the page goes on."""
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until
+        page.wait_for_timeout(50)
+
+
+def standing(page: Page, jobs: Jobs, identity: str) -> int:
+    """The step at which a run is held: it stays the same for longer than a worker's beat."""
+    since, step = time.monotonic(), jobs.get(identity).step
+    while time.monotonic() < since + 0.7:
+        page.wait_for_timeout(50)
+        if (now := jobs.get(identity).step) != step:
+            since, step = time.monotonic(), now
+    return step
+
+
 def test_train_reload_kill_explore_and_replay(visit, served: str, data: Path) -> None:
     jobs = Jobs(Database(data))
     page, identity = begin(visit, served, 8)
@@ -108,15 +126,12 @@ def test_train_reload_kill_explore_and_replay(visit, served: str, data: Path) ->
     newest = pixels(page, "sample-canvas")
     scrubber.focus()
     page.keyboard.press("Home")
-    page.wait_for_timeout(1_000)
-    first = pixels(page, "sample-canvas")
-    assert first != newest
+    wait_until(page, lambda: pixels(page, "sample-canvas") != newest)
     page.get_by_test_id("scrubber-play").click()
     page.wait_for_function("(last) => Number(document.querySelector('[data-testid=scrubber]').value) > 2", arg=0)
     page.keyboard.press("End")
     page.get_by_test_id("scrubber-live").click()
-    page.wait_for_timeout(1_500)
-    assert pixels(page, "sample-canvas") == newest
+    wait_until(page, lambda: pixels(page, "sample-canvas") == newest)
 
     # Explore it: everything of the map works on what was just trained.
     page.get_by_test_id("explore-link").click()
@@ -145,17 +160,14 @@ def test_slow_motion_pause_resume_and_stop(visit, served: str, data: Path) -> No
     jobs = Jobs(Database(data))
     wait_for_points(page, 1)
     page.get_by_test_id("job-step").click()
-    page.wait_for_function("() => document.querySelector('[data-testid=training-view]').dataset.state === 'running'")
-    page.wait_for_timeout(1_500)
-    held = jobs.get(identity).step
-    page.wait_for_timeout(1_000)
-    assert jobs.get(identity).step == held
+    reach(page, "running")
+    held = standing(page, jobs, identity)
     page.get_by_test_id("job-step").click()
-    page.wait_for_timeout(1_200)
-    assert jobs.get(identity).step == held + 1
+    wait_until(page, lambda: jobs.get(identity).step > held)
+    assert standing(page, jobs, identity) == held + 1
     page.get_by_test_id("job-epoch").click()
-    page.wait_for_timeout(2_500)
-    assert jobs.get(identity).step == held + 1 + 11
+    wait_until(page, lambda: jobs.get(identity).step >= held + 1 + 11)
+    assert standing(page, jobs, identity) == held + 1 + 11
     page.get_by_test_id("job-pause").click()
     reach(page, "paused", 15)
     page.get_by_test_id("job-resume").click()
@@ -204,7 +216,6 @@ def test_a_run_fits_one_screen_and_has_no_accessibility_faults(visit, served: st
     done = next(job for job in Jobs(Database(data)).all() if job.state == "done")
     page = visit(f"{served}/train?job={done.id}", color_scheme=scheme)
     page.wait_for_selector(f"{VIEW}[data-ready=true]", timeout=20_000)
-    page.wait_for_timeout(500)
     box = page.locator(".lt").bounding_box()
     assert box["y"] + box["height"] <= 800
     faults = Axe().run(page, context=".lt").response["violations"]

@@ -7,6 +7,7 @@ import io
 import shutil
 import threading
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from explorer.inference.survey import Survey
 from explorer.projection import UmapSettings
 from explorer.serving import exports, tables
 from explorer.serving.manifest import describe
+from explorer.serving.person import network_mark
 from explorer.serving.space import SPACES, Space
 
+from ..people import come_as, mark
 from .asking import keep_map, post
 
 # Selections
@@ -35,20 +38,29 @@ def bits(rows: list[int], count: int) -> str:
     return base64.b64encode(np.packbits(mask).tobytes()).decode()
 
 
-def test_a_selection_is_taken_away_in_every_format(client: TestClient, space: Space) -> None:
+@pytest.fixture
+def keep(monkeypatch: pytest.MonkeyPatch):
+    """Columns that are kept, whoever asks for them."""
+
+    def kept(columns: list[dict[str, Any]]) -> list[str]:
+        monkeypatch.setattr(exports, "kept_table", lambda *_: {"columns": columns, "remarks": []})
+        return [column["name"] for column in columns]
+
+    return kept
+
+
+def test_a_selection_is_taken_away_in_every_format(client: TestClient, space: Space, keep) -> None:
     n, rows = len(space.latents), [2, 3, 299]
-    u = np.arange(2 * n, dtype="<f4")
     brought = [
         {"name": "z", "values": list(range(n))},
         {"name": "file", "values": [i % 2 for i in range(n)], "kinds": ["a", "b"]},
     ]
-    places = base64.b64encode(u.tobytes()).decode()
-    state = {"rows": bits(rows, n), "map": places, "columns": brought}
+    state = {"rows": bits(rows, n), "map": "axes-3-1", "columns": keep(brought)}
     csv = pandas.read_csv(io.BytesIO(post(client, space, "export", {**state, "format": "csv"})))
     parquet = pandas.read_parquet(io.BytesIO(post(client, space, "export", {**state, "format": "parquet"})))
     assert csv["index"].tolist() == parquet["index"].tolist() == rows
     np.testing.assert_allclose(csv[["z_1", "z_2", "z_3"]], space.latents.loc.numpy()[rows], rtol=1e-6)
-    np.testing.assert_allclose(parquet[["map_1", "map_2"]], u.reshape(n, 2)[rows])
+    np.testing.assert_allclose(parquet[["map_1", "map_2"]], space.latents.loc.numpy()[rows][:, [2, 0]], rtol=1e-6)
     assert csv["z"].tolist() == rows and csv["file"].tolist() == ["a" if row % 2 == 0 else "b" for row in rows]
     assert {"kl", "elbo", "reconstruction"} <= set(csv) and "gap" not in csv
     arrays = np.load(io.BytesIO(post(client, space, "export", {**state, "format": "npz"})))
@@ -65,11 +77,11 @@ def test_a_selection_is_taken_away_in_every_format(client: TestClient, space: Sp
 
 
 def test_what_would_fill_the_memory_is_a_sentence(
-    client: TestClient, space: Space, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, space: Space, keep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     n = len(space.latents)
     a_row = 8 * 8 + 2 * 3 * 4  # its image and its latents; labels and terms come on top
-    words = [{"name": f"word {at}", "values": [0] * n, "kinds": ["w" * 60]} for at in range(30)]
+    words = keep([{"name": f"word {at}", "values": [0] * n, "kinds": ["w" * 60]} for at in range(30)])
     few = {"format": "npz", "rows": bits([1, 2], n)}
 
     def refused(limit: int, state: dict[str, Any]) -> str:
@@ -83,9 +95,9 @@ def test_what_would_fill_the_memory_is_a_sentence(
     assert refused(n * 24 - 1, {"format": "csv", "rows": None}).endswith("select fewer points.")
 
 
-def test_words_are_as_wide_as_those_that_are_selected(client: TestClient, space: Space) -> None:
+def test_words_are_as_wide_as_those_that_are_selected(client: TestClient, space: Space, keep) -> None:
     own = [{"name": "word", "values": [1, *[0] * (len(space.latents) - 1)], "kinds": ["ab", "w" * 60]}]
-    state = {"format": "npz", "rows": bits([3, 4], len(space.latents)), "columns": own}
+    state = {"format": "npz", "rows": bits([3, 4], len(space.latents)), "columns": keep(own)}
     arrays = np.load(io.BytesIO(post(client, space, "export", state)))
     assert arrays["word"].tolist() == ["ab", "ab"] and arrays["word"].dtype == np.dtype("<U2")
     assert arrays["class"].tolist() == [space.latents.classes[label] for label in arrays["labels"]]
@@ -93,13 +105,15 @@ def test_words_are_as_wide_as_those_that_are_selected(client: TestClient, space:
 
 def test_a_selection_on_a_fitted_map_takes_its_trust_along(client: TestClient, space: Space, data: Path) -> None:
     key, made = keep_map(space, data, UmapSettings(seed=41))
-    state = {"format": "csv", "rows": bits([4, 7], len(space.latents)), "fitted": key}
+    state = {"format": "csv", "rows": bits([4, 7], len(space.latents)), "map": f"umap-{key}"}
     csv = pandas.read_csv(io.BytesIO(post(client, space, "export", state)))
     np.testing.assert_allclose(csv["trustworthiness"], made.trustworthiness[[4, 7]], rtol=1e-6)
     np.testing.assert_allclose(csv["continuity"], made.continuity[[4, 7]], rtol=1e-6)
-    for none in ("0" * 16, "../config", None, 5):
-        text = post(client, space, "export", {**state, "fitted": none}).decode()
-        assert "trustworthiness" not in text and text.startswith("index,label,class,kl,reconstruction,elbo")
+    np.testing.assert_allclose(csv[["map_1", "map_2"]], made.places.numpy()[[4, 7]], rtol=1e-6)
+    text = post(client, space, "export", {**state, "map": None}).decode()
+    assert "trustworthiness" not in text and "map_1" not in text and "elbo" in text
+    for none in ("umap-" + "0" * 16, "umap-../config", "axes-1-9", "images-1-1-1", 5):
+        assert "no map of this name" in post(client, space, "export", {**state, "map": none}, 400)
 
 
 def test_the_terms_of_surveyed_images_add_up(client: TestClient, space: Space, folder: Path, tmp_path: Path) -> None:
@@ -125,22 +139,25 @@ def test_the_terms_of_surveyed_images_add_up(client: TestClient, space: Space, f
         ({"format": "xls"}, "format must be"),
         ({"rows": "AAAA"}, "one bit for each"),
         ({"rows": "%"}, "not base64"),
-        ({"rows": None, "map": "AAAA"}, "not those of these images"),
-        ({"rows": None, "columns": [{"name": "a", "values": [1]}]}, "as many values"),
-        ({"rows": None, "columns": [3]}, "a name and values"),
+        ({"rows": None, "map": "AAAA"}, "no map of this name"),
+        ({"rows": None, "columns": ["a"]}, "The column a is not kept here: bring its table again"),
+        ({"rows": None, "columns": [{"name": "a"}]}, "not kept here"),
+        ({"rows": None, "columns": ["short"]}, "as many values"),
+        ({"rows": None, "columns": ["odd"]}, "a name and values"),
         ({"rows": None, "columns": 5}, "a list of up to"),
-        ({"rows": None, "columns": [{}] * 31}, "a list of up to 30"),
+        ({"rows": None, "columns": ["a"] * 31}, "a list of up to 30"),
         ({"format": []}, "format must be"),
     ],
 )
-def test_bad_exports_are_sentences(client: TestClient, space: Space, state: Any, said: str) -> None:
+def test_bad_exports_are_sentences(client: TestClient, space: Space, keep, state: Any, said: str) -> None:
+    keep([{"name": "short", "values": [1]}, {"name": "odd"}])
     assert said in post(client, space, "export", {"format": "csv", **state}, 400)
 
 
-def test_own_columns_take_no_name_of_ours(client: TestClient, space: Space) -> None:
+def test_own_columns_take_no_name_of_ours(client: TestClient, space: Space, keep) -> None:
     n = len(space.latents)
     names = ("z_1", "images", "labels", "z_99", "a b", "a/b", "=1+1")
-    own = [{"name": name, "values": [at] * (n - 1) + [10**400]} for at, name in enumerate(names)]
+    own = keep([{"name": name, "values": [at] * (n - 1) + [10**400]} for at, name in enumerate(names)])
     csv = pandas.read_csv(io.BytesIO(post(client, space, "export", {"format": "csv", "rows": None, "columns": own})))
     np.testing.assert_allclose(csv["z_1"], space.latents.loc.numpy()[:, 0], rtol=1e-6)
     assert (csv["z_1_"][:-1] == 0).all() and np.isnan(csv["z_1_"].iloc[-1])
@@ -160,7 +177,7 @@ def test_a_selection_of_nothing_is_a_sentence(client: TestClient, space: Space) 
 
 def test_columns_come_back_by_row_or_by_index_and_stay(client: TestClient, space: Space) -> None:
     n = len(space.latents)
-    client.cookies.set("explorer_person", "ab" * 16)
+    come_as(client, "ab")
     by_row = "score;kind\n" + "\n".join(f"{i},5;{'even' if i % 2 == 0 else 'odd'}" for i in range(n))
     found = post(client, space, "table", {"csv": by_row})
     score, kind = found["columns"]
@@ -168,11 +185,13 @@ def test_columns_come_back_by_row_or_by_index_and_stay(client: TestClient, space
     assert client.get(describe(space)["table"]).json() == found
     by_index = post(client, space, "table", {"csv": "index,score\n7,1\n2,\n"})
     (score,) = by_index["columns"]
+    taken = post(client, space, "export", {"format": "csv", "rows": bits([2, 7], n), "columns": ["score"]})
+    assert pandas.read_csv(io.BytesIO(taken))["score"].tolist()[1:] == [1]
     assert score["values"][7] == 1 and score["values"].count(None) == n - 1
     assert any("the others have no value" in remark for remark in by_index["remarks"])
-    client.cookies.set("explorer_person", "cd" * 16)
+    come_as(client, "cd")
     assert client.get(describe(space)["table"]).json()["columns"] == []  # somebody else's table
-    client.cookies.set("explorer_person", "ab" * 16)
+    come_as(client, "ab")
     assert post(client, space, "table", {"csv": None})["columns"] == []
     assert client.get(describe(space)["table"]).json()["columns"] == []
 
@@ -186,9 +205,8 @@ def test_a_table_of_somebody_without_cookies_is_nobody_elses(client: TestClient,
 
 
 def test_what_the_disk_refuses_is_said(client: TestClient, space: Space, data: Path) -> None:
-    client.cookies.set("explorer_person", "ab" * 16)
-    kept = tables._path(space, "ab" * 16)
-    assert kept is not None
+    come_as(client, "ab")
+    kept = data / "tables" / f"{mark('ab')}-{tables._subject(space)}~{network_mark('testclient')}.json"
     kept.mkdir(parents=True)  # neither to be replaced nor to be taken away
     found = post(client, space, "table", {"csv": "index,score\n7,1\n"})
     assert found["columns"][0]["values"][7] == 1
@@ -202,16 +220,19 @@ def test_a_large_table_keeps_nobody_waiting_who_asks_for_less(
 ) -> None:
     """It is read and given back in the threads for what takes long, with the person it is of."""
     found, threads = {"columns": [], "remarks": []}, []
-    real = tables._path
 
-    def path(space: Space, person: str) -> Path | None:
-        threads.append((threading.current_thread().name.split("_")[0], person))
-        return real(space, person)
+    def seen(answer: Any) -> Callable[[str, str], Any]:
+        def note(person: str, _: str) -> Any:
+            threads.append((threading.current_thread().name.split("_")[0], person))
+            return answer
 
-    monkeypatch.setattr(tables, "_path", path)
-    client.cookies.set("explorer_person", "ab" * 16)
+        return note
+
+    monkeypatch.setattr(tables, "forget_table", seen(None))
+    monkeypatch.setattr(tables, "find_table", seen(None))
+    come_as(client, "ab")
     assert post(client, space, "table", {"csv": None}) == client.get(describe(space)["table"]).json() == found
-    assert threads == [("heavy", "ab" * 16)] * 2
+    assert threads == [("heavy", mark("ab"))] * 2
 
 
 def test_columns_of_one_name_are_told_apart(client: TestClient, space: Space) -> None:
@@ -257,7 +278,7 @@ def test_bad_tables_are_sentences(client: TestClient, space: Space, csv: str, sa
 @pytest.mark.parametrize("content", ["", "[" * 200_000, "5", '{"columns": []}', '{"columns": [{}], "remarks": []}',
                                      '{"columns": [{"name": "a", "values": [NaN]}], "remarks": []}'])  # fmt: skip
 def test_a_kept_table_that_is_damaged_is_none(client: TestClient, space: Space, data: Path, content: str) -> None:
-    client.cookies.set("explorer_person", "ab" * 16)
+    come_as(client, "ab")
     post(client, space, "table", {"csv": "score\n" + "1\n" * len(space.latents)})
     (kept,) = (data / "tables").glob("*.json")
     assert client.get(describe(space)["table"]).json()["columns"]

@@ -15,9 +15,10 @@ from safetensors.torch import load, save
 import explorer
 from explorer.checkpoint import most_weight_bytes
 from explorer.config import ModelConfig
-from explorer.export import export_decoder, fingerprint
+from explorer.export import export_decoder
 from explorer.models import build
 from explorer.registry import models, open_model
+from explorer.signature import fingerprint
 from explorer.transfer import (
     TransferError,
     delete_model,
@@ -104,7 +105,7 @@ def test_where_it_is_from_is_written_down_by_us_alone(files: Files) -> None:
 
 
 def test_a_strangers_decoder_is_never_kept_though_it_bears_the_fingerprint(tmp_path: Path, files: Files) -> None:
-    mark = fingerprint(explorer.load(tmp_path / "sound"))
+    mark = fingerprint(explorer.load(tmp_path / "sound"), "decoder")
     brought = from_zip(packed({**files, "decoder.onnx": b"evil" + mark.encode()}), "new")
     assert "decoder.onnx" in brought.notices[0]
     assert not (brought.folder / "decoder.onnx").exists()
@@ -115,7 +116,7 @@ def test_a_decoder_is_made_anew_from_the_weights(tmp_path: Path, files: Files) -
 
     export_decoder(open_model(tmp_path / "sound").model, tmp_path / "sound")
     honest = (tmp_path / "sound" / "decoder.onnx").read_bytes()
-    forged = b"evil" + fingerprint(explorer.load(tmp_path / "sound")).encode()
+    forged = b"evil" + fingerprint(explorer.load(tmp_path / "sound"), "decoder").encode()
     brought = from_zip(packed({**files, "decoder.onnx": forged}), "new")
     assert SPACES.get(brought.name).decoder_bytes() == honest
 
@@ -163,11 +164,14 @@ def test_only_what_the_app_keeps_is_deleted(files: Files, data: Path) -> None:
     from_zip(packed(files), "mine")
     for name in ("mnist-2d", "../models/mine", "", ".", ".."):
         with pytest.raises(TransferError, match="nothing to delete"):
-            delete_model(name)
-    delete_model("mine")
+            delete_model(name, person="", local=True)
+    for person in ("", "b" * 32, "a" * 31):
+        with pytest.raises(TransferError, match="is not yours"):
+            delete_model("mine", person=person, local=False)
+    delete_model("mine", person="", local=True)
     assert kept_names() == set() and not list(incoming_folder().glob("*"))
     with pytest.raises(TransferError):
-        delete_model("mine")
+        delete_model("mine", person="", local=True)
 
 
 def test_a_training_run_keeps_its_name_and_its_folder(files: Files, data: Path) -> None:
@@ -180,7 +184,7 @@ def test_a_training_run_keeps_its_name_and_its_folder(files: Files, data: Path) 
     assert suggest_name("waiting") == "waiting-2"
     (data / "models" / job.name).mkdir(parents=True)
     with pytest.raises(TransferError, match="still being trained"):
-        delete_model(job.name)
+        delete_model(job.name, person="", local=True)
 
 
 def test_a_model_without_images_to_show_it_with_is_said_to_be_so(files: Files) -> None:

@@ -71,13 +71,21 @@ def test_a_damaged_model_is_said_to_be_so_and_can_be_deleted(home: Path) -> None
 def test_only_ones_own_can_be_deleted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = sound_model(home / "own" / "outside")
     monkeypatch.setattr(session, "person", lambda: "0" * 32)
-    from_zip(packed(files), "mine", by=session.mark())
+    from_zip(packed(files), "mine", by=session.person())
     from_zip(packed(files), "theirs", by="somebody")
     keys = {button.key for button in page().button}
     assert {"delete mine", "delete theirs"} <= keys and "delete outside" not in keys
     monkeypatch.setattr(session, "visitor_is_local", lambda: False)
-    keys = {button.key for button in page().button}
+    found = page()
+    keys = {button.key for button in found.button}
     assert "delete mine" in keys and "delete theirs" not in keys
+    about = {line.split("**")[1]: line for line in said(found).splitlines() if line.startswith("**")}
+    lines = said(found).splitlines()
+    whose = {
+        name: lines[lines.index(line) + 1] for name, line in about.items() if name in ("mine", "theirs", "outside")
+    }
+    assert "yours" in whose["mine"] and "brought by someone else" in whose["theirs"]
+    assert "in a folder of the machine that serves" in whose["outside"]
 
 
 def test_a_folder_is_brought_and_a_bad_one_is_a_sentence(home: Path) -> None:

@@ -11,9 +11,9 @@ from .matching import Match, match
 from .preview import class_counts, contact_sheet, examples
 from .reading import FEWEST, MOST, Reading, read_pictures
 from .rendition import BLACK, WHITE
-from .sources import read_files, read_folder
+from .sources import origin_of, read_files, read_folder
 from .square import NOTES, SIZES, PictureError, Square, square
-from .store import delete_pictures, own_names, pictures_folder, save_pictures, test_rows
+from .store import delete_pictures, own_names, pictures_folder, pictures_owner, save_pictures, test_rows
 from .table import Table, TableError, read_table
 
 __all__ = [
@@ -53,8 +53,10 @@ __all__ = [
     "load_pictures",
     "match",
     "no_labels",
+    "origin_of",
     "own_names",
     "pictures_folder",
+    "pictures_owner",
     "read_files",
     "read_folder",
     "read_pictures",

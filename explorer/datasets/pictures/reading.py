@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import tempfile
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -16,10 +14,11 @@ import numpy as np
 
 from ...archives import Entry
 from ..dataset import DatasetError
-from ..folder import default_data_dir
+from .colour import has_colour, settle_channels
 from .matching import Match, match
 from .rendition import Renditions
 from .sources import MAX_TABLE_BYTES, is_table
+from .spool import open_spool
 from .square import NOTES, SIZES, PictureError, square
 from .table import Table, TableError, read_table
 
@@ -42,6 +41,8 @@ class Reading:
         skipped: (name, reason) of what was not taken; `skipped_count` counts them all.
         matches: the tables that came along, laid beside the pictures.
         copies: how many pictures are an exact copy, byte for byte, of one before.
+        coloured: how many have colour, of those that are read in colour.
+        settled: a sentence on why they are kept in colour or as grey, where nobody said which.
         spool: the pixels, one picture after another; without a name on disk, gone when closed.
         renditions: of those pictures that can be shown in more than one way.
         encodings: those in which names of files were read, where they had to be guessed.
@@ -56,6 +57,8 @@ class Reading:
     skipped_count: int = 0
     matches: list[Match] = field(default_factory=list)
     copies: int = 0
+    coloured: int = 0
+    settled: str = ""
     renditions: Renditions | None = None
     encodings: list[str] = field(default_factory=list)
 
@@ -91,6 +94,8 @@ class Reading:
             said = [sentence.replace("stretched to 8.", more) for sentence in said]
         if self.encodings:
             said.append(f"Names of files and folders were read as {', '.join(self.encodings)}.")
+        if self.settled:
+            said.insert(0, self.settled)
         if self.copies:
             said.append(
                 f"{_pictures(self.copies)} came more than once; a copy may fall into the training and the test part."
@@ -128,7 +133,7 @@ class Reading:
 def read_pictures(
     entries: Iterable[Entry],
     size: int,
-    channels: int,
+    channels: int | None,
     *,
     progress: Callable[[float, int, int], None] = lambda fraction, used, skipped: None,
     data_dir: Path | str | None = None,
@@ -138,7 +143,7 @@ def read_pictures(
     Args:
         entries: what `read_files` or `read_folder` yields.
         size: pixels a side, one of `SIZES`.
-        channels: 1 for grey, 3 for colour.
+        channels: 1 for grey, 3 for colour, None for colour where there is any.
         progress: told the fraction read, and how many were used and skipped so far.
         data_dir: where the spool is kept meanwhile; the data folder if None.
 
@@ -146,10 +151,10 @@ def read_pictures(
         DatasetError: the source is refused, there are too few or too many pictures, or the
             disk is full.
     """
-    if size not in SIZES or channels not in (1, 3):
+    if size not in SIZES or channels not in (1, 3, None):
         raise DatasetError(f"Pictures have {', '.join(map(str, SIZES))} pixels a side and 1 or 3 channels.")
-    reading = Reading(size, channels, _spool(data_dir))
-    reading.renditions = Renditions(_spool(data_dir))
+    reading = Reading(size, channels or 3, open_spool(data_dir))
+    reading.renditions = Renditions(open_spool(data_dir))
     most = min(MOST, MOST_BYTES // reading.picture_bytes)
     seen: set[bytes] = set()
     tables: list[Table] = []
@@ -167,6 +172,8 @@ def read_pictures(
                 reading.encodings.append(entry.encoding)
             progress(entry.fraction, len(reading), reading.skipped_count)
         reading.render()
+        if channels is None:
+            settle_channels(reading)
         reading.spool.flush()
     except BaseException as error:
         reading.spool.close()
@@ -192,6 +199,7 @@ def _take_picture(reading: Reading, name: str, content: bytes, seen: set[bytes])
         return
     digest = hashlib.sha256(content).digest()
     reading.copies += digest in seen
+    reading.coloured += has_colour(done.looks)
     seen.add(digest)
     reading.spool.write(done.pixels.tobytes())
     if done.raw is not None and reading.renditions is not None:
@@ -210,18 +218,6 @@ def _take_table(reading: Reading, tables: list[Table], name: str, content: bytes
             tables.append(read_table(name, content))
         except TableError as error:
             reading.skip(name, str(error))
-
-
-def _spool(data_dir: Path | str | None) -> BinaryIO:
-    """A file without a name: in the data folder, as a system's own may be kept in memory."""
-    with contextlib.suppress(OSError):
-        folder = Path(data_dir or default_data_dir())
-        folder.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryFile(dir=folder)
-    try:
-        return tempfile.TemporaryFile()
-    except OSError as error:
-        raise DatasetError(f"There is no place to keep the pictures while reading: {error.strerror}.") from None
 
 
 def _too_few(reading: Reading) -> str:

@@ -26,6 +26,16 @@ def is_table(name: str) -> bool:
     return name.lower().endswith(TABLE_SUFFIXES)
 
 
+def origin_of(names: Sequence[str]) -> str:
+    """What files may be called together: the archive or the folder that they come in; "" for loose ones."""
+    paths = [name.replace("\\", "/").removeprefix("./") for name in names]
+    archives = [path for path in paths if path.lower().endswith(".zip")]
+    if len(archives) == 1:
+        return archives[0].rpartition("/")[2][: -len(".zip")]
+    tops = {path.partition("/")[0] if "/" in path else "" for path in paths}
+    return tops.pop() if len(tops) == 1 else ""
+
+
 def read_files(files: Sequence[tuple[str, BinaryIO]]) -> Iterator[Entry]:
     """Loose files, and the files within those that are zip archives; one in memory at a time.
 

@@ -9,6 +9,7 @@ is read often. A set is written beside its place and renamed into it: it is ther
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -22,8 +23,9 @@ from typing import BinaryIO
 import torch
 
 from ...names import is_name
+from ...owners import may_change, owner_of, write_owner
 from ..dataset import DatasetError
-from ..folder import default_data_dir
+from ..folder import default_data_dir, has_room
 from ..split import stratified_test_mask
 from .labels import MOST_TEXT, Labelling
 from .reading import Reading
@@ -64,13 +66,20 @@ def held_out(labelling: Labelling) -> torch.Tensor:
 
 
 def save_pictures(
-    name: str, reading: Reading, labelling: Labelling, *, data_dir: Path | str | None = None, made_from: str = ""
+    name: str,
+    reading: Reading,
+    labelling: Labelling,
+    *,
+    data_dir: Path | str | None = None,
+    made_from: str = "",
+    owner: str = "",
 ) -> Path:
     """Writes a set under a new name.
 
     Args:
         name: see `explorer.names`; neither that of a built-in data set nor one in use.
         made_from: a few words on where the pictures came from, kept with them.
+        owner: the mark of who saves it, see `explorer.owners`.
 
     Returns:
         The set's folder.
@@ -93,7 +102,10 @@ def save_pictures(
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         half = Path(tempfile.mkdtemp(dir=place.parent, prefix=".saving-"))
+        if not has_room(half, len(reading) * reading.picture_bytes):
+            raise OSError(errno.ENOSPC, "there is not enough room on the disk: make room, and save it again")
         _write(half, name, reading, labelling, made_from)
+        write_owner(half, owner)
         os.chmod(half, 0o755)
         half.rename(place)  # refused where a set of this name has come meanwhile
     except OSError as error:
@@ -106,15 +118,27 @@ def save_pictures(
     return place
 
 
-def delete_pictures(name: str, *, data_dir: Path | str | None = None) -> None:
+def pictures_owner(name: str, *, data_dir: Path | str | None = None) -> str:
+    """The mark of who saved a set; "" where that is not known, as of sets of earlier versions."""
+    return owner_of(pictures_folder(data_dir) / name) if is_name(name) else ""
+
+
+def delete_pictures(name: str, *, person: str, local: bool, data_dir: Path | str | None = None) -> None:
     """Deletes a set; models that were trained on it keep the pictures in their gallery.
 
+    Args:
+        person: the mark of who asks, see `explorer.owners`; local: whether they sit at the machine that serves.
+
     Raises:
-        DatasetError: there is no such set, or it cannot be deleted.
+        DatasetError: there is no such set, it is somebody else's, or it cannot be deleted.
     """
     folder = pictures_folder(data_dir)
     if not is_name(name) or not (folder / name).is_dir():
         raise DatasetError(f"There is no set of pictures named {name!r:.60}; it may have been deleted already.")
+    if not may_change(owner_of(folder / name), person, local):
+        raise DatasetError(
+            f"{name} is not yours: only who saved it, or somebody at the machine that serves, deletes it."
+        )
     try:
         gone = Path(tempfile.mkdtemp(dir=folder, prefix=".deleting-"))
         (folder / name).rename(gone / name)  # at once, so that nobody opens a half of it

@@ -1,6 +1,6 @@
 // What lies behind and around the points, kept in step with what is switched on and in view.
 
-import { manifoldImage, priorShapes } from './layers.mjs';
+import { manifoldImage, priorCircles } from './layers.mjs';
 
 const REDRAW_MS = 300; // the manifold is drawn anew this long after the last zoom
 
@@ -20,10 +20,10 @@ export class Background {
     const show = async (images) => {
       if (stale()) return;
       this.view = `${view}`;
-      await plot.setLayers({ images, shapes, dark: layers.has('manifold') });
+      await plot.setLayers({ images, circles, dark: layers.has('manifold') });
       this.scene.drawn();
     };
-    const shapes = layers.has('prior') && plane.exact ? priorShapes() : []; // a curved map has no place for it
+    const circles = layers.has('prior') && plane.exact ? priorCircles() : []; // a curved map has no place for it
     try {
       const images = layers.has('manifold')
         ? [await manifoldImage(engine, plane, { x: this.scene.anchor().x, from: this.scene.from() }, view, manifest.imageShape)]

@@ -45,7 +45,7 @@ export class Choosing {
   stay() {
     const { explore } = this;
     this.wanted = undefined;
-    if (!explore.gone) explore.view.showAnchor(explore.anchor, explore.labelOf(explore.anchor.index));
+    if (!explore.gone) explore.nameAnchor();
   }
 
   /** A drawn image: every stroke is a new anchor, weighed roughly until the pen is lifted. */

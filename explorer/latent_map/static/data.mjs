@@ -7,6 +7,9 @@ async function bytes(url) {
   return response.arrayBuffer();
 }
 
+const parsed = async (url) => JSON.parse(text.decode(await bytes(url)));
+const text = new TextDecoder();
+
 /** Codes on the map: u float32 (n, 2) and labels uint8 (n). */
 export async function loadPoints(manifest) {
   const buffer = await bytes(manifest.codes);
@@ -50,15 +53,16 @@ export class Sheets {
     this.pixels = manifest.imageShape.reduce((a, b) => a * b);
     this.images = new Map();
     this.latents = new Map();
+    this.owns = new Map();
   }
 
   rows(sheet) {
     return Math.min(this.manifest.sheet.size, this.manifest.count - sheet * this.manifest.sheet.size);
   }
 
-  once(cache, sheet, url) {
+  once(cache, sheet, url, load = bytes) {
     if (!cache.has(sheet)) {
-      const loading = bytes(url);
+      const loading = load(url);
       loading.catch(() => cache.delete(sheet)); // a lost connection is tried again next time
       cache.set(sheet, loading);
     }
@@ -80,6 +84,16 @@ export class Sheets {
     return { grey, x: Float32Array.from({ length: D }, (_, i) => (bits[i >> 3] >> (7 - (i & 7))) & 1) };
   }
 
+  /** What a person's own picture came with: { file, cells: one a column of manifest.own, null where unknown }; null of others. */
+  async own(index) {
+    const { own } = this.manifest;
+    if (!own) return null;
+    const sheet = Math.floor(index / this.manifest.sheet.size);
+    const row = index % this.manifest.sheet.size;
+    const { files, columns } = await this.once(this.owns, sheet, own.url.replace('{sheet}', sheet), parsed);
+    return { file: files[row] ?? '', cells: columns.map((cells) => cells[row]) };
+  }
+
   /** Mean and scales of q(z|x), float32 (d) each. */
   async posterior(index) {
     const { size, latents } = this.manifest.sheet;
@@ -94,8 +108,6 @@ export class Sheets {
     };
   }
 }
-
-const text = new TextDecoder();
 
 /** What travels with some facts about it: { facts, values float32 }; see `packed` in explorer/serving/anatomy.py. */
 export function unpacked(buffer) {

@@ -1,6 +1,5 @@
 // The decoder in a worker: latents in, images and log-likelihoods out; and the encoder, once it is
-// asked for. Messages queue here
-// one behind the other; which of them is still wanted is decided on the page.
+// asked for. Messages queue here one behind the other; which of them is still wanted is decided on the page.
 
 let ort;
 let session;
@@ -8,6 +7,7 @@ let encoding;
 
 const calls = {
   async load({ runtime, decoder }) {
+    if (!assembles()) throw Object.assign(new Error('WebAssembly is refused.'), { refused: 'wasm' });
     const loading = fetch(decoder).then((response) => {
       if (!response.ok) throw new Error(`The decoder could not be loaded (${response.status}).`);
       return response.arrayBuffer();
@@ -40,6 +40,15 @@ const calls = {
   },
 };
 
+/** Whether WebAssembly runs here: some browsers and policies refuse it. */
+function assembles() {
+  try {
+    return Boolean(new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0))); // the smallest there is
+  } catch {
+    return false;
+  }
+}
+
 let last = Promise.resolve();
 
 self.onmessage = ({ data: { id, call, args } }) => {
@@ -48,7 +57,7 @@ self.onmessage = ({ data: { id, call, args } }) => {
       const result = await calls[call](args);
       self.postMessage({ id, result }, Object.values(result ?? {}).map((values) => values.buffer));
     } catch (error) {
-      self.postMessage({ id, error: String(error?.message ?? error) });
+      self.postMessage({ id, error: String(error?.message ?? error), refused: error?.refused });
     }
   });
 };

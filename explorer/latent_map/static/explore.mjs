@@ -7,15 +7,16 @@ import { Background } from './background.mjs';
 import { Choosing } from './choosing.mjs';
 import { Controls } from './controls.mjs';
 import { loadPoints, loadRules, Sheets } from './data.mjs';
-import { script, style } from './dom.mjs';
+import { h, style } from './dom.mjs';
 import { openEngine } from './engines.mjs';
 import { mapCovariance, Plane } from './gaussian.mjs';
 import { Hands } from './hands.mjs';
 import { Hovering } from './hovering.mjs';
-import { LatentPlot } from './map.mjs';
 import { Mapping } from './mapping.mjs';
 import { Measuring } from './measuring.mjs';
 import { Overlay } from './overlay.mjs';
+import { LatentPlot } from './plot/plot.mjs';
+import { wayToDraw } from './plot/ways.mjs';
 import { Projection } from './projections/projection.mjs';
 import { padScene, Sketching } from './sketching.mjs';
 import { firstMap } from './switching.mjs';
@@ -34,7 +35,7 @@ export class Explore {
    * @param {HTMLElement} root
    * @param {object} manifest see explorer/serving/manifest.py
    * @param {string[]} notices sentences to show at the start
-   * @param {object} state { image, drawn, mode, u, sigma, map, base, layers, hidden, zoom, engine }; u, sigma, map (the
+   * @param {object} state { image, drawn, mode, u, sigma, map, base, layers, hidden, zoom, engine, plot }; u, sigma, map (the
    *   one a model opens on) and base (the image's own code, from which the map is lifted) may be null
    */
   constructor(root, manifest, state, notices) {
@@ -51,15 +52,15 @@ export class Explore {
     this.choosing = new Choosing(this);
     this.hovering = new Hovering(this);
     this.hands = new Hands();
-    this.started = this.start().catch((error) => this.view?.fail(words.broken(error.message)));
+    this.started = this.start().catch((error) => this.broken(error));
   }
 
   async start() {
     const { manifest } = this;
     const styled = style(manifest.style);
-    this.engine = openEngine(manifest, this.state.engine);
+    this.engine = openEngine(manifest, this.state.engine, (engine) => this.view?.showEngine(engine));
     // What the map wants, and what only its numbers do: the map is drawn as soon as it can be.
-    const drawing = [this.engine.begun.then(() => script(manifest.plotly)), loadPoints(manifest), this.choosing.anchorOf(this.state.image)];
+    const drawing = [this.engine.begun.then(() => wayToDraw(manifest, this.state.plot)), loadPoints(manifest), this.choosing.anchorOf(this.state.image)];
     const measuring = [loadRules(manifest), this.engine.ready];
     [...drawing, ...measuring].forEach((promise) => promise.catch(() => {})); // each is awaited below
     await styled;
@@ -73,21 +74,22 @@ export class Explore {
     });
     this.sketching = new Sketching(padScene(this));
     this.view.addSketch(this.sketching.element);
-    const [, points, chosen] = await Promise.all(drawing);
+    const [way, points, chosen] = await Promise.all(drawing);
     const shown = await firstMap(this, points);
     const drawn = this.state.drawn ? await this.engine.ready.then(() => this.sketching.recall(this.state.drawn)) : null;
     if (this.gone) return;
     const anchor = drawn ?? chosen;
-    this.plot = new LatentPlot(this.view.plot, manifest, { ...points, u: shown.u }, this.plane, this.state.hidden, {
+    this.plot = new LatentPlot(this.view.stage, manifest, { ...points, u: shown.u }, this.plane, this.state.hidden, {
       hover: (index, event) => this.hovering.over(index, event),
       unhover: () => this.hovering.stop(),
       click: (index) => this.choose(index),
       moved: () => {
         this.place();
-        if (this.plot.element._fullLayout) this.view.showWhole(this.plot.whole);
+        if (this.plot.ready) this.view.showWhole(this.plot.whole);
         this.weighing?.layer.place();
         this.background?.moved();
       },
+      drawnBy: (kind, why) => this.view.showDrawing(kind, why),
     });
     this.weighing = new Weighing({
       manifest, plane: this.plane, engine: this.engine, plot: this.plot, panel: this.view.panel,
@@ -112,7 +114,8 @@ export class Explore {
     this.setAnchor(anchor);
     if (!this.state.u) this.state.u = this.state.base ? this.plane.project(this.state.base) : this.encoderAt().u;
     if (!this.state.sigma) this.state.sigma = this.encoderAt().sigma;
-    await this.plot.draw(this.range());
+    await this.plot.draw(this.range(), way);
+    if (this.gone) return;
     this.view.drawn();
     [this.rules] = await Promise.all(measuring);
     if (this.gone) return;
@@ -129,11 +132,19 @@ export class Explore {
       await Promise.race([zoomed, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
     }
     if (this.gone) return;
-    this.view.ready(this.engine.kind);
+    this.view.ready(this.engine);
     this.view.showWhole(this.plot.whole);
     if (this.notices.length === 0) writeUrl(manifest, this.state);
     this.torch.ask(this.measuring.request('rest'));
     this.announce('rest');
+  }
+
+  /** What stopped the start is said where the map would be: also before there is one. */
+  broken(error) {
+    if (this.gone) return;
+    const sentence = words.broken(error.message);
+    if (this.view) this.view.fail(sentence);
+    else this.root.replaceChildren(h('p', { role: 'alert', 'data-testid': 'map-broken' }, sentence));
   }
 
   /** The tabs of the page that has them. */
@@ -180,8 +191,17 @@ export class Explore {
     this.state.image = anchor.index;
     this.state.drawn = anchor.address ?? null;
     this.view.panel.forget();
-    this.view.showAnchor(anchor, this.labelOf(anchor.index));
+    this.nameAnchor();
     this.announce('anchor');
+  }
+
+  /** Says which image is on screen; its file as soon as it is known. */
+  async nameAnchor() {
+    const { anchor } = this;
+    const label = this.labelOf(anchor.index);
+    this.view.showAnchor(anchor, label);
+    const own = anchor.index === null ? null : await this.sheets.own(anchor.index).catch(() => null);
+    if (own?.file && anchor === this.anchor && !this.gone) this.view.showAnchor(anchor, label, own.file);
   }
 
   labelOf(index) {
@@ -196,7 +216,7 @@ export class Explore {
   }
 
   place() {
-    if (!this.plot.element._fullLayout) return;
+    if (!this.plot.ready) return;
     this.overlay.place({
       ...this.state,
       exact: this.plane.exact,
@@ -240,7 +260,7 @@ export class Explore {
 
   /** Brings q and the posterior into view. */
   zoom() {
-    if (this.gone || !this.plot.element._fullLayout) return;
+    if (this.gone || !this.plot.ready) return;
     return this.plot.zoomTo(zoomRange(this.plane, this.anchor, this.state));
   }
 

@@ -24,7 +24,11 @@ export class Latest {
     while (this.pending !== undefined) {
       const request = this.pending;
       this.pending = undefined;
-      await this.run(request);
+      try {
+        await this.run(request);
+      } catch (error) {
+        reportError(error); // a request that failed does not hold up the next one
+      }
     }
     this.busy = false;
     this.waiting.splice(0).forEach((resolve) => resolve());

@@ -4,14 +4,11 @@ const SIDE = 20;
 const PRIOR = '#e0529c'; // seen on white, on black and on a decoded manifold alike
 
 /** Circles of the prior at one, two and three standard deviations; it projects to N(0, I). */
-export function priorShapes() {
-  return [1, 2, 3].map((r) => ({
-    type: 'circle', x0: -r, x1: r, y0: -r, y1: r, layer: 'above',
-    line: { color: PRIOR, width: 1.5, dash: r === 1 ? 'solid' : r === 2 ? 'dash' : 'dot' },
-  }));
+export function priorCircles() {
+  return [[], [9, 9], [3, 3]].map((dash, i) => ({ radius: i + 1, colour: PRIOR, dash }));
 }
 
-/** The expected image at each place of a grid over `view`, lifted from a code, as one plotly image in map units. */
+/** The expected image at each place of a grid over `view`, lifted from a code: { picture, view }, see plot/plot.mjs. */
 export async function manifoldImage(engine, plane, { x, from }, view, shape) {
   const [x0, x1, y0, y1] = view;
   const [channels, height, width] = shape;
@@ -36,10 +33,7 @@ export async function manifoldImage(engine, plane, { x, from }, view, shape) {
       context.putImageData(tile, column * width, row * height);
     }
   }
-  return {
-    source: canvas.toDataURL(), xref: 'x', yref: 'y', layer: 'below', sizing: 'stretch',
-    x: x0, y: y1, sizex: columns * step, sizey: rows * step,
-  };
+  return { picture: canvas, view: [x0, x0 + columns * step, y1 - rows * step, y1] };
 }
 
 /** Values in [0, 1], channel after channel, into the RGBA bytes of an ImageData. */

@@ -71,17 +71,17 @@ export class PosteriorLayer {
     const context = element.getContext('2d');
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, box.width, box.height);
-    if (!this.visible || !this.grid || !plot.element._fullLayout) return;
+    if (!this.visible || !this.grid || !plot.ready) return;
     this.picture ??= this.paint();
     const { picture, lines, ink } = this.picture;
     const { low, bin, bins = [bin, bin], sides } = this.grid;
-    const [x, y] = plot.axes();
+    const { left: x, top: y, width, height, view } = plot.frame();
     context.save();
     context.beginPath();
-    context.rect(x._offset, y._offset, x._length, y._length);
+    context.rect(x, y, width, height);
     context.clip();
     // A one-dimensional posterior has no second axis: it is a band across the map.
-    const [bottom, top] = sides[1] > 1 ? [low[1], low[1] + bins[1] * sides[1]] : y.range;
+    const [bottom, top] = sides[1] > 1 ? [low[1], low[1] + bins[1] * sides[1]] : view.slice(2);
     const [left, upper] = plot.toPixels([low[0], top]);
     const [right, lower] = plot.toPixels([low[0] + bins[0] * sides[0], bottom]);
     context.imageSmoothingEnabled = true;

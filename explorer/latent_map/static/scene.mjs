@@ -46,9 +46,9 @@ export function sceneOf(explore) {
     /** What is known of the map that is shown: of a fitted one how far each point is to be believed. */
     facts: () => explore.facts ?? null,
     setMap: (name) => switchTo(explore, name),
-    /** What happens on the plot, see map.mjs: a tab may listen. */
+    /** What happens on the plot, see plot/plot.mjs: a tab may listen. */
     plotEvents: explore.plot.events,
-    /** A layer over the map, (view, stale) -> a plotly image or null, drawn anew as the view changes; null for none. */
+    /** A layer over the map, (view, stale) -> an image of the plot, see plot/plot.mjs, or null, drawn anew as the view changes; null for none. */
     shade: (layer) => explore.background.setShade(layer),
     layersChanged: () => {
       if (explore.gone) return undefined; // a closed engine would be opened again

@@ -28,7 +28,7 @@ function goesAlong(left, manifest, state) {
 
 export default function ({ parentElement, data }) {
   const { manifest, notices } = data;
-  const identity = JSON.stringify([manifest.entry, manifest.terms]);
+  const identity = JSON.stringify([manifest.entry, manifest.name, manifest.terms]); // a copy of a model has the same terms
   const before = maps.get(parentElement);
   if (before?.identity === identity) {
     before.map.then((map) => map.restyle(), () => {});

@@ -3,7 +3,7 @@
 import { h } from './dom.mjs';
 import { showBytes } from './pictures.mjs';
 
-/** A row of at most `count` images of the data set, each with a line below: click one to choose it. */
+/** A row of at most `count` images of the data set, each with a line below, which is its file's name where it has no other: click one to choose it. */
 export class Thumbnails {
   /** @param scene { manifest, sheets, choose(index) }; attributes of the row */
   constructor(scene, count, prefix, attributes = { class: 'lx-thumbnails' }) {
@@ -30,6 +30,7 @@ export class Thumbnails {
     const { sheets, manifest } = this.scene;
     const shown = entries.slice(0, this.cells.length);
     const images = await Promise.all(shown.map(({ index }) => sheets.image(index)));
+    const owns = await Promise.all(shown.map(({ index }) => sheets.own?.(index).catch(() => null)));
     if (showing !== this.showing) return;
     this.cells.forEach(({ button, canvas, text }, k) => {
       button.hidden = k >= shown.length;
@@ -37,8 +38,9 @@ export class Thumbnails {
       const { index } = shown[k];
       if (button.dataset.index !== String(index)) showBytes(canvas, images[k].grey, manifest.imageShape[0]);
       button.dataset.index = index;
-      text.textContent = shown[k].text;
-      button.title = shown[k].title;
+      const file = owns[k]?.file ?? '';
+      text.textContent = shown[k].text || file.split('/').at(-1);
+      button.title = file ? `${shown[k].title}\n${file}` : shown[k].title;
     });
   }
 }

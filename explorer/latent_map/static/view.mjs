@@ -3,7 +3,6 @@
 import { classColour, isDark } from './colours.mjs';
 import { h } from './dom.mjs';
 import { Explaining } from './explaining.mjs';
-import { plotElement } from './map.mjs';
 import { Panel } from './panel.mjs';
 import { showBytes } from './pictures.mjs';
 import { words } from './words.mjs';
@@ -17,25 +16,24 @@ export class View {
     this.actions = actions;
     this.state = state;
     this.panel = new Panel(manifest);
-    this.plot = plotElement();
     this.notices = h('div', { class: 'lx-notices' }, ...notices.map((text) => this.notice(text)));
     this.whole = this.button(words.whole, { class: 'lx-button lx-whole', hidden: true, 'data-testid': 'whole-map' }, () => this.actions.showWhole());
-    this.stage = h('div', { class: 'lx-stage' }, this.plot, this.card());
+    this.stage = h('div', { class: 'lx-stage lx-waiting' }, this.card());
     this.message = h('p', { class: 'lx-message', role: 'status' }, words.loading);
     this.help = h('p', { class: 'lx-help' });
     this.note = h('p', { class: 'lx-note' }, this.describe());
-    this.engineNote = h('span', { class: 'lx-engine' });
+    this.drawingNote = h('span', { role: 'status', 'data-testid': 'plot-note' });
+    this.engineNote = h('span', { class: 'lx-engine', 'data-testid': 'engine-note' });
     this.map = h('section', { class: 'lx-map', 'data-testid': 'latent-map', 'data-ready': 'false', 'aria-label': words.map },
       this.toolbar(), this.stage, this.legend(), this.help, this.message, this.notices);
     this.side = h('section', { class: 'lx-panel' }, this.chooser(), this.panel.element);
     root.replaceChildren(
-      h('div', { class: 'lx' }, this.map, this.side, h('footer', { class: 'lx-foot' }, this.note, this.engineNote)));
+      h('div', { class: 'lx' }, this.map, this.side, h('footer', { class: 'lx-foot' }, this.note, this.drawingNote, this.engineNote)));
     this.panel.setMode(state.mode);
     this.turn();
     // Until there is something to work on, see open().
     this.controls = [];
     root.querySelectorAll('.lx-toolbar, .lx-legend, .lx-chooser').forEach((part) => this.hold(part));
-    this.plot.style.pointerEvents = 'none';
   }
 
   /** A part that waits until there is something to work on. */
@@ -45,11 +43,11 @@ export class View {
   }
 
   describe() {
-    const { complete, count } = this.manifest;
+    const { complete, replaced, count } = this.manifest;
     const { plane } = this;
     const slice = plane.exact && plane.kind !== 'identity' && this.state.layers.has('posterior') ? words.slice : '';
     const shown = `${words.plane[plane.kind]((100 * (plane.explained ?? 0)).toFixed(0), plane.supervised)} ${slice}`.trim();
-    return complete ? shown : `${shown} · ${words.gallery(count)}`;
+    return complete ? shown : `${shown} · ${words.gallery(count, replaced)}`;
   }
 
   /** Another map, or another layer: what is said of it, and the layers that it has no place for. */
@@ -135,7 +133,7 @@ export class View {
   card() {
     const [, height, width] = this.manifest.imageShape;
     this.thumbnail = h('canvas', { width, height });
-    this.cardText = h('span');
+    this.cardText = h('span', { class: 'lx-card-text' });
     this.hoverCard = h('div', { class: 'lx-card', hidden: true, 'data-testid': 'hover-card' }, this.thumbnail, this.cardText);
     return this.hoverCard;
   }
@@ -181,7 +179,7 @@ export class View {
     this.stage.append(this.whole, this.hoverCard); // above the handles
     this.controls.forEach((part) => { part.inert = false; });
     this.explaining = new Explaining(this.root.firstChild);
-    this.plot.style.pointerEvents = '';
+    this.stage.classList.remove('lx-waiting');
   }
 
   /** The way back to the whole map is there while a part of it is shown. */
@@ -193,9 +191,11 @@ export class View {
     this.explaining?.destroy();
   }
 
-  showAnchor(anchor, label) {
+  /** @param file the name of the image's file; "" where it has none */
+  showAnchor(anchor, label, file = '') {
     this.number.value = anchor.index ?? '';
-    this.label.textContent = label;
+    this.label.replaceChildren(label, ...(file ? [h('span', { class: 'lx-file' }, file.split('/').at(-1))] : []));
+    this.label.title = file;
     this.panel.showAnchor(anchor.x, words.anchor(label));
   }
 
@@ -206,15 +206,17 @@ export class View {
     if (this.panel.mode !== mode) this.panel.setMode(mode);
   }
 
-  showThumbnail(index, label, grey, event) {
+  /** @param lines further ones on the image */
+  showThumbnail(index, label, grey, event, lines = []) {
     showBytes(this.thumbnail, grey, this.manifest.imageShape[0]);
-    this.cardText.textContent = words.card(label, index);
+    this.cardText.replaceChildren(words.card(label, index), ...lines.map((line) => h('span', {}, line)));
     const box = this.stage.getBoundingClientRect();
     const x = event.clientX - box.left;
     const y = event.clientY - box.top;
     this.hoverCard.hidden = false;
-    const left = x + 96 > box.width ? x - 96 : x + 14;
-    const top = y + 110 > box.height ? y - 110 : y + 14;
+    const { offsetWidth: width, offsetHeight: height } = this.hoverCard;
+    const left = x + width + 16 > box.width ? Math.max(x - width - 14, 0) : x + 14;
+    const top = y + height + 16 > box.height ? Math.max(y - height - 14, 0) : y + 14;
     this.hoverCard.style.transform = `translate(${left}px, ${top}px)`;
   }
 
@@ -222,12 +224,21 @@ export class View {
     if (!this.hoverCard.hidden) this.hoverCard.hidden = true;
   }
 
-  ready(kind) {
-    this.map.dataset.engine = kind;
+  ready(engine) {
     this.map.dataset.ready = 'true';
-    this.engineNote.textContent = words.engines[kind][0];
-    this.engineNote.title = words.engines[kind][1];
+    this.showEngine(engine);
     this.calm();
+  }
+
+  /** Where images are decoded, and why there where it is not where the model asks for. */
+  showEngine({ kind, why }) {
+    this.map.dataset.engine = kind;
+    [this.engineNote.textContent, this.engineNote.title] = why ? words.instead[why] : words.engines[kind];
+  }
+
+  /** How the points are drawn, where that is not as usual. */
+  showDrawing(kind, why) {
+    this.drawingNote.textContent = kind === 'canvas' ? words.plain[why] : '';
   }
 
   moving() {

@@ -139,6 +139,19 @@ export const words = {
     browser: ['decoded in this browser', 'The decoder runs on this computer, by onnxruntime-web. Nothing is sent while you drag.'],
     server: ['decoded on the server', 'The decoder runs on the server’s device, over a WebSocket.'],
   },
+  // The server decodes although the model would be decoded here.
+  instead: {
+    wasm: ['decoded on the server: WebAssembly is not allowed here', 'This browser or a policy of its network refuses WebAssembly, so each place is sent to the server’s decoder.'],
+    worker: ['decoded on the server: workers are not allowed here', 'This browser or a policy of its network refuses worker scripts, so each place is sent to the server’s decoder.'],
+    failed: ['decoded on the server: the decoder stopped in this browser', 'The decoder did not run on this computer, so each place is sent to the server’s.'],
+  },
+  // The points are drawn on a canvas.
+  plain: {
+    none: 'No WebGL here: points are drawn on a plain canvas.',
+    lost: 'WebGL was lost: points are drawn on a plain canvas. Reload the page to use WebGL again.',
+    unloaded: 'plotly could not be loaded: points are drawn on a plain canvas.',
+    asked: 'Points are drawn on a plain canvas, as the address asks.',
+  },
   torch: {
     waiting: 'torch: asking …',
     moving: 'torch: on release',
@@ -165,13 +178,15 @@ export const words = {
     dimension: (number) => `z${[...String(number)].map((digit) => '₀₁₂₃₄₅₆₇₈₉'[digit]).join('')}`,
     through: ([a, b, c]) => [`A → B: from image ${a} towards ${b}`, `across it, towards C: ${c}`],
   },
-  gallery: (count) => `The data set is not on this machine: ${count.toLocaleString('en')} images kept with the model are shown.`,
+  gallery: (count, replaced) =>
+    `${replaced ? 'The data set of this name holds other images than this model’s' : 'The data set is not on this machine'}: ${count.toLocaleString('en')} images kept with the model are shown.`,
   dismiss: 'Dismiss',
   broken: (why) => `The map could not start: ${why}`,
   hiccup: (why) => `Not decoded: ${why}`,
   engineFaults: {
     lost: 'The connection to the server was lost.',
     unreachable: 'The server’s decoder cannot be reached.',
+    stopped: 'The decoder could not be started.',
   },
   loading: 'Getting the decoder and the points …',
   handle: (u) => `Position on the map: ${u[0].toFixed(2)}, ${u[1].toFixed(2)}. Arrow keys move it, with Shift further.`,

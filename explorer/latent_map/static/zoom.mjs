@@ -22,11 +22,11 @@ export function zoomRange(plane, anchor, state) {
   return [x0 - margin, x1 + margin, y0 - margin, y1 + margin];
 }
 
-/** The ranges of a plot's axes that show [x0, x1, y0, y1] in so many pixels: they share a scale, so the wider side decides. */
+/** The view that shows [x0, x1, y0, y1] in so many pixels: its axes share a scale, so the wider side decides. */
 export function fitted([x0, x1, y0, y1], across, up) {
   const scale = Math.max((x1 - x0) / across, (y1 - y0) / up);
   const range = (low, high, length) => [-1, 1].map((side) => (low + high) / 2 + (side * scale * length) / 2);
-  return { 'xaxis.range': range(x0, x1, across), 'yaxis.range': range(y0, y1, up) };
+  return [...range(x0, x1, across), ...range(y0, y1, up)];
 }
 
 function held({ low, bin, bins = [bin, bin], sides, mass }, across) {

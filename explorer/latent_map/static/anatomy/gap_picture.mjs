@@ -4,6 +4,7 @@
 // Gaussian can give, what no diagonal one can, what the encoder misses. Below, the first images of two orders.
 
 import { h, nats } from '../dom.mjs';
+import { fileEnd } from '../hovering.mjs';
 import { paint } from '../layers.mjs';
 import { ticks, tickLabels } from './chart.mjs';
 import { LAYERS, PARTS, QUANTITIES, loadGaps, mean, order, partsOf, rootTicks } from './gap_data.mjs';
@@ -137,10 +138,18 @@ export class GapPicture {
       const canvas = h('canvas', { width, height });
       this.picture(index, canvas);
       const said = words.thumbnail(index, this.scene.labelOf?.(index) ?? '', this.numbers(index).join('; '));
-      return h('button', { type: 'button', class: 'lx-gaps-thumbnail', 'data-index': index, 'data-testid': `gap-${prefix}-${place}`,
+      const button = h('button', { type: 'button', class: 'lx-gaps-thumbnail', 'data-index': index, 'data-testid': `gap-${prefix}-${place}`,
         'aria-label': said, title: said, onclick: () => this.scene.choose(index) }, canvas);
+      this.fileOf(index, (file) => { button.title = `${said}\n${file}`; });
+      return button;
     });
     row.replaceChildren(h('span', { class: 'lx-quiet' }, words.rows[name]), ...thumbnails);
+  }
+
+  /** Calls `told` with the name of an image's file, where it has one. */
+  async fileOf(index, told) {
+    const own = await this.scene.sheets.own?.(index).catch(() => null);
+    if (own?.file && !this.gone) told(own.file);
   }
 
   async picture(index, canvas, wanted = () => true) {
@@ -202,6 +211,7 @@ export class GapPicture {
     const [canvas, text] = this.card.children;
     this.picture(index, canvas, () => this.hovered === index);
     text.replaceChildren(...[words.card(index, this.scene.labelOf?.(index) ?? ''), ...this.numbers(index)].map((line) => h('span', {}, line)));
+    this.fileOf(index, (file) => this.hovered === index && text.append(h('span', {}, fileEnd(file))));
     this.card.hidden = false;
     this.card.classList.toggle('lx-gaps-left', rank > this.table.n / 2);
   }

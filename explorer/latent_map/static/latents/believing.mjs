@@ -2,12 +2,10 @@
 // tab is shown.
 
 import { h } from '../dom.mjs';
-import { doubts, emptiness, roundTrip, trustOf } from './trust.mjs';
+import { judge, roundTrip, trustOf, verdictOf } from './trust.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.map.live;
-const DOUBTED = 0.5; // from here on a place is rather not believed
-const WARY = 0.1; // less doubt than this is none
 
 export class Believing {
   constructor(scene) {
@@ -54,7 +52,7 @@ export class Believing {
   }
 
   /**
-   * Of the place of the handle: { z, trip, distance, times, most, doubt, said }, the last five where it is known what is
+   * Of the place of the handle: { z, trip, distance, times, most, doubt, verdict, said }, the last six where it is known what is
    * usual: `doubt` is the largest of all doubts, 0 to 1, `most` its name.
    */
   measure() {
@@ -62,13 +60,11 @@ export class Believing {
     if (this.gone || this.scene.gone() || !anchor || !state.u) return;
     const z = this.scene.z();
     const found = { z, trip: roundTrip(plane, state.u, z) };
-    if (this.trust) {
-      const { distance, times, far } = this.trust.nearest(z);
-      const stray = plane.exact ? 0 : plane.stray(state.u, z);
-      const [[most, doubt]] = Object.entries(doubts(far, found.trip, emptiness(plane, state.u), stray)).sort(([, a], [, b]) => b - a);
-      const said = doubt > DOUBTED ? words.doubted[most] : doubt > WARY ? words.wary[most] : words.near;
-      Object.assign(found, { distance, times, most, doubt, said });
-      this.chip.hidden = doubt <= DOUBTED;
+    if (this.trust?.knows(plane)) {
+      const judged = judge(this.trust, plane, state.u, z);
+      const said = judged.verdict === 'near' ? words.near : words[judged.verdict][judged.most];
+      Object.assign(found, judged, { said });
+      this.chip.hidden = judged.verdict !== 'doubted';
       if (!this.chip.hidden && this.chip.textContent !== said) this.chip.textContent = said;
     }
     this.listeners.forEach(({ measured }) => measured(found));
@@ -76,4 +72,4 @@ export class Believing {
 }
 
 /** Whether a doubt is so large that a place is not to be believed. */
-export const doubted = (doubt) => doubt > DOUBTED;
+export const doubted = (doubt) => verdictOf(doubt) === 'doubted';

@@ -21,7 +21,7 @@ export function bounds(values) {
   return high > low ? [low, high] : [low - 0.5, low + 0.5];
 }
 
-/** Plotly's scale for a column: grey below its low end, where unknown values are put. */
+/** The scale of a column, { cmin, cmax, colorscale: [[share, colour], ...] }: grey below its low end, where unknown values are put. */
 export function scaleOf(low, high, colours, stepped) {
   const cmin = low - (BELOW * (high - low)) / (1 - BELOW);
   const at = (share) => BELOW + (1 - BELOW) * share;
@@ -121,13 +121,23 @@ export class Colouring {
     return plot.setColumn({ values, unknown, scale: (dark) => scaleOf(low, high, colours(dark), Boolean(kinds)) });
   }
 
+  /** What an image has in the column that is shown, in words; own: what its picture came with, see Sheets.own. */
+  told(index, own) {
+    const column = this.shown;
+    if (!column) return '';
+    const value = column.values[index];
+    const exact = own?.cells?.[column.at]; // of a set's own column: the very cell, not what is left of it to colour by
+    const text = exact ?? (!Number.isFinite(value) ? words.unknown : column.kinds ? column.kinds[value] : `${short(value)}${column.unit ? ` ${column.unit}` : ''}`);
+    return `${column.label}: ${text}`;
+  }
+
   /** A line for each word that has a colour of its own, and one for the others. */
   legend({ kinds }, { slots, others }) {
     const line = (text, title) => h('span', { title }, h('i'), text);
     if (!others) return kinds.map((kind) => line(kind));
     const rest = Math.max(...slots);
     const [own, shared] = [kinds.filter((_, at) => slots[at] < rest), kinds.filter((_, at) => slots[at] === rest)];
-    return [...own.map((kind) => line(kind)), line(words.others(others), shared.join(', '))];
+    return [...own.map((kind) => line(kind)), line(words.others(others), `${shared.slice(0, 40).join(', ')}${shared.length > 40 ? ' …' : ''}`)];
   }
 
   /** The legend's colours, on the ground the points stand on. */

@@ -33,6 +33,9 @@ export class Columns {
     const { manifest } = this.scene;
     const groups = [[words.groups.model, MEASURED.map((name) => [name, words.labels[name][0]])]];
     if (this.scene.plane.kind !== 'identity') groups.push([words.groups.map, ['trustworthiness', 'continuity'].map((name) => [name, words.labels[name][0]])]);
+    const own = manifest.own?.columns ?? [];
+    if (own.length) groups.push([words.groups.set, own.map((name) => [`set ${name}`, name])]);
+    if (manifest.testCount < manifest.count) groups.push([words.groups.parts, [['split', words.split.label]]]);
     groups.push([words.groups.latent, Array.from({ length: manifest.latent }, (_, i) => [`z_${i + 1}`, words.coordinate(i + 1)])]);
     if (this.brought.length) groups.push([words.groups.brought, this.brought.map(({ name }) => [`own ${name}`, name])]);
     return groups;
@@ -40,7 +43,6 @@ export class Columns {
 
   /** A column by its name; `anew` where it may have changed since it was asked for. Rejects with a sentence. */
   async find(name, { anew = false } = {}) {
-    const { manifest } = this.scene;
     if (name === 'trustworthiness' || name === 'continuity') return this.ofMap(name);
     if (name.startsWith('own ')) {
       const found = this.brought.find((column) => `own ${column.name}` === name);
@@ -48,7 +50,8 @@ export class Columns {
       throw this.fault && !this.taken ? new Error(words.unread(this.fault.message)) : new NoColumn(words.gone);
     }
     if (!this.known.has(name) || (anew && CHANGING.includes(name))) {
-      const finding = name.startsWith('z_') ? this.coordinate(Number(name.slice(2))) : this.measured(name);
+      const finding = name.startsWith('z_') ? this.coordinate(Number(name.slice(2)))
+        : name.startsWith('set ') ? this.ofSet(name) : name === 'split' ? this.split() : this.measured(name);
       this.known.set(name, finding);
       finding.catch(() => this.known.delete(name));
     }
@@ -82,6 +85,24 @@ export class Columns {
     const d = this.scene.manifest.latent;
     const values = Float32Array.from({ length: this.scene.manifest.count }, (_, row) => codes[row * d + number - 1]);
     return { name: `z_${number}`, label: words.coordinate(number), tip: words.coordinateTip, values, note: '' };
+  }
+
+  /** A column that the pictures came with. */
+  async ofSet(name) {
+    const { manifest } = this.scene;
+    const label = name.slice(4);
+    const at = manifest.own?.columns.indexOf(label) ?? -1;
+    if (at < 0) throw new NoColumn(words.notOfSet);
+    const { facts, values } = await loadColumn(manifest, `own-${at}`);
+    return { name, label, tip: words.ofSet, values, kinds: facts.kinds ?? undefined, note: '', at };
+  }
+
+  /** Of which part of the data set each image is. */
+  async split() {
+    const { count, testCount } = this.scene.manifest;
+    if (testCount >= count) throw new NoColumn(words.split.alone);
+    const values = Float32Array.from({ length: count }, (_, index) => Number(index >= testCount));
+    return { name: 'split', label: words.split.label, tip: words.split.tip, values, kinds: words.split.kinds, note: '' };
   }
 
   async measured(name) {

@@ -19,8 +19,8 @@ export class Fits {
     this.events = events;
     this.maps = [];
     this.select = h('select', { class: 'lx-select lx-grow', 'aria-label': words.maps, 'data-testid': 'umap-choice', onchange: () => events.show(`umap-${this.select.value}`) });
-    this.another = h('button', { type: 'button', class: 'lx-button', title: words.another[1], 'aria-expanded': 'false', 'data-testid': 'umap-another',
-      onclick: () => this.open(this.form.hidden) }, words.another[0]);
+    this.another = h('button', { type: 'button', class: 'lx-button', title: words.first[1], 'aria-expanded': 'false', 'data-testid': 'umap-another',
+      onclick: () => this.open(this.form.hidden) }, words.first[0]);
     this.form = this.makeForm();
     this.said = h('p', { class: 'lx-quiet', role: 'status', 'data-testid': 'umap-status' });
     this.fault = h('p', { class: 'lx-caution', role: 'alert', hidden: true, 'data-testid': 'umap-fault' });
@@ -78,6 +78,7 @@ export class Fits {
 
   fill() {
     this.select.hidden = !this.maps.length;
+    [this.another.textContent, this.another.title] = this.maps.length ? words.another : words.first;
     this.select.replaceChildren(...this.maps.map((map) => h('option', { value: map.id }, words.fitted(map))));
     const shown = this.scene.state.map;
     if (shown?.startsWith('umap-')) this.select.value = shown.slice(5);

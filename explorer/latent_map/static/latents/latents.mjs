@@ -31,6 +31,7 @@ export function makeTabs(explore) {
     scene.colouring.changed(what);
     changed.call(tabs, what);
   };
+  tabs.coloured = (index, own) => scene.colouring.told(index, own);
   tabs.destroy = () => {
     scene.believing.destroy();
     destroy.call(tabs);

@@ -12,6 +12,7 @@ import { words as all } from './words.mjs';
 const words = all.selection;
 const FEW = 8; // thumbnails at first
 const MANY = 64; // and where more are asked for
+const MOST_KINDS = 40; // of a column of words whose shares are compared
 const ROWS = 8; // of the statistics, those that differ the most
 
 export class Selection {
@@ -223,7 +224,8 @@ export class Selection {
     // Where it is just a class that is selected, the shares of classes say nothing.
     const told = rows.some(({ own, rest }) => own.mean === 1 && !rest.mean) ? [] : rows;
     const used = manifest.rates.flatMap((rate, i) => (rate >= ACTIVE ? [`z_${i + 1}`] : [])); // a collapsed one tells nothing
-    const names = ['kl', ...used, ...columns.brought.map(({ name }) => `own ${name}`)];
+    const given = [...(manifest.own?.columns ?? []).map((name) => `set ${name}`), ...columns.brought.map(({ name }) => `own ${name}`)];
+    const names = ['kl', ...used, ...given];
     if (this.scene.facts()) names.push('trustworthiness');
     // The terms that take a while, where they have been asked for already.
     names.push(...['reconstruction', 'elbo', 'log_evidence', 'gap'].filter((name) => columns.known.has(name)));
@@ -232,6 +234,7 @@ export class Selection {
         if (!stale()) throw error;
       });
       if (stale()) return;
+      if (column.kinds?.length > MOST_KINDS) continue; // names of people, say: a share of each tells nothing
       if (column.kinds) told.push(...column.kinds.map((kind, at) => ({ text: words.kind(column.label, kind), share: true, ...compareShare(column.values, at, mask) })));
       else told.push({ text: column.label, ...compare(column.values, mask) });
     }

@@ -2,13 +2,12 @@
 
 import { decoded } from '../pictures.mjs';
 import { breather } from './breather.mjs';
-import { doubt, emptiness, roundTrip } from './trust.mjs';
+import { judge } from './trust.mjs';
 
 const SIDE = 44; // cells along the longer side
 const STEP = 1e-2; // map units, of the finite differences
 const HATCH = 8; // pixels of a cell, and between two lines of the hatching
 const LEAST_RATIO = 10; // between the ends of the scale of the magnification
-const SURE = 0.02; // less doubt than this is not drawn
 
 export const MAGNIFIED = '220, 38, 38'; // where the image changes fastest
 
@@ -19,11 +18,12 @@ function cells([x0, x1, y0, y1]) {
   return { columns: Math.ceil((x1 - x0) / step), rows: Math.ceil((y1 - y0) / step), step, at, corner: [x0, y1] };
 }
 
-function picture(canvas, { columns, rows, step, corner: [x, y] }) {
-  return { source: canvas.toDataURL(), xref: 'x', yref: 'y', layer: 'above', sizing: 'stretch', x, y, sizex: columns * step, sizey: rows * step };
+/** A layer of the plot, see plot/plot.mjs. */
+function layer(picture, { columns, rows, step, corner: [x, y] }, above) {
+  return { picture, view: [x, x + columns * step, y - rows * step, y], above };
 }
 
-/** Hatching where a place is not to be believed: a plotly image. Null once stale. */
+/** Hatching where a place is not to be believed: a layer of the plot. Null once stale. */
 export async function doubtImage(scene, trust, view, stale) {
   const { plane } = scene;
   const grid = cells(view);
@@ -32,17 +32,21 @@ export async function doubtImage(scene, trust, view, stale) {
   const from = scene.from();
   const breathe = breather(scene.idle);
   await trust.know(plane);
+  // The image's own place is judged for itself: there z is its code, and no centre of a cell lies just there.
+  const home = plane.exact ? null : plane.project(from);
+  const own = home && judge(trust, plane, home, plane.lift(home, from));
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
       await breathe();
       if (stale()) return null;
       const u = grid.at(column, row);
-      const z = plane.lift(u, from);
-      const value = doubt(trust.nearest(z).far, roundTrip(plane, u, z), emptiness(plane, u));
-      if (value > SURE) doubts.data[4 * (row * columns + column) + 3] = 255 * value;
+      let judged = judge(trust, plane, u, plane.lift(u, from));
+      const around = home && Math.abs(u[0] - home[0]) < grid.step && Math.abs(u[1] - home[1]) < grid.step;
+      if (around && own.doubt < judged.doubt) judged = own;
+      if (judged.verdict !== 'near') doubts.data[4 * (row * columns + column) + 3] = 255 * judged.doubt;
     }
   }
-  return picture(hatched(doubts, scene.plot.dark ? '225, 228, 233' : '60, 66, 76'), grid);
+  return layer(hatched(doubts, scene.plot.dark ? '225, 228, 233' : '60, 66, 76'), grid, true);
 }
 
 /** Hatching in a colour, as dense as the alpha of each pixel of `mask` says, with soft edges. */
@@ -107,7 +111,7 @@ function volume(images, pixels, flat) {
   return Math.sqrt(Math.max(flat ? xx + yy : xx * yy - xy * xy, 0));
 }
 
-/** The magnification as a plotly image on a log scale, with the scale's ends and the values'. Null once stale. */
+/** The magnification as a layer of the plot on a log scale, with the scale's ends and the values'. Null once stale. */
 export async function magnificationImage(scene, view, stale) {
   const found = await magnifications(scene, view, stale);
   if (!found) return null;
@@ -129,5 +133,5 @@ export async function magnificationImage(scene, view, stale) {
     tile.data.set([...red, 190 * share], 4 * at);
   });
   context.putImageData(tile, 0, 0);
-  return { image: { ...picture(canvas, found), layer: 'below' }, low, high, least: sorted[0], most: sorted.at(-1) };
+  return { image: layer(canvas, found, false), low, high, least: sorted[0], most: sorted.at(-1) };
 }

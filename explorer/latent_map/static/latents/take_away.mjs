@@ -18,13 +18,11 @@ export class TakeAway {
   }
 
   async take(format) {
-    const { manifest, plot, state, columns } = this.scene;
+    const { manifest, state, columns } = this.scene;
     this.events.said(words.saving);
-    const places = plot.points.u;
     const body = {
-      format, rows: base64(packBits(this.events.mask())), fitted: state.map?.startsWith('umap-') ? state.map.slice(5) : null,
-      map: state.map === null && manifest.latent <= 2 ? null : base64(new Uint8Array(places.buffer, places.byteOffset, places.byteLength)),
-      columns: columns.brought.map(({ name, raw, kinds }) => ({ name, values: raw, kinds })),
+      format, rows: base64(packBits(this.events.mask())), map: state.map ?? (manifest.latent > 2 ? 'pca' : null),
+      columns: columns.brought.map(({ name }) => name),
     };
     try {
       download(await fetchFile(manifest.export, body), `${manifest.name}-selection.${format}`);

@@ -3,6 +3,8 @@
 import { nearestRows } from '../projections/local.mjs';
 import { breather } from './breather.mjs';
 
+const DOUBTED = 0.5; // from here on a place is rather not believed
+const WARY = 0.1; // less doubt than this is none
 export const ACTIVE = 0.01; // nats: below, a dimension tells nothing
 
 const PROBES = 1_000; // codes whose own nearest neighbour tells what is usual
@@ -35,8 +37,13 @@ export class Trust {
 
   /** Takes the measure of a curved map, see emptiness(). */
   async know(plane) {
-    if (plane.exact || spacing.has(plane.places)) return;
+    if (this.knows(plane)) return;
     spacing.set(plane.places, quantile(await distances(plane.places, 2, { probes: FEW, rank: plane.neighbours }), 0.5));
+  }
+
+  /** Whether the measure of a map was taken. */
+  knows(plane) {
+    return plane.exact || spacing.has(plane.places);
   }
 
   /** Distance of z (d) to the nearest code; in units of what is usual between neighbours; and the doubt that gives, 0 to 1. */
@@ -50,15 +57,15 @@ export class Trust {
 }
 
 /**
- * The trust in what is made of a scene's codes; made once. Of the test images alone: images that are shown beside them
- * change nothing in what the decoder can be trusted with. And of the coordinates that the encoder uses: of the others the
+ * The trust in what is made of a scene's codes; made once. Of those that maps are fitted to, the test images' where they
+ * are enough: images that are shown beside them change nothing in what the decoder can be trusted with. And of the coordinates that the encoder uses: of the others the
  * decoder has seen all of the prior, wherever the means of q lie.
  */
 export function trustOf(scene) {
-  const { latent, testCount, rates } = scene.manifest;
+  const { latent, fitCount, rates } = scene.manifest;
   const used = rates.flatMap((rate, i) => (rate >= ACTIVE ? [i] : []));
   const heeded = used.length && used.length < latent ? used : null;
-  scene.trusting ??= scene.mapping.codes().then((codes) => Trust.of(codes.subarray(0, testCount * latent), latent, scene.idle, heeded)).catch((error) => {
+  scene.trusting ??= scene.mapping.codes().then((codes) => Trust.of(codes.subarray(0, fitCount * latent), latent, scene.idle, heeded)).catch((error) => {
     scene.trusting = undefined; // tried again the next time
     throw error;
   });
@@ -125,6 +132,17 @@ export function doubts(far, trip, empty, stray = 0) {
   return { far, empty: share(empty, EMPTY), elsewhere: share(trip, TRIP), stray: share(stray, STRAY) };
 }
 
-export function doubt(far, trip, empty) {
-  return Math.max(...Object.values(doubts(far, trip, empty)));
+/** In one word: 'near' where it can be believed, 'wary', or 'doubted'. */
+export const verdictOf = (doubt) => (doubt > DOUBTED ? 'doubted' : doubt > WARY ? 'wary' : 'near');
+
+/**
+ * What is said of a place, in words and by hatching alike: { distance, times, trip, most, doubt, verdict }.
+ * @param u its place on the map; z its place in latent space; `doubt`, 0 to 1, is the largest of all doubts and `most` its name
+ */
+export function judge(trust, plane, u, z) {
+  const { distance, times, far } = trust.nearest(z);
+  const trip = roundTrip(plane, u, z);
+  const all = doubts(far, trip, emptiness(plane, u), plane.exact ? 0 : plane.stray(u, z));
+  const [most, doubt] = Object.entries(all).sort(([, a], [, b]) => b - a)[0];
+  return { distance, times, trip, most, doubt, verdict: verdictOf(doubt) };
 }

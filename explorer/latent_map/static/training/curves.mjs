@@ -178,9 +178,11 @@ export class Curves {
   }
 
   placeCursor() {
-    const axis = this.plot._fullLayout?.xaxis;
-    const at = this.place && axis ? axis._offset + axis.d2p(this.x(this.place)) : -1;
-    const inside = Boolean(axis) && at >= axis._offset - 1 && at <= axis._offset + axis._length + 1;
+    const range = this.place && this.plot.layout?.xaxis?.range;
+    const across = this.size && this.size[0] - MARGIN.l - MARGIN.r;
+    const share = range ? (this.x(this.place) - range[0]) / (range[1] - range[0]) : -1;
+    const at = MARGIN.l + share * across;
+    const inside = at >= MARGIN.l - 1 && at <= MARGIN.l + across + 1;
     this.cursor.hidden = !inside;
     if (inside) this.cursor.style.transform = `translateX(${at}px)`;
   }

@@ -3,7 +3,8 @@
 
 import { classColour, isDark } from '../colours.mjs';
 import { h } from '../dom.mjs';
-import { between, extentOf, follow, ticks } from './view_range.mjs';
+import { drawAxes } from '../plot/axes.mjs';
+import { between, extentOf, follow } from './view_range.mjs';
 import { words } from './words.mjs';
 
 const MOVE_MS = 400;
@@ -130,8 +131,8 @@ export class MovingMap {
       x: (value) => INSET.left + w / 2 + (value - this.view.x) * unit,
       y: (value) => INSET.top + t / 2 - (value - this.view.y) * unit,
     };
+    this.axes(context, w, t, unit);
     context.font = `12px ${this.paint.family}`;
-    this.axes(context, place, w, t, unit);
     context.save();
     context.beginPath();
     context.rect(INSET.left, INSET.top, w, t);
@@ -142,49 +143,11 @@ export class MovingMap {
     context.restore();
   }
 
-  axes(context, place, w, t, unit) {
-    const { text, line } = this.paint;
-    const grid = (span) => Math.max(4, span / 80);
+  axes(context, w, t, unit) {
     const { x, y } = this.view;
-    const across = ticks(x - w / 2 / unit, x + w / 2 / unit, grid(w));
-    const up = ticks(y - t / 2 / unit, y + t / 2 / unit, grid(t));
-    const write = (value, step) => value.toFixed(Math.max(0, -Math.floor(Math.log10(step) + 1e-9))).replace('-', '−').replace(/^−(0(\.0+)?)$/, '$1');
-    context.strokeStyle = line;
-    context.lineWidth = 1;
-    context.setLineDash([1, 3]);
-    context.beginPath();
-    for (const value of across.values) {
-      context.moveTo(Math.round(place.x(value)) + 0.5, INSET.top);
-      context.lineTo(Math.round(place.x(value)) + 0.5, INSET.top + t);
-    }
-    for (const value of this.latent === 1 ? [] : up.values) {
-      context.moveTo(INSET.left, Math.round(place.y(value)) + 0.5);
-      context.lineTo(INSET.left + w, Math.round(place.y(value)) + 0.5);
-    }
-    context.stroke();
-    context.setLineDash([]);
-    context.fillStyle = text;
-    context.globalAlpha = 0.8;
-    context.textAlign = 'center';
-    context.textBaseline = 'top';
-    for (const value of across.values) {
-      const at = place.x(value);
-      if (at < this.width - 14 && at > INSET.left) context.fillText(write(value, across.step), at, INSET.top + t + 4);
-    }
-    context.textAlign = 'right';
-    context.textBaseline = 'middle';
-    for (const value of this.latent === 1 ? [] : up.values) context.fillText(write(value, up.step), INSET.left - 6, place.y(value));
-    const [horizontal, vertical] = words.axes(this.latent);
-    context.textAlign = 'center';
-    context.textBaseline = 'bottom';
-    context.fillText(horizontal, INSET.left + w / 2, this.height - 2);
-    context.save();
-    context.translate(10, INSET.top + t / 2);
-    context.rotate(-Math.PI / 2);
-    context.textBaseline = 'middle';
-    context.fillText(vertical, 0, 0);
-    context.restore();
-    context.globalAlpha = 1;
+    const [across, up] = [w / 2 / unit, t / 2 / unit];
+    const frame = { left: INSET.left, top: INSET.top, width: w, height: t, view: [x - across, x + across, y - up, y + up] };
+    drawAxes(context, frame, this.paint, { names: words.axes(this.latent), numbers: 12, opacity: 0.8, bottom: this.height, flat: this.latent === 1 });
   }
 
   prior(context, place, unit) {

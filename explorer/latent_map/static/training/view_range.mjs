@@ -43,17 +43,3 @@ export function between(from, to, share) {
   const mix = (a, b) => a + (b - a) * share;
   return { x: mix(from.x, to.x), y: mix(from.y, to.y), reach: from.reach * (to.reach / from.reach) ** share };
 }
-
-/** About `count` round numbers over a stretch. */
-export function ticks(low, high, count) {
-  const step = niceStep((0.7 * (high - low)) / count);
-  const found = [];
-  for (let i = Math.ceil(low / step); i * step <= high; i++) found.push(i * step);
-  return { step, values: found };
-}
-
-/** 1, 2 or 5 times a power of ten, at least `rough`. */
-export function niceStep(rough) {
-  const unit = 10 ** Math.floor(Math.log10(rough));
-  return [1, 2, 5, 10].map((factor) => factor * unit).find((step) => step >= rough * 0.999);
-}

@@ -56,7 +56,7 @@ export const words = {
   sureQueued: 'Yes, leave',
   no: 'No',
   explore: ['Explore it', 'Open the model in Explore and drag through its latent space.'],
-  guest: 'You are watching: only who started this run can steer it.',
+  guest: 'View only. The person who started this run controls it.',
   slow: 'Slow motion',
   oneStep: ['1 minibatch', 'Holds the run and lets it take one step: one minibatch, one update of the weights.'],
   oneEpoch: (steps) => [
@@ -99,7 +99,7 @@ export const words = {
   empty: {
     queued: (place) =>
       place > 1
-        ? `Waiting for the device: ${ordinal(place)} in the queue. It begins by itself when the runs before it are done.`
+        ? `Waiting for the device: ${ordinal(place)} in the queue. It begins by itself: while others wait, a run has turns of two minutes.`
         : 'Waiting for a worker to take it up. It begins by itself.',
     starting: 'Getting ready: the data set is read and the network is built.',
     none: 'This run ended before its first picture.',

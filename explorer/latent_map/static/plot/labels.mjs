@@ -1,20 +1,17 @@
 // The classes' names on the map, each at the middle of its points, and not over one another.
 
-const SIZE = 12; // pixels of the letters
+export const SIZE = 12; // pixels of the letters
 const [WIDTH, HEIGHT] = [0.62 * SIZE, 1.35 * SIZE]; // of a letter and of a line, about
 const ROUNDS = 12;
 
 /**
- * Plotly's annotations.
+ * Where the names stand: [{ text, place: [x, y] in map units, shift: pixels up }].
  * @param names [{ text, centre: [x, y] in map units }]
- * @param unit pixels a map unit; { text, halo }: colours
+ * @param unit pixels a map unit
  */
-export function nameLabels(names, unit, { text, halo }) {
-  const shifts = apart(names.map(({ text: name, centre: [x, y] }) => ({ x: x * unit, y: y * unit, width: WIDTH * name.length + 6 })));
-  return names.map(({ text: name, centre: [x, y] }, at) => ({
-    x, y, yshift: shifts[at], text: name.replaceAll('<', ''), showarrow: false, captureevents: false,
-    font: { size: SIZE, color: text }, bgcolor: halo, borderpad: 1,
-  }));
+export function nameLabels(names, unit) {
+  const shifts = apart(names.map(({ text, centre: [x, y] }) => ({ x: x * unit, y: y * unit, width: WIDTH * text.length + 6 })));
+  return names.map(({ text, centre }, at) => ({ text, place: centre, shift: shifts[at] }));
 }
 
 /** How far up or down each box has to go, in pixels, so that it lies over none: a few rounds of pushing two apart. */
