@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gap_table": {"checkpoint", "inference", "models", "signature"},
     "card": {"checkpoint", "config", "inference"},
     "recipes": {"config", "models"},
-    "publish": {"card", "checkpoint", "datasets", "export", "gallery", "gap_table", "inference", "models"},
+    "publish": {"card", "checkpoint", "config", "datasets", "export", "gallery", "gap_table", "inference", "models"},
     "registry": {"card", "checkpoint", "datasets"},
     "latents": {"datasets", "models"},
     "geometry": {"models"},

@@ -49,7 +49,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def replace_the_set(size: int = 28) -> None:
     """Deletes the set and saves other pictures, as many, under its name."""
-    delete_pictures("shapes")
+    delete_pictures("shapes", person="", local=True)
     files = [(f"{number}.png", noise(number)) for number in range(60)]
     read = read_pictures(read_files([(name, io.BytesIO(content)) for name, content in files]), size, 1)
     save_pictures("shapes", read, labelled(read, label_sources(read)[0]))
@@ -117,7 +117,7 @@ def test_the_hash_of_a_set_that_comes_with_the_program_tells_too(data: Path) -> 
 
 
 def test_a_set_that_is_gone_is_not_taken_for_another(data: Path) -> None:
-    delete_pictures("shapes")
+    delete_pictures("shapes", person="", local=True)
     space = Spaces().get("of-shapes", "all")
     assert not space.complete and not space.replaced and "not here" in why_not_all(describe(space))
 
