@@ -27,24 +27,20 @@ PAGES = sorted((ROOT / "pages").rglob("*.py"))
 MAY_IMPORT: dict[str, set[str]] = {
     "texts": set(),
     "cancellation": set(),  # asked between the steps of whatever may take long
+    "kinds": set(),
     "names": {"texts"},
     "owners": set(),
-    "archives": {"texts"},
+    "archives": {"kinds", "texts"},
     "leftovers": set(),
     "config": set(),
     "device": set(),
     "view": set(),
-    "datasets": {
-        "archives",
-        "leftovers",
-        "names",
-        "owners",
-        "texts",
-    },  # one's own pictures: named by people, brought as a zip
+    # One's own pictures: named by people, brought as a zip.
+    "datasets": {"archives", "kinds", "leftovers", "names", "owners", "texts"},
     "models": {"config"},
     "signature": {"config", "models"},
     "inference": {"cancellation", "models"},
-    "checkpoint": {"config", "models"},
+    "checkpoint": {"config", "kinds", "models"},
     "training": {"config", "device", "datasets", "models", "inference", "checkpoint"},
     "gallery": {"checkpoint"},
     "model_data": {"checkpoint", "datasets", "gallery"},
