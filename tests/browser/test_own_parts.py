@@ -36,7 +36,8 @@ def test_a_place_is_hatched_where_words_doubt_it_and_nowhere_else(page: Page) ->
           const darkest = (column, row) => {
             let most = 0;
             for (let y = row * cell; y < (row + 1) * cell; y++) {
-              for (let x = column * cell; x < (column + 1) * cell; x++) most = Math.max(most, data[4 * (y * width + x) + 3]);
+              const row4 = 4 * y * width + 3;
+              for (let x = column * cell; x < (column + 1) * cell; x++) most = Math.max(most, data[row4 + 4 * x]);
             }
             return most;
           };
