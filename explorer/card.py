@@ -37,6 +37,8 @@ _MEASURES = {
     "discretised-logistic": ("probability", "log p(x|z) is the log-probability of the 256 levels a value can have"),
 }
 
+_NOT_MEASURED = "They are being measured: look again in a minute, or use the evaluate command below."
+
 # Names on the Hugging Face Hub, and what people call them.
 _HUB_DATASETS = {"mnist": "ylecun/mnist", "fashion-mnist": "zalando-datasets/fashion_mnist"}
 
@@ -75,12 +77,27 @@ def describe_evidence(e: Evaluation) -> str:
     return f"by importance sampling{widened} (IWAE-{e.evidence_samples:,}), {bound}"
 
 
-def write_card(folder: Path, name: str, config: Config, evaluation: Evaluation, command: str) -> None:
+def write_card(
+    folder: Path,
+    name: str,
+    config: Config,
+    evaluation: Evaluation | None,
+    command: str,
+    *,
+    test_images: int | None = None,
+) -> None:
     """Writes README.md for people and evaluation.json for programs.
 
     Args:
+        evaluation: None for a model that is not measured yet: a card without numbers.
         command: the line that made the model, with no path of one machine in it.
+        test_images: of the test split, where fewer may have been measured; None for all.
     """
+    if evaluation is None:
+        (folder / EVALUATION_FILE).unlink(missing_ok=True)
+        text = front_matter(name, config, None) + _card(name, config, _NOT_MEASURED, command)
+        write_file(folder / CARD_FILE, text.encode())
+        return
     facts = {
         **evaluation.facts(),
         "units": "nats",
@@ -89,19 +106,19 @@ def write_card(folder: Path, name: str, config: Config, evaluation: Evaluation, 
         "measure": _MEASURES[config.model.likelihood][0],
     }
     write_file(folder / EVALUATION_FILE, (json.dumps(facts, indent=2) + "\n").encode())
-    text = front_matter(name, config, facts) + _card(name, config, evaluation, command)
+    numbers = _numbers(config, evaluation, test_images or evaluation.n)
+    text = front_matter(name, config, facts) + _card(name, config, numbers, command)
     write_file(folder / CARD_FILE, text.encode())
 
 
-def front_matter(name: str, config: Config, facts: dict[str, Any]) -> str:
+def front_matter(name: str, config: Config, facts: dict[str, Any] | None) -> str:
     """The YAML block that the Hugging Face Hub reads at the top of a card, as far as its facts are known.
 
     Args:
-        facts: as evaluation.json holds them.
+        facts: as evaluation.json holds them; None where there are none yet.
     """
     dataset = config.training.dataset
     hub = _HUB_DATASETS.get(dataset)
-    conditions = f"{facts['n']:,} test images; {config.model.likelihood} likelihood; pixels: {facts['binarisation']}"
     lines = [
         "---",
         f"license: {'mit' if dataset in _LICENCES else 'unknown'}",
@@ -111,6 +128,17 @@ def front_matter(name: str, config: Config, facts: dict[str, Any]) -> str:
         "- variational-autoencoder",
         f"- {config.model.likelihood}",
         *(["datasets:", f"- {hub}"] if hub else []),
+        *(_results(name, config, facts) if facts is not None else []),
+        "---",
+    ]
+    return "\n".join(lines) + "\n\n"
+
+
+def _results(name: str, config: Config, facts: dict[str, Any]) -> list[str]:
+    """The lines of the Hub's list of results."""
+    dataset = config.training.dataset
+    conditions = f"{facts['n']:,} test images; {config.model.likelihood} likelihood; pixels: {facts['binarisation']}"
+    return [
         "model-index:",
         f"- name: {_quoted(name)}",
         "  results:",
@@ -118,15 +146,13 @@ def front_matter(name: str, config: Config, facts: dict[str, Any]) -> str:
         "      type: unconditional-image-generation",
         "    dataset:",
         f"      name: {_quoted(dataset)}",
-        f"      type: {_quoted(hub or dataset)}",
+        f"      type: {_quoted(_HUB_DATASETS.get(dataset) or dataset)}",
         "      split: test",
         "    metrics:",
         "    - type: elbo",
         f"      name: {_quoted(f'ELBO in nats an image ({conditions})')}",
         f"      value: {facts['elbo']:.2f}",
-        "---",
     ]
-    return "\n".join(lines) + "\n\n"
 
 
 def _quoted(text: str) -> str:
@@ -152,16 +178,37 @@ def _objective(training: TrainingConfig) -> str:
     return f"objective: reconstruction − β KL with β = {training.beta:g}{warm_up}{free} (not the ELBO)"
 
 
-def _card(name: str, config: Config, e: Evaluation, command: str) -> str:
-    model, training, facts = config.model, config.training, config.provenance
-    layers = " – ".join(map(str, (model.pixels, *model.hidden, f"{model.latent} latent dimensions")))
+def _numbers(config: Config, e: Evaluation, test_images: int) -> str:
+    """The test numbers with their conditions."""
     evidence = ""
     if e.log_evidence is not None:
+        error = e.log_evidence_standard_error
+        spread = f" ± {error:.2f}" if error is not None and math.isfinite(error) else ""
         evidence = (
             f"| ELBO, first {e.evidence_images:,} images alone | {e.evidence_elbo:.2f} |\n"
-            f"| log p(x) of the same images, {describe_evidence(e)} | "
-            f"{e.log_evidence:.2f} ± {e.log_evidence_standard_error:.2f} |\n"
+            f"| log p(x) of the same images, {describe_evidence(e)} | {e.log_evidence:.2f}{spread} |\n"
         )
+    whole = e.n == test_images
+    which = f"all {e.n:,} test images" if whole else f"the first {e.n:,} of {test_images:,} test images"
+    hurry = (
+        "" if whole else "\nThe time for measuring was over before all were: the evaluate command below measures them."
+    )
+    return f"""Nats an image, {which}; {_pixels(config)}. The
+reconstruction is the mean of {e.samples} draws from q(z|x); ± is one standard error over images. These numbers can be
+compared with those of the same likelihood, on the same images seen in the same way, and with no others.{hurry}
+
+| term | nats |
+|---|---|
+| reconstruction | {e.log_likelihood:.2f} |
+| KL | {e.kl:.2f} |
+| ELBO | {e.elbo:.2f} ± {e.elbo_standard_error:.2f} |
+{evidence}
+{e.active_units} of {config.model.latent} latent dimensions are active (variance of the posterior mean above 0.01)."""
+
+
+def _card(name: str, config: Config, numbers: str, command: str) -> str:
+    model, training, facts = config.model, config.training, config.provenance
+    layers = " – ".join(map(str, (model.pixels, *model.hidden, f"{model.latent} latent dimensions")))
     return f"""# {name}
 
 A variational autoencoder of {training.dataset} with {model.latent} latent dimensions.
@@ -176,17 +223,7 @@ A variational autoencoder of {training.dataset} with {model.latent} latent dimen
 
 ## Test numbers
 
-Nats an image, all {e.n:,} test images; {_pixels(config)}. The
-reconstruction is the mean of {e.samples} draws from q(z|x); ± is one standard error over images. These numbers can be
-compared with those of the same likelihood, on the same images seen in the same way, and with no others.
-
-| term | nats |
-|---|---|
-| reconstruction | {e.log_likelihood:.2f} |
-| KL | {e.kl:.2f} |
-| ELBO | {e.elbo:.2f} ± {e.elbo_standard_error:.2f} |
-{evidence}
-{e.active_units} of {model.latent} latent dimensions are active (variance of the posterior mean above 0.01).
+{numbers}
 
 ## Commands
 

@@ -11,13 +11,15 @@ import contextlib
 import io
 import logging
 import warnings
+from functools import lru_cache
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from .checkpoint import write_file
-from .models import VAE
+from .config import ModelConfig
+from .models import VAE, build
 from .signature import fingerprint
 
 DECODER_FILE = "decoder.onnx"
@@ -70,6 +72,14 @@ def export_decoder(model: VAE, folder: Path) -> Path:
     path = folder / DECODER_FILE
     write_file(path, proto.SerializeToString())
     return path
+
+
+@lru_cache(maxsize=1)
+def warm_up_exporter() -> None:
+    """Does once what the first export of a process takes seconds for: imports, most of all."""
+    tiny = build(ModelConfig((1, 2, 2), 1, hidden=(2,)), seed=0).eval()
+    with contextlib.suppress(Exception):  # where it fails it fails again, when it is wanted
+        _exported(LiveEncoder(tiny), (torch.zeros(1, 4),), None, {})
 
 
 def encoder_onnx(model: VAE) -> bytes:

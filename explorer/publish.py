@@ -1,8 +1,10 @@
-"""From a run's checkpoint to a model one can open: gallery, decoder for the browser, test numbers, card."""
+"""From a run's checkpoint to a model one can open, at once, and to its test numbers, within a budget of time."""
 
 from __future__ import annotations
 
 import logging
+import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,28 +12,51 @@ import torch
 from torch import Tensor
 
 from .card import write_card
-from .checkpoint import Checkpoint, load_checkpoint
+from .checkpoint import CONFIG_FILE, Checkpoint, CheckpointError, load_checkpoint
+from .config import Config
 from .datasets import Dataset
 from .datasets.binarise import repeatable
 from .export import export_decoder
 from .gallery import Gallery, save_gallery
-from .gap_table import save_gaps
+from .gap_table import GAPS_FILE, save_gaps
+from .inference.budget import OPERATIONS_A_SECOND, Budget, decoding_operations
 from .inference.evaluation import Evaluation, evaluate
 from .inference.importance import SAMPLES
-from .inference.survey import Survey, affordable, survey
+from .inference.lattice import MOST_DIMENSIONS
+from .inference.survey import NODES, Survey, affordable, survey
 
 GALLERY_IMAGES = 1_000
 GAP_IMAGES = 500
-# Of the gaps' survey, half a minute to a minute on one core: a costly decoder gets fewer images, or so few that there
-# is nothing to see.
-GAP_OPERATIONS = 1.4e12
+# The gaps of so few images show nothing.
 LEAST_GAP_IMAGES = 10
-# Nor is a run of some seconds followed by a minute of measuring: so many for each second of training.
-OPERATIONS_A_SECOND = 2e10
-LEAST_SECONDS = 5.0
+# Measuring takes so much of the time that training took, within bounds: seconds.
+SHARE, LEAST_SECONDS = 1 / 3, 2.0
+MOST_SECONDS = float(os.environ.get("EXPLORER_MEASURE_SECONDS") or 60.0)
 
 
-def publish(
+def budget_of(config: Config) -> Budget:
+    """What may be spent on measuring a model that was trained, of the processor's time."""
+    trained = config.provenance.get("seconds")
+    if trained is None:
+        return Budget(MOST_SECONDS)
+    return Budget(min(max(SHARE * trained, LEAST_SECONDS), MOST_SECONDS))
+
+
+def open_up(folder: Path, test: Dataset, *, name: str, command: str) -> None:
+    """Writes what opening the checkpoint in `folder` needs: gallery, decoder for the browser, card without numbers.
+
+    Args:
+        test: whose first images become the gallery.
+        name: of the model, on its card; command: the line that makes it again.
+    """
+    (folder / GAPS_FILE).unlink(missing_ok=True)  # of other weights
+    checkpoint = load_checkpoint(folder)
+    write_card(folder, name, checkpoint.config, None, command)
+    save_gallery(folder, Gallery(test.images[:GALLERY_IMAGES], test.labels[:GALLERY_IMAGES], test.classes))
+    export_decoder(checkpoint.model, folder)
+
+
+def measure(
     folder: Path,
     test: Dataset,
     *,
@@ -41,23 +66,28 @@ def publish(
     samples: int = 16,
     evidence_images: int = 200,
     gap_images: int | None = None,
+    budget: Budget | None = None,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Evaluation:
-    """Measures the checkpoint in `folder` on a test split, and writes what goes with it.
+    """Measures the checkpoint in `folder` on a test split: evaluation.json, the card's numbers and the gaps.
+
+    Each file is there whole or not at all, and those before stay in use until then.
 
     Args:
-        test: whose first images become the gallery.
-        name: of the model, on its card; command: the line that makes it again.
         samples, evidence_images: see `inference.evaluation.evaluate`.
         gap_images: how many of the first images get their gaps measured, at most: see `inference.survey`; None for
-            GAP_IMAGES, or what a costly decoder allows.
+            GAP_IMAGES.
+        budget: None takes `budget_of` the run. Fewer images are measured where it does not reach.
         progress: told the share of the measuring that is done, 0 to 1.
 
     Returns:
         The numbers of the weights as they are stored, rounded.
+
+    Raises:
+        CheckpointError: there is no sound checkpoint, or it was deleted meanwhile.
     """
-    save_gallery(folder, Gallery(test.images[:GALLERY_IMAGES], test.labels[:GALLERY_IMAGES], test.classes))
     checkpoint = load_checkpoint(folder, device=device)
+    budget = budget or budget_of(checkpoint.config)
     x = repeatable(test.images, checkpoint.config.training.binarisation)
     evaluation = evaluate(
         checkpoint.model,
@@ -65,31 +95,46 @@ def publish(
         samples=samples,
         evidence_images=evidence_images,
         evidence_method="auto",
+        budget=budget.share(0.5),
         progress=lambda fraction: progress(0.5 * fraction),
     )
-    export_decoder(checkpoint.model.cpu(), folder)
-    write_card(folder, name, checkpoint.config, evaluation, command)
+    _still_there(folder)
+    write_card(folder, name, checkpoint.config, evaluation, command, test_images=len(x))
     # Last, since a model is whole without.
     x = x[: GAP_IMAGES if gap_images is None else gap_images]
-    checkpoint.model.to(device)
-    _survey(checkpoint, x, lambda fraction: progress(0.5 + 0.5 * fraction))
+    _survey(checkpoint, x, budget, lambda fraction: progress(0.5 + 0.5 * fraction))
     return evaluation
 
 
-def _survey(checkpoint: Checkpoint, x: Tensor, progress: Callable[[float], None]) -> None:
+def publish(folder: Path, test: Dataset, *, name: str, command: str, **wishes) -> Evaluation:
+    """`open_up`, then `measure` with its wishes."""
+    open_up(folder, test, name=name, command=command)
+    return measure(folder, test, name=name, command=command, **wishes)
+
+
+def _still_there(folder: Path) -> None:
+    """Refuses to write into the place of a model that somebody has deleted meanwhile."""
+    if not (folder / CONFIG_FILE).is_file():
+        raise CheckpointError(f"{folder.name} was deleted while it was being measured.")
+
+
+def _survey(checkpoint: Checkpoint, x: Tensor, budget: Budget, progress: Callable[[float], None]) -> None:
     """Makes gaps.safetensors. A model is none the worse without, so that what fails is logged and no more."""
     model, training, folder = checkpoint.model, checkpoint.config.training, checkpoint.folder
-    seconds = checkpoint.config.provenance.get("seconds")
-    operations = GAP_OPERATIONS
-    if seconds is not None:
-        operations = min(operations, max(seconds, LEAST_SECONDS) * OPERATIONS_A_SECOND)
-    most = affordable(model, operations)
-    x = x[:most]
-    if not len(x) or most < LEAST_GAP_IMAGES:
+    if math.isfinite(budget.left):
+        operations = budget.left * OPERATIONS_A_SECOND
+        if model.config.latent <= MOST_DIMENSIONS:
+            operations -= NODES * decoding_operations(model)
+        if affordable(model, operations) < LEAST_GAP_IMAGES:
+            return
+    if not len(x):
         return
     try:
-        found = survey(model, x, progress=progress)
-        save_gaps(folder, model, x, found, binarisation=training.binarisation, made=how_surveyed(found))
+        found = survey(model, x, budget=budget, progress=progress)
+        if len(found) < min(LEAST_GAP_IMAGES, len(x)):
+            return
+        _still_there(folder)
+        save_gaps(folder, model, x[: len(found)], found, binarisation=training.binarisation, made=how_surveyed(found))
     except (ValueError, RuntimeError) as error:
         logging.getLogger("explorer").warning("The gaps of the model in %s were not measured: %s", folder, error)
 

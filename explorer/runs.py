@@ -14,6 +14,7 @@ from .datasets import DatasetError, load_dataset, names, own_names, pictures
 from .jobs import Job, Jobs, Presence
 from .jobs.rates import cost, estimate
 from .jobs.snapshots import FOLDER as SNAPSHOTS
+from .jobs.supervisor import expect_work
 from .owners import write_owner
 from .recipes import FEWEST_STEPS, batch_for, steps_an_epoch
 from .registry import kept_folder, models
@@ -47,7 +48,10 @@ def submit(jobs: Jobs, config: Config, *, person: str, name: str, tensorboard: b
     """Puts a run into the queue under a name that nothing else has."""
     folder = kept_folder()
     taken = {*models(), *(path.name for path in folder.glob("*"))}
-    return jobs.submit(config, person=person, network=network, name=name or None, tensorboard=tensorboard, taken=taken)
+    wishes = {"network": network, "name": name or None, "tensorboard": tensorboard}
+    job = jobs.submit(config, person=person, taken=taken, **wishes)
+    expect_work()
+    return job
 
 
 def length(config: Config, images: Images, jobs: Jobs, presence: Presence) -> str:

@@ -85,6 +85,14 @@ def open_view(name: str, *, all_points: bool, tabs: str = "") -> tuple[View, dic
     return view, manifest
 
 
+def why_not_all(manifest: dict[str, Any]) -> str:
+    """Why a model is shown without its training images, where they were asked for."""
+    if manifest["complete"]:
+        return "The training images are not on this machine, so the test images alone are shown."
+    why = "The data set of this name holds other images" if manifest["replaced"] else "The data set is not here"
+    return f"{why}, so only the images kept with the model are shown."
+
+
 def to_the_letter(text: str) -> str:
     """Text as Markdown that shows it as it is: a file's words are not to become links or images."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)

@@ -44,6 +44,6 @@ def model_map(tabs: str = "") -> None:
     except session.FAULTS as error:
         st.error(session.to_the_letter(f"{name} cannot be opened. {error}"), icon=":material/error:")
         st.stop()
-    if all_points and not manifest["complete"]:
-        st.toast("The data set is not on this machine, so only the images kept with the model can be shown.")
+    if all_points and manifest["points"] != "all":
+        st.toast(session.why_not_all(manifest))
     latent_map(manifest, view.state(), notices=(*notices, *view.notices), key=tabs or "explore")

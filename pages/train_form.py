@@ -5,12 +5,14 @@ import streamlit as st
 from explorer import runs, session
 from explorer.config import ConfigError
 from explorer.jobs import Jobs, Presence
+from explorer.jobs.supervisor import expect_work
 from explorer.settings import HELP, config_from, starting_config
 from pages.train_settings import main_settings, more_settings
 
 
 def settings_form(jobs: Jobs, presence: Presence) -> None:
     """Settings, the time they will take, and the button that starts the run."""
+    expect_work()  # a worker takes seconds to start: it is there when the button is pressed
     offered = session.data_sets()
     origin = jobs.get(session.asked("like")).config if session.asked("like") else None
     st.subheader("Train a model" if origin is None else "The same again, with changes", anchor=False)
@@ -22,7 +24,11 @@ def settings_form(jobs: Jobs, presence: Presence) -> None:
         "Data set", names, index=names.index(first) if first in names else 0, help=HELP["dataset"], key="dataset"
     )
     if first and first not in names:
-        st.info(session.to_the_letter(f"The data set {first[:60]} is not on this machine: choose another."))
+        st.info(
+            session.to_the_letter(
+                f"The training images of {first[:60]} are not on this machine: choose another data set."
+            )
+        )
     images = offered[dataset]
     start = origin if origin and origin.training.dataset == dataset else starting_config(dataset, images)
     # Another data set, or another run to start from, brings its own defaults.

@@ -7,9 +7,6 @@ import math
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -25,7 +22,8 @@ from explorer.datasets import load_dataset
 from explorer.gallery import load_gallery
 from explorer.models import build
 from explorer.projection import Embedding, UmapSettings
-from explorer.training import Run, Speed, start, train
+from explorer.training import Progress, Speed, start, train
+from explorer.training.metrics import Lines
 from explorer.training.state import STATE_FILE
 
 ROOT = Path(__file__).parent.parent
@@ -46,20 +44,11 @@ def checkpoint(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return load_file(folder / "model.safetensors")
-
-
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
-
-
-def test_train_writes_a_whole_checkpoint_and_repeats_itself(
-    tmp_path: Path, plain: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_train_writes_a_whole_checkpoint(tmp_path: Path, plain: None, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["train", "--dataset", "digits", "--epochs", "4", *SMALL]
     assert main([*arguments, "--out", str(tmp_path / "a")]) == 0
-    assert "Test ELBO" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "Test ELBO" in output and "after its last step" in output and "Measuring on the test set, for 2 s" in output
     expected = {"config.json", "model.safetensors", "README.md", "evaluation.json"}
     expected |= {"gallery.png", "gallery.json", "metrics.jsonl", "decoder.onnx", "gaps.safetensors"}
     assert {file.name for file in (tmp_path / "a").iterdir()} == expected
@@ -68,76 +57,39 @@ def test_train_writes_a_whole_checkpoint_and_repeats_itself(
     gallery = load_gallery(tmp_path / "a", (1, 8, 8))
     assert gallery is not None and torch.equal(gallery.images, load_dataset("digits", "test").images)
 
-    # Stopped after the first report, and resumed: the very same weights.
+
+def test_ctrl_c_keeps_what_was_learnt_up_to_a_whole_step_and_resume_goes_on(
+    tmp_path: Path, plain: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real signal after some reports; the very steps that were counted are in the weights."""
     monkeypatch.setattr("explorer.training.cadence.REPORT_SECONDS", 0.0)
-    run = Run(
-        load_checkpoint(tmp_path / "a").config,
-        load_dataset("digits"),
-        tmp_path / "b",
-        torch.device("cpu"),
-        threads=1,
-        bfloat16=False,
-    )
-    next(iter(run))
-    run.finish(whole=False)
-    assert not same(weights(tmp_path / "a"), weights(tmp_path / "b"))
-    monkeypatch.setattr("explorer.commands.train._publish", lambda *_: None)  # the same weights would be measured again
-    assert main([*arguments, "--out", str(tmp_path / "b"), "--resume"]) == 0
-    assert same(weights(tmp_path / "a"), weights(tmp_path / "b"))
-    assert load_checkpoint(tmp_path / "b").config.provenance["finished"] is True
+    monkeypatch.setattr("explorer.publish.export_decoder", lambda *_: None)
+    write = Lines.write
 
+    def interrupt(self: Lines, progress: Progress) -> None:
+        write(self, progress)
+        if progress.step == 5:
+            os.kill(os.getpid(), signal.SIGINT)
 
-def test_ctrl_c_keeps_what_was_learnt_up_to_a_whole_step(tmp_path: Path) -> None:
-    """A real signal in the middle of a run; then the same steps are taken here, and must give the same bits."""
-    command = [sys.executable, "-m", "explorer", "train", "--dataset", "digits", "--epochs", "100000", *SMALL]
-    process = subprocess.Popen(
-        [*command, "--out", str(tmp_path)],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell's background job ignores Ctrl-C, and its children with it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    try:
-        metrics, deadline = tmp_path / "metrics.jsonl", time.monotonic() + 60
-        while not (metrics.is_file() and metrics.read_text().count("\n") >= 1):
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.037)
-        process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    assert process.returncode == 0, errors
-    assert "--resume goes on" in output and "Traceback" not in errors
-
+    monkeypatch.setattr(Lines, "write", interrupt)
+    arguments = ["train", "--dataset", "digits", "--epochs", "2", *SMALL, "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    assert "--resume goes on" in capsys.readouterr().out
     opened = load_checkpoint(tmp_path)
     steps = opened.config.provenance["steps"]
-    assert opened.config.provenance["finished"] is False
-    assert json.loads(metrics.read_text().splitlines()[-1])["step"] == steps
-    speed = opened.config.provenance["speed"]
+    assert 5 <= steps <= 7 and opened.config.provenance["finished"] is False
+    assert json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])["step"] == steps
     model = build(opened.config.model, seed=0)
     state = start(model, opened.config.training, torch.device("cpu"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("explorer.training.cadence.REPORT_SECONDS", 0.0)
-        for progress in train(model, opened.config.training, load_dataset("digits").images, state, Speed(**speed)):
-            if progress.step == steps:
-                break
+    for progress in train(model, opened.config.training, load_dataset("digits").images, state, PLAIN):
+        if progress.step == steps:
+            break
     saved = load_file(tmp_path / STATE_FILE)
     assert all(torch.equal(value, saved[f"model.{name}"]) for name, value in model.state_dict().items())
 
-    resumed = Run(
-        opened.config,
-        load_dataset("digits"),
-        tmp_path,
-        torch.device("cpu"),
-        resume=True,
-        threads=speed["threads"],
-        bfloat16=speed["bfloat16"],
-    )
-    assert next(iter(resumed)).step > steps
+    monkeypatch.setattr(Lines, "write", write)
+    assert main([*arguments, "--resume"]) == 0
+    assert load_checkpoint(tmp_path).config.provenance["finished"] is True and not (tmp_path / STATE_FILE).exists()
 
 
 def test_evaluate_prints_one_json_object(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -234,6 +186,7 @@ def test_export_writes_the_decoder_beside_the_checkpoint_or_elsewhere(
         (["train", "--dataset", "digits", "--out", "{}/new", "--seconds", "0"], "budget"),
         (["train", "--dataset", "digits", "--out", "{}/new", "--seconds", "nan"], "seconds"),
         (["train", "--dataset", "digits", "--out", "{}/new", "--beta", "-1"], "beta"),
+        (["train", "--dataset", "digits", "--out", "{}/new", "--measure-seconds", "nan"], "measure-seconds"),
         (["train", "--dataset", "digits", "--out", "{}/new", "--resume"], "resume"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from explorer import datasets
-from explorer.datasets import digits, folder, mnist
+from explorer.datasets import digits, fashion_mnist, folder, mnist
 from explorer.datasets.dataset import Dataset, DatasetError
 from explorer.datasets.verified import IDX_NAMES
 from tests.idx_files import sha256
@@ -234,5 +234,5 @@ def test_without_a_home_folder_the_variable_is_named(monkeypatch):
 def test_the_bundled_files_are_readable_by_all_and_not_executable():
     if os.name != "posix":
         pytest.skip("no modes here")
-    for path in mnist.FOLDER.iterdir():
+    for path in (*mnist.FOLDER.iterdir(), *fashion_mnist.BUNDLED_FOLDER.iterdir()):
         assert path.stat().st_mode & 0o111 == 0

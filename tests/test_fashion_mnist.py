@@ -10,6 +10,8 @@ from explorer import datasets
 from explorer.datasets import fashion_mnist, folder
 from explorer.datasets.dataset import DatasetError
 from explorer.datasets.verified import IDX_NAMES
+from explorer.model_data import has_training_images, load_model_data
+from explorer.registry import open_model
 from tests.idx_files import idx_bytes, sha256
 
 
@@ -30,6 +32,7 @@ def fashion(tmp_path, monkeypatch, images):
     table = {name: sha256(content) for name, content in contents.items()}
     monkeypatch.setattr(fashion_mnist, "CONTENT_SHA256", table)
     monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", tmp_path / "debian")
+    monkeypatch.setattr(fashion_mnist, "BUNDLED_FOLDER", tmp_path / "bundled")
     monkeypatch.setenv("EXPLORER_DATA", str(tmp_path / "data"))
     return contents
 
@@ -129,8 +132,46 @@ def test_a_download_that_leaves_nothing_is_an_error(fashion, monkeypatch):
     import torchvision
 
     monkeypatch.setattr(torchvision.datasets, "FashionMNIST", lambda *a, **k: None)
-    with pytest.raises(DatasetError, match="was not found"):
+    with pytest.raises(DatasetError, match=r"training images.*were not found"):
         datasets.load_dataset("fashion-mnist", download=True)
+
+
+def test_the_test_set_comes_along_and_the_training_set_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", tmp_path / "debian")
+    monkeypatch.setenv("EXPLORER_DATA", str(tmp_path / "data"))
+    test = datasets.load_dataset("fashion-mnist", "test")
+    assert test.images.shape == (10_000, 1, 28, 28) and torch.bincount(test.labels).tolist() == [1_000] * 10
+    with pytest.raises(DatasetError, match="training images, which do not come with this program"):
+        datasets.load_dataset("fashion-mnist", "train")
+    for name in ("fashion-mnist-2d", "fashion-mnist-16d"):
+        assert load_model_data(open_model(name)) is test  # of the very data that these models were trained on
+        assert not has_training_images(open_model(name))
+
+
+def test_a_damaged_test_set_of_ours_says_how_to_restore_it(tmp_path, fashion):
+    images, labels = IDX_NAMES["test"]
+    put(tmp_path / "bundled", {images: b"\0" * 40, labels: fashion[labels]}, ".gz")
+    with pytest.raises(DatasetError, match="git checkout"):
+        datasets.load_dataset("fashion-mnist", "test")
+    with pytest.raises(DatasetError, match=r"were not found.*--download"):
+        datasets.load_dataset("fashion-mnist", "train")
+    for path in (tmp_path / "bundled").iterdir():
+        path.unlink()
+    with pytest.raises(DatasetError, match="git checkout"):
+        datasets.load_dataset("fashion-mnist", "test")
+
+
+def test_the_notice_beside_the_test_set_states_authors_licence_and_checksums():
+    notice = (fashion_mnist.BUNDLED_FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    root = Path(fashion_mnist.__file__).parents[2]
+    licence = (root / "LICENSE").read_text(encoding="utf-8")
+    permission = licence[licence.rindex("Permission is hereby granted") :]
+    assert "explorer/datasets/bundled/FashionMNIST/" in licence
+    assert " ".join(permission.split()) in " ".join(notice.split())
+    for words in ("Copyright (c) 2017 Zalando SE", "Han Xiao, Kashif Rasul, Roland Vollgraf", "unmodified"):
+        assert words in notice
+    for name in IDX_NAMES["test"]:
+        assert fashion_mnist.CONTENT_SHA256[name] in notice
 
 
 def test_the_real_fashion_mnist_where_it_is_installed():
@@ -146,5 +187,6 @@ def test_the_real_fashion_mnist_where_it_is_installed():
         pytest.skip("Fashion-MNIST is not installed")
     for split, n in (("train", 60_000), ("test", 10_000)):
         dataset = datasets.load_dataset("fashion-mnist", split)
+        assert dataset.identity == fashion_mnist.TRAIN_SHA256
         assert dataset.images.shape == (n, 1, 28, 28)
         assert torch.bincount(dataset.labels).tolist() == [n // 10] * 10

@@ -19,6 +19,7 @@ from explorer.fitted_maps import map_file
 from explorer.jobs import Database, JobError
 from explorer.jobs import fit_worker as worker
 from explorer.jobs.fits import MOST_DEATHS, SHARE, Fits
+from explorer.jobs.processes import MAPS, is_there
 from explorer.jobs.supervisor import Supervisor
 from explorer.projection import Embedding, ProjectionError, UmapSettings, load_embedding
 from explorer.signature import fingerprint
@@ -247,7 +248,8 @@ def test_what_a_dead_process_left_is_taken_up_again_but_not_for_ever(fits: Fits)
     fits.claim()
     fits.orphans()
     ended = fits.get(KEY)
-    assert ended is not None and ended.state == "failed" and "memory" in (ended.message or "")
+    assert ended is not None and ended.state == "failed" and "2 times" in (ended.message or "")
+    assert "without saying why" in (ended.message or "")
     assert not [*fits.folder.iterdir()]  # what it started from is of no use any more
 
 
@@ -255,6 +257,7 @@ def test_a_fit_whose_end_could_not_be_written_is_taken_up_again(fits: Fits, tmp_
     monkeypatch.setattr(fitted_maps, "fit_umap", laid_out)
     monkeypatch.setattr(worker, "IDLE_SECONDS", 0.5)
     monkeypatch.setattr(worker, "NICENESS", 0)
+    monkeypatch.setattr("explorer.jobs.faults.FIRST_SECONDS", 0.01)
     real, refused = Fits.end, []
 
     def end(self: Fits, *args: Any) -> None:
@@ -279,7 +282,7 @@ def test_a_server_has_waiting_maps_fitted_and_those_whose_process_died(
         def poll(self) -> int:
             return 0  # it has ended
 
-    monkeypatch.setattr(supervisor, "_spawn", lambda *args: spawned.append(args) or Child())
+    monkeypatch.setattr("explorer.jobs.supervisor.spawn", lambda _, *args: spawned.append(args) or Child())
     supervisor._fit_maps(fits)
     assert spawned == []
     submit(fits)
@@ -287,7 +290,7 @@ def test_a_server_has_waiting_maps_fitted_and_those_whose_process_died(
         fits.claim()
     supervisor._fit_maps(fits)
     supervisor._fit_maps(fits)  # and not at once again
-    assert spawned == [("--maps",)]
+    assert spawned == [("--maps", "--while-served")]
 
 
 def test_there_is_one_process_a_folder_and_it_ends_when_idle(fits: Fits, tmp_path: Path, monkeypatch) -> None:
@@ -298,7 +301,7 @@ def test_there_is_one_process_a_folder_and_it_ends_when_idle(fits: Fits, tmp_pat
     one = threading.Thread(target=lambda: ended.append(worker.fit_maps(tmp_path, while_served=True)))
     one.start()
     until = time.monotonic() + 10
-    while not worker.fit_lock(tmp_path).exists() and time.monotonic() < until:
+    while not is_there(tmp_path, MAPS) and time.monotonic() < until:
         time.sleep(0.02)
     time.sleep(0.1)
     assert worker.fit_maps(tmp_path, while_served=True) is False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import math
 import shutil
 import struct
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from explorer.checkpoint import load_checkpoint
 from explorer.datasets import load_dataset
 from explorer.datasets.binarise import repeatable
 from explorer.gap_table import COLUMNS, GAPS_FILE, MAX_BYTES, load_gaps, save_gaps
+from explorer.inference.budget import Budget
 from explorer.inference.survey import Survey
 from explorer.models import VAE
 from explorer.serving.manifest import describe
@@ -217,9 +219,11 @@ def test_a_published_model_has_its_gaps_but_not_where_they_cost_too_much(
     folder, test = save_digits(tmp_path / "digits"), load_dataset("digits", "test")
     told: list[float] = []
 
-    def published() -> None:
+    def published(seconds: float = math.inf) -> None:
         wishes = {"name": "digits", "command": "made", "device": torch.device("cpu"), "samples": 1}
-        publish.publish(folder, test, **wishes, evidence_images=0, gap_images=11, progress=told.append)
+        publish.publish(
+            folder, test, **wishes, evidence_images=0, gap_images=11, budget=Budget(seconds), progress=told.append
+        )
 
     monkeypatch.setattr(publish, "export_decoder", lambda *_: None)
     published()
@@ -227,10 +231,8 @@ def test_a_published_model_has_its_gaps_but_not_where_they_cost_too_much(
     assert table is not None and len(table.survey) == 11
     assert told == sorted(told) and told[-1] == pytest.approx(1)
     (folder / GAPS_FILE).unlink()
-    monkeypatch.setattr(publish, "GAP_OPERATIONS", 1e6)
-    published()
+    published(seconds=1e-6)
     assert not (folder / GAPS_FILE).exists()
-    monkeypatch.setattr(publish, "GAP_OPERATIONS", 1e12)
     monkeypatch.setattr(publish, "survey", lambda *args, **options: made_up(3).not_there)
     with pytest.raises(AttributeError):  # a fault of ours is no measurement that failed
         published()

@@ -39,11 +39,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint": {"config", "models"},
     "training": {"config", "device", "datasets", "models", "inference", "checkpoint"},
     "gallery": {"checkpoint"},
-    "export": {"checkpoint", "models", "signature"},
+    "model_data": {"checkpoint", "datasets", "gallery"},
+    "export": {"checkpoint", "config", "models", "signature"},
     "gap_table": {"checkpoint", "inference", "models", "signature"},
     "card": {"checkpoint", "config", "inference"},
     "recipes": {"config", "models"},
-    "publish": {"card", "checkpoint", "datasets", "export", "gallery", "gap_table", "inference", "models"},
+    "publish": {"card", "checkpoint", "config", "datasets", "export", "gallery", "gap_table", "inference", "models"},
     "registry": {"card", "checkpoint", "datasets"},
     "latents": {"datasets", "models"},
     "geometry": {"models"},
@@ -56,6 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "config",
             "datasets",
             "device",
+            "export",
             "fitted_maps",
             "models",
             "names",
@@ -92,6 +94,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "latents",
             "latent_map",
             "fitted_maps",
+            "model_data",
             "models",
             "owners",
             "projection",
@@ -115,6 +118,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "jobs",
             "latents",
             "fitted_maps",
+            "model_data",
             "models",
             "projection",
             "publish",
@@ -135,7 +139,7 @@ HEADLESS = {
     *("models", "inference", "training", "checkpoint", "latents", "datasets", "config", "geometry"),
     *("device", "export", "gallery", "gap_table", "registry", "card", "projection", "view", "archives", "transfer"),
     "fitted_maps",
-    "signature",
+    *("signature", "model_data"),
 }
 SCREEN = {"streamlit", "plotly", "umap"}
 SLOW_TO_IMPORT = {"umap", "sklearn", "torchvision"}
@@ -227,6 +231,13 @@ def test_imports_within_explorer(path):
     room = room_of(path)
     allowed = MAY_IMPORT[room] | {room} | {other for file, other in EXCEPTIONS if file == name_of(path)}
     assert rooms(path) <= allowed
+
+
+def test_what_is_shown_or_measured_of_a_model_is_its_own_data():
+    """A data set is opened by name where it is trained on; elsewhere by the model whose it is."""
+    by_name = {name_of(path) for path in FILES if any(module.endswith(".load_dataset") for module in imports(path))}
+    trains = {"runs.py", "jobs/work.py", "jobs/worker.py", "commands/train.py"}
+    assert by_name <= trains | {"model_data.py"}
 
 
 def test_models_and_datasets_do_not_know_each_other():

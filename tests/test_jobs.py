@@ -177,7 +177,7 @@ def test_a_job_that_kills_its_worker_again_and_again_is_given_up(jobs: Jobs) -> 
     assert last.wanted == "stop" and last.deaths == MAX_DEATHS
     jobs.orphans("cpu")
     job = jobs.get(job.id)
-    assert job.state == "failed" and "smaller network" in job.message and jobs.claim("cpu") is None
+    assert job.state == "failed" and "without saying why" in job.message and jobs.claim("cpu") is None
 
 
 def test_what_is_asked_while_a_pause_is_being_written_is_not_lost(jobs: Jobs) -> None:

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer import session
-from explorer.datasets import load_dataset, own_names
+from explorer.datasets import DatasetError, load_dataset, own_names
 from explorer.datasets.pictures import store
 
 from .picture_files import BAD, noise, zipped
@@ -181,6 +181,27 @@ def test_others_are_told_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
     page.segmented_control(key="from").set_value("A folder of the server").run()
     assert "Only somebody who sits at the server" in said(page)
     assert not [element for element in page.text_input if element.key == "place"]
+
+
+def test_sets_are_seen_by_all_and_deleted_by_their_owners(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    person = ["a" * 32]
+    monkeypatch.setattr(session, "person", lambda: person[0])
+    monkeypatch.setattr(session, "visitor_is_local", lambda: False)
+    page = press(upload(open_page(), ("a.zip", zipped(GOOD))), "Save")
+    assert "yours" in said(page) and "delete a" in {button.key for button in page.button}
+    person[0] = "b" * 32
+    stranger = open_page()
+    assert "saved by someone else" in said(stranger) and "24 pictures" in said(stranger)
+    assert "delete a" not in {button.key for button in stranger.button}
+    press(page, "Delete it for good")  # which an open page still shows
+    with pytest.raises(DatasetError, match="is not yours"):
+        store.delete_pictures("a", person="b" * 32, local=False)
+    assert own_names() == ("a",)
+    (home / "pictures" / "a" / "owner.json").unlink()  # as sets of earlier versions are
+    assert "kept no owner" in said(open_page()) and "delete a" not in {button.key for button in open_page().button}
+    monkeypatch.setattr(session, "visitor_is_local", lambda: True)
+    press(open_page(), "Delete it for good")
+    assert own_names() == ()
 
 
 def test_a_damaged_set_is_told_and_can_be_deleted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from explorer import runs
+from explorer.checkpoint import CONFIG_FILE
 from explorer.config import Config, ModelConfig, TrainingConfig
-from explorer.jobs import Database, Job, Jobs, Presence
+from explorer.jobs import Database, Job, JobError, Jobs, Presence
 from explorer.settings import Images
+from explorer.transfer import owners_of_models
 
 DIGITS = Images((1, 8, 8), 1_437)
 
@@ -64,6 +66,19 @@ def test_runs_that_do_not_compare_are_refused_with_both_names(database: Database
     fitting, refused = runs.beside(one, [like, other])
     assert [job.name for job in fitting] == ["like"]
     assert len(refused) == 1 and "other is not shown beside one" in refused[0] and "nats" in refused[0]
+
+
+def test_the_model_of_a_run_that_is_forgotten_keeps_its_owner(database: Database, tmp_path: Path) -> None:
+    jobs, me = Jobs(database), "a" * 32
+    job = runs.submit(jobs, config_of(), person=me, name="mine", tensorboard=False)
+    (tmp_path / "models" / "mine").mkdir(parents=True)
+    (tmp_path / "models" / "mine" / CONFIG_FILE).write_text("{}")
+    assert owners_of_models() == {"mine": me}
+    jobs.ask(job.id, "stop", person=me)
+    with pytest.raises(JobError, match="View only"):
+        runs.forget(jobs, job, "b" * 32)
+    runs.forget(jobs, job, "b" * 32, local=True)
+    assert jobs.all() == [] and owners_of_models() == {"mine": me}
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,19 @@ def test_a_data_folder_that_cannot_be_written_is_said(tmp_path: Path, monkeypatc
     assert "cannot be written" in said(train()) and "EXPLORER_DATA" in said(train())
 
 
+def test_runs_say_whose_they_are_and_the_local_visitor_deletes_any(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "person", lambda: "a" * 32)
+    local = [False]
+    monkeypatch.setattr(session, "visitor_is_local", lambda: local[0])
+    jobs.submit(config_of(), person="a" * 32, name="mine")
+    theirs = jobs.submit(config_of(), person="b" * 32, name="theirs")
+    captions = " ".join(caption.value for caption in train().caption).replace("\\", "")
+    assert "yours · digits" in captions and "started by someone else · digits" in captions
+    jobs.ask(theirs.id, "stop", person="b" * 32)
+    keys = [{button.key for button in train(job=theirs.id).button} for local[0] in (False, True)]
+    assert [f"delete {theirs.id}" in found for found in keys] == [False, True]
+
+
 def test_names_from_others_are_shown_to_the_letter(jobs: Jobs) -> None:
     jobs.submit(config_of(), person="somebody", name="**bold** [link](http://x)")
     assert jobs.all()[0].name == "bold-link-http-x"

@@ -1,145 +1,271 @@
-"""The worker as a process: one a data folder, killed and taken up again, ended when nobody is left."""
+"""The processes that work for a data folder: one of each, killed and taken up again, gone when nothing is to do."""
 
 from __future__ import annotations
 
-import contextlib
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from filelock import FileLock
 
-from explorer.checkpoint import load_checkpoint
+from explorer.__main__ import main
+from explorer.checkpoint import WEIGHTS_FILE, load_checkpoint
 from explorer.config import Config, ModelConfig, TrainingConfig
-from explorer.jobs import Database, Jobs, Presence
-from explorer.jobs.supervisor import Supervisor
-from explorer.training import STATE_FILE
+from explorer.datasets import load_dataset
+from explorer.jobs import Database, Job, Jobs, Presence, endings, supervisor, worker
+from explorer.jobs.processes import MEASURING, is_there, lock_file
+from explorer.jobs.supervisor import Supervisor, expect_work
+from explorer.training import STATE_FILE, Run
 from tests.browser.harness import server, worker_pid
 
 ROOT = Path(__file__).resolve().parent.parent
+CPU = torch.device("cpu")
 ME = "a" * 32
+unix = pytest.mark.skipif(not hasattr(os, "killpg"), reason="sessions of processes are a Unix thing")
 
 
 @pytest.fixture
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
     monkeypatch.setenv("EXPLORER_DATA", str(tmp_path))
+    for name, value in (("OMP_NUM_THREADS", "1"), ("EXPLORER_SAVE_SECONDS", "0.1"), ("EXPLORER_IDLE_SECONDS", "0.5")):
+        monkeypatch.setenv(name, value)
     return Database(tmp_path)
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    running: list[subprocess.Popen[str]] = []
-
-    def start_(*options: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "explorer", "worker", "--device", "cpu", *options]
-        environment = {**os.environ, "EXPLORER_DATA": str(tmp_path), "OMP_NUM_THREADS": "1"}
-        running.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True))
-        return running[-1]
-
-    yield start_
-    for process in running:
+def watching(database: Database, tmp_path: Path) -> Iterator[Supervisor]:
+    """A supervisor as a server has it; what it started is ended with it."""
+    watching_ = Supervisor(tmp_path)
+    watching_.start()
+    yield watching_
+    watching_.stop()
+    watching_._thread.join(10)
+    for process in watching_.processes():
         process.kill()
-        process.communicate()
+        process.wait()
 
 
-def wait(what: Callable[[], object], seconds: float = 40) -> None:
+def wait(what: Callable[[], object], seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
-def submit(jobs: Jobs, seconds: float, seed: int = 0) -> str:
+def submit(jobs: Jobs, *, epochs: int = 0, seconds: float = 0.0, seed: int = 0) -> Job:
     model = ModelConfig((1, 8, 8), 2, hidden=(16,))
-    return jobs.submit(Config(model, TrainingConfig("digits", seconds=seconds, seed=seed)), person=ME).id
+    return jobs.submit(Config(model, TrainingConfig("digits", epochs=epochs, seconds=seconds, seed=seed)), person=ME)
 
 
-def test_a_killed_workers_job_is_taken_up_by_the_next(database: Database, start, tmp_path: Path) -> None:
-    jobs = Jobs(database)
-    identity = submit(jobs, 7.0)
-    first = start()
-    folder = tmp_path / "models" / jobs.get(identity).name
-    wait(lambda: jobs.get(identity).progress.get("elapsed", 0) > 5.6)  # a state is saved every five seconds
-    assert (folder / STATE_FILE).is_file()
-    first.kill()
-    first.wait()
-    assert jobs.get(identity).state == "running"  # nobody has noticed yet
-    start()
-    wait(lambda: jobs.get(identity).state == "done")
-    job = jobs.get(identity)
-    assert (job.attempt, job.deaths) == (2, 1)
-    provenance = load_checkpoint(folder).config.provenance
-    # The saved seconds were not trained again: the run took its budget once.
-    assert provenance["finished"] is True and provenance["seconds"] == pytest.approx(7.0, abs=0.5)
+def undisturbed(job: Job, folder: Path, there: Path) -> bytes:
+    """The weights of a run of the same steps in one go, with the arithmetic that the run in `folder` had."""
+    speed = load_checkpoint(folder).config.provenance["speed"]
+    how = {"threads": speed["threads"], "bfloat16": speed["bfloat16"]}
+    torch.distributions.Distribution.set_default_validate_args(False)
+    run = Run(job.config, load_dataset("digits"), there, CPU, **how)
+    for _ in run:
+        pass
+    run.finish(whole=True)
+    return (there / WEIGHTS_FILE).read_bytes()
 
 
-def test_two_workers_on_one_folder_do_not_both_train(database: Database, start) -> None:
-    start()
-    wait(lambda: Presence(database).workers().get("cpu", (0, 1e9))[1] < 2)
-    second = start()
-    output, _ = second.communicate(timeout=40)
-    assert second.returncode == 0 and "Another worker" in output
+@unix
+def test_a_run_whose_worker_is_killed_ends_with_the_same_bytes_and_then_nobody_is_left(
+    database: Database, watching: Supervisor, tmp_path: Path
+) -> None:
+    jobs, presence = Jobs(database), Presence(database)
+    job = submit(jobs, epochs=120, seed=3)
+    expect_work()
+    folder = tmp_path / "models" / job.name
+    wait(lambda: jobs.get(job.id).step > 100 and (folder / STATE_FILE).is_file())
+    pid, _ = presence.workers()["cpu"]
+    assert os.getsid(pid) != os.getsid(0)  # Ctrl-C in this terminal does not reach it
+    assert os.getpriority(os.PRIO_PROCESS, pid) >= 10
+    os.kill(pid, signal.SIGKILL)
+    expect_work()
+    wait(lambda: jobs.get(job.id).state == "done")
+    done = jobs.get(job.id)
+    assert done.attempt == 2 and "SIGKILL" in done.facts["ended"] and done.step == 120 * 11
+    wait(lambda: not jobs.to_measure())
+    assert (folder / "evaluation.json").is_file() and jobs.get(job.id).notes == ()
+    assert (folder / WEIGHTS_FILE).read_bytes() == undisturbed(job, folder, tmp_path / "whole")
+    wait(lambda: not is_there(tmp_path, "cpu") and not is_there(tmp_path, MEASURING))  # nothing is left to do
 
 
-def test_a_worker_ends_when_it_is_idle_and_no_server_is_left(database: Database, start, monkeypatch) -> None:
+@pytest.mark.slow
+@unix
+def test_a_run_killed_ten_times_at_random_ends_with_the_same_bytes(database: Database, tmp_path: Path) -> None:
+    jobs, dice = Jobs(database), random.Random(7)
+    job = submit(jobs, epochs=3_000, seed=4)
+    folder = tmp_path / "models" / job.name
+    command = [sys.executable, "-m", "explorer", "worker", "--device", "cpu"]
+
+    def live_and_die() -> None:
+        attempt, step = jobs.get(job.id).attempt, jobs.get(job.id).step
+        process = subprocess.Popen(command, cwd=ROOT)
+        try:
+            wait(lambda: jobs.get(job.id).attempt > attempt)
+            if dice.random() < 0.8:  # else in the midst of its start
+                wait(lambda: jobs.get(job.id).step > step)
+            time.sleep(dice.uniform(0.0, 1.5))
+            assert jobs.get(job.id).state == "running", "the run was over too soon"
+        finally:
+            process.kill()
+            process.wait()
+
+    for _ in range(10):
+        live_and_die()
+    process = subprocess.Popen(command, cwd=ROOT)
+    try:
+        wait(lambda: jobs.get(job.id).state == "done", 300)
+    finally:
+        process.kill()
+        process.wait()
+    assert jobs.get(job.id).attempt >= 11
+    assert (folder / WEIGHTS_FILE).read_bytes() == undisturbed(job, folder, tmp_path / "whole")
+
+
+@unix
+def test_a_run_that_is_stopped_by_a_signal_does_not_spend_its_budget_asleep(
+    database: Database, watching: Supervisor
+) -> None:
+    jobs, presence = Jobs(database), Presence(database)
+    job = submit(jobs, seconds=6.0)
+    expect_work()
+    wait(lambda: jobs.get(job.id).progress.get("elapsed", 0) > 0.5)
+    pid, _ = presence.workers()["cpu"]
+    os.kill(pid, signal.SIGSTOP)
+    before = jobs.get(job.id).progress["elapsed"]
+    time.sleep(4.0)
+    os.kill(pid, signal.SIGCONT)
+    wait(lambda: jobs.get(job.id).progress["elapsed"] > before)
+    assert jobs.get(job.id).progress["elapsed"] < before + 3.5
+    jobs.ask(job.id, "stop", person=ME)
+    wait(lambda: jobs.get(job.id).state == "stopped")
+
+
+def test_two_workers_on_one_folder_do_not_both_train(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FileLock(lock_file(tmp_path, "cpu")):
+        assert main(["worker", "--device", "cpu"]) == 0
+    with FileLock(lock_file(tmp_path, MEASURING)):
+        assert main(["worker", "--measure"]) == 0
+    assert capsys.readouterr().out.count("Another worker") == 2
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_a_worker_ends_when_it_is_idle_or_no_server_is_left(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, served: bool
+) -> None:
+    monkeypatch.setattr(worker, "NICENESS", 0)
+    monkeypatch.setattr(worker, "IDLE_SECONDS", 0.5 if served else 1e9)
+    monkeypatch.setattr(worker, "_leisure", lambda *_: iter(()))
     presence = Presence(database)
     presence.server_beat(os.getpid())
-    worker = start("--while-served")
+    thread = threading.Thread(target=worker.work, args=(tmp_path, CPU), kwargs={"while_served": True})
+    thread.start()
     wait(lambda: presence.workers().get("cpu", (0, 1e9))[1] < 2)
-    time.sleep(1)
-    assert worker.poll() is None
+    if not served:
+        time.sleep(0.4)
+        assert thread.is_alive()
+        with database.open(write=True) as table:
+            table.execute("UPDATE servers SET beat = 0")
+    thread.join(20)
+    assert not thread.is_alive() and presence.workers()["cpu"][1] > 1e6  # it has said goodbye
+
+
+class Child:
+    """A process that never was."""
+
+    code: int | None = None
+
+    def poll(self) -> int | None:
+        return self.code
+
+
+@pytest.fixture
+def spawned(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    started: list[tuple[str, ...]] = []
+    monkeypatch.setattr(supervisor, "spawn", lambda _, *arguments: started.append(arguments) or Child())
+    monkeypatch.setattr(supervisor, "devices", lambda: ("cpu",))
+    return started
+
+
+def test_a_worker_is_started_when_there_is_work_and_only_then(
+    database: Database, tmp_path: Path, spawned: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs, watching = Jobs(database), Supervisor(tmp_path)
+    start = ("--device", "cpu", "--while-served")
+    watching._train(jobs, expected=False)
+    assert spawned == []
+    watching._train(jobs, expected=True)  # somebody looks at the Train page
+    assert spawned == [start]
+    job = submit(jobs, epochs=1)
+    watching._train(jobs, expected=False)
+    assert spawned == [start]  # it is still starting
+    monkeypatch.setattr(Child, "code", 0)  # it was idle for too long
+    with FileLock(lock_file(tmp_path, "cpu")):
+        watching._train(jobs, expected=False)
+    assert spawned == [start]  # somebody else's is there
+    watching._train(jobs, expected=False)
+    assert spawned == [start, start]
+    jobs.claim("cpu")
+    monkeypatch.setattr(Child, "code", -signal.SIGSEGV)
+    watching._train(jobs, expected=False)
+    assert spawned[2][:3] == start and "SIGSEGV" in spawned[2][-1] and spawned[2][-2] == "--after"
+    monkeypatch.setattr(Child, "code", 1)  # it cannot start: not in haste
+    watching._train(jobs, expected=False)
+    assert len(spawned) == 3
+    jobs.settle(jobs.get(job.id), "done")
+    monkeypatch.setattr(Child, "code", 0)
+    watching._train(jobs, expected=False)
+    assert len(spawned) == 3
+
+
+def test_a_run_of_a_device_that_is_gone_wakes_a_worker_of_another(
+    database: Database, tmp_path: Path, spawned: list[tuple[str, ...]]
+) -> None:
+    jobs, watching = Jobs(database), Supervisor(tmp_path)
+    submit(jobs, epochs=1)
+    jobs.claim("cuda:7")
+    watching._train(jobs, expected=False)
+    assert spawned == []  # it may well live
     with database.open(write=True) as table:
-        table.execute("UPDATE servers SET beat = 0")
-    assert worker.wait(20) == 0
-    assert presence.workers()["cpu"][1] > 1e6  # it has said goodbye
+        table.execute("UPDATE jobs SET beat = beat - 2000")
+    watching._train(jobs, expected=False)
+    assert len(spawned) == 1
 
 
-@pytest.mark.skipif(not hasattr(os, "killpg"), reason="sessions of processes are a Unix thing")
-def test_the_supervisor_starts_a_worker_and_another_when_that_is_killed(database: Database, tmp_path: Path) -> None:
-    presence, supervisor = Presence(database), Supervisor(tmp_path)
-    supervisor.start()
-    workers: set[int] = set()
-
-    def alive() -> int | None:
-        pid, silent = presence.workers().get("cpu", (0, 1e9))
-        return pid if silent < 2 and pid not in workers else None
-
-    try:
-        for _ in range(2):
-            wait(alive)
-            pid = alive()
-            assert pid and os.getsid(pid) != os.getsid(0)  # Ctrl-C in this terminal does not reach it
-            assert os.getpriority(os.PRIO_PROCESS, pid) >= 10
-            workers.add(pid)
-            os.kill(pid, signal.SIGKILL)
-    finally:
-        supervisor.stop()
-        time.sleep(2.5)
-        for child in supervisor._children.values():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child.pid, signal.SIGKILL)
-            child.wait()
+def test_what_the_system_counts_of_memory_is_a_number_that_does_not_fall() -> None:
+    before = endings.memory_kills()
+    assert 0 <= before <= endings.memory_kills()
 
 
-@pytest.mark.skipif(not hasattr(os, "killpg"), reason="sessions of processes are a Unix thing")
+@pytest.mark.slow
+@unix
 def test_a_run_goes_on_while_the_server_is_gone_and_is_found_by_the_next(database: Database, tmp_path: Path) -> None:
     jobs = Jobs(database)
 
     def seen() -> float:
-        return jobs.get(identity).progress.get("elapsed", 0.0)
+        return jobs.get(job.id).progress.get("elapsed", 0.0)
 
     with server(leave_workers=True, EXPLORER_DATA=str(tmp_path)):
-        identity = submit(jobs, 12.0)
+        job = submit(jobs, seconds=12.0)
         wait(lambda: seen() > 0.5)
-        worker = worker_pid(tmp_path)
+        pid = worker_pid(tmp_path)
     before = seen()
     wait(lambda: seen() > before + 1)  # nobody serves, and it trains
     with server(EXPLORER_DATA=str(tmp_path)):
-        wait(lambda: jobs.get(identity).state == "done")
+        wait(lambda: jobs.get(job.id).state == "done")
         # The new server took the old one's worker; where it was slow to come up, that has ended its work and itself.
-        assert worker_pid(tmp_path) in (worker, None)
-    assert (jobs.get(identity).attempt, jobs.get(identity).deaths) == (1, 0)
+        assert worker_pid(tmp_path) in (pid, None)
+    assert (jobs.get(job.id).attempt, jobs.get(job.id).deaths) == (1, 0)

@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 
 from ..card import describe_binarisation, describe_evidence, describe_likelihood, measure
-from ..datasets import load_dataset
 from ..datasets.binarise import repeatable
 from ..device import choose_device
 from ..inference.annealed import CHAINS, STEPS
 from ..inference.evaluation import EVIDENCE_IMAGES, Evaluation, evaluate
 from ..inference.evidence import METHODS, chosen_method
 from ..inference.importance import HEAVY_TAIL
+from ..model_data import load_model_data
 from ..registry import open_model
 from .console import ProgressLine, seed
 
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     checkpoint = open_model(args.model, device=device.torch)
     chosen_method(checkpoint.model, args.evidence_method)  # refuses what is not possible before any data is read
     training = checkpoint.config.training
-    test = load_dataset(training.dataset, "test", data_dir=args.data, download=args.download)
+    test = load_model_data(checkpoint, data_dir=args.data, download=args.download)
     x = repeatable(test.images, training.binarisation)
     line = ProgressLine()
     result = evaluate(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
-from ..datasets import load_dataset
 from ..device import choose_device
 from ..fitted_maps import FEW_TEST, fit_map, fitted_count, map_file, map_key, row_sums
 from ..latents import encode
+from ..model_data import load_model_data
 from ..projection import METRICS, UmapSettings, save_embedding
 from ..registry import open_model
 from .console import ProgressLine, seed
@@ -38,10 +38,10 @@ def run(args: argparse.Namespace) -> int:
     torch.distributions.Distribution.set_default_validate_args(False)
     checkpoint = open_model(args.model, device=choose_device("cpu").torch)
     training = checkpoint.config.training
-    test = load_dataset(training.dataset, "test", data_dir=args.data, download=args.download)
+    test = load_model_data(checkpoint, data_dir=args.data, download=args.download)
     parts = [test]
     if len(test) < FEW_TEST:  # as in the app, where these are shown together
-        parts.append(load_dataset(training.dataset, "train", data_dir=args.data, download=args.download))
+        parts.append(load_model_data(checkpoint, "train", data_dir=args.data, download=args.download))
     sets = [(part.images, part.labels) for part in parts]
     latents = encode(checkpoint.model, sets, test.classes, binarisation=training.binarisation)
     n, line = fitted_count(len(latents)), ProgressLine()

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from ..datasets import load_dataset
 from ..datasets.binarise import repeatable
 from ..device import choose_device
 from ..gap_table import GAPS_FILE, MOST_IMAGES, load_gaps, save_gaps
 from ..inference.survey import Survey, survey
+from ..model_data import load_model_data
 from ..publish import how_surveyed
 from ..registry import open_model
 from .console import ProgressLine, seed
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
             f"{GAPS_FILE} of {args.model} holds {len(there.survey):,} images, more than --images {args.images:,}: "
             "ask for as many, or add --replace."
         )
-    images = load_dataset(training.dataset, "test", data_dir=args.data, download=args.download).images
+    images = load_model_data(checkpoint, data_dir=args.data, download=args.download).images
     x = repeatable(images, training.binarisation)[: args.images or None]
     line = ProgressLine()
     found = survey(checkpoint.model, x, seed=args.seed, progress=lambda fraction: line.show(fraction, args.model))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import math
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +17,8 @@ import torch
 from ..config import ACTIVATIONS, BINARISATIONS, LIKELIHOODS, NETWORKS, Config, ModelConfig, TrainingConfig
 from ..datasets import Dataset, load_dataset
 from ..device import choose_device
-from ..publish import publish
+from ..inference.budget import Budget
+from ..publish import budget_of, measure, open_up
 from ..recipes import (
     BATCH,
     FEWEST_STEPS,
@@ -63,6 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--data", type=Path, help="data folder in torchvision's layout (default: EXPLORER_DATA)")
     parser.add_argument("--download", action="store_true", help="download the data set where it is missing")
+    parser.add_argument(
+        "--measure-seconds",
+        type=float,
+        help="processor time for the test numbers (default: a third of the training's, 60 at most; inf for no limit)",
+    )
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard's event files too")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was stopped in --out")
 
@@ -77,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
     config = _config(args, dataset)
     if args.threads is not None and not 1 <= args.threads <= MOST_THREADS:
         raise ValueError(f"--threads takes a number from 1 to {MOST_THREADS:,}, not {args.threads}.")
+    if args.measure_seconds is not None and not args.measure_seconds >= 0:  # also false for NaN
+        raise ValueError(f"--measure-seconds takes a number of seconds, not {args.measure_seconds:g}.")
     training = Run(
         config,
         dataset,
@@ -98,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
     config = training.finish(whole=whole)
     if not whole:
         print(f"Stopped. What was learnt is in {args.out}; the same command with --resume goes on.")
-    _publish(args.out, config, test, device.torch)
+    _publish(args.out, config, test, device.torch, args.measure_seconds)
     if whole:
         training.discard_state()
     return 0
@@ -163,17 +173,28 @@ def _interruption() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _publish(out: Path, config: Config, test: Dataset, device: torch.device) -> None:
+def _publish(out: Path, config: Config, test: Dataset, device: torch.device, seconds: float | None) -> None:
     folder = out.resolve()
+    named = {"name": folder.name, "command": command_for(config, "/".join(folder.parts[-2:]))}
+    began = time.monotonic()
+    open_up(out, test, **named)
+    print(f"The model can be opened, {time.monotonic() - began:.1f} s after its last step: {out}", flush=True)
+    budget = budget_of(config) if seconds is None else Budget(seconds)
+    print(
+        f"Measuring on the test set, for {duration(budget.seconds)} at most."
+        if math.isfinite(budget.seconds)
+        else "Measuring on the test set.",
+        flush=True,
+    )
     line = ProgressLine()
-    print("Measuring on the test set.")
-    result = publish(
+    result = measure(
         out,
         test,
-        name=folder.name,
-        command=command_for(config, "/".join(folder.parts[-2:])),
+        **named,
         device=device,
+        budget=budget,
         progress=lambda fraction: line.show(fraction, "test set"),
     )
     line.close()
-    print(f"Test ELBO {result.elbo:.2f} ± {result.elbo_standard_error:.2f} nats. Written: {out}")
+    images = f"{result.n:,} of {len(test):,} test images"
+    print(f"Test ELBO {result.elbo:.2f} ± {result.elbo_standard_error:.2f} nats over {images}. Written: {out}")

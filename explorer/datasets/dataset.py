@@ -28,6 +28,8 @@ class Dataset:
         sha256: Hash of the content this split was read from, in hexadecimal.
         categories: Of the columns that are positions among texts, −1 for unknown, these texts.
         files: The name of each image's file, where they are known; else empty.
+        training_sha256: That of the training split of the same data, where it is
+            another; None where it is not.
 
     Raises:
         DatasetError: If shapes, types or labels do not fit together.
@@ -42,6 +44,7 @@ class Dataset:
     sha256: str
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    training_sha256: str | None = None
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
@@ -76,6 +79,11 @@ class Dataset:
         """Channels, height and width of one image."""
         channels, height, width = self.images.shape[1:]
         return channels, height, width
+
+    @property
+    def identity(self) -> str:
+        """The hash by which a model knows the data it was trained on, of whichever split this is."""
+        return self.training_sha256 or self.sha256
 
     def __len__(self) -> int:
         return len(self.images)

@@ -50,9 +50,9 @@ def _load(split: str) -> Dataset:
     values = torch.as_tensor(source.images)
     images = (values * 255 / _MAX_VALUE).round().to(torch.uint8).unsqueeze(1)
     is_test = stratified_test_mask(labels, TEST_SIZE, SEED)
-    rows = is_test if split == "test" else ~is_test
-    images, labels = images[rows], labels[rows]
-    content = images.numpy().tobytes() + labels.to(torch.uint8).numpy().tobytes()
+    parts = {"train": ~is_test, "test": is_test}
+    hashes = {part: _sha256(images[rows], labels[rows]) for part, rows in parts.items()}
+    images, labels = images[parts[split]], labels[parts[split]]
     return Dataset(
         name="digits",
         split=split,
@@ -60,5 +60,10 @@ def _load(split: str) -> Dataset:
         labels=labels,
         classes=CLASSES,
         columns={},
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=hashes[split],
+        training_sha256=hashes["train"],
     )
+
+
+def _sha256(images: torch.Tensor, labels: torch.Tensor) -> str:
+    return hashlib.sha256(images.numpy().tobytes() + labels.to(torch.uint8).numpy().tobytes()).hexdigest()

@@ -1,7 +1,9 @@
 """Fashion-MNIST: clothes in ten classes. Zalando SE, MIT licence.
 
-It is not shipped: it is looked for in the data folder, then where Debian's
-package puts it, and is downloaded only when asked for.
+The test set comes with the package, so that models can be shown and measured
+anywhere. The training set does not: it is looked for in the data folder, then
+where Debian's package puts it, and is downloaded only when asked for. The
+notice stands beside the files, in bundled/FashionMNIST/README.md.
 Source: Xiao, Rasul, Vollgraf (2017), https://arxiv.org/abs/1708.07747 and
 https://github.com/zalandoresearch/fashion-mnist.
 """
@@ -13,6 +15,7 @@ from .dataset import Dataset, DatasetError
 from .folder import default_data_dir
 from .verified import IDX_NAMES, IdxFile, load_idx_split
 
+BUNDLED_FOLDER = Path(__file__).parent / "bundled" / "FashionMNIST" / "raw"
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package dataset-fashion-mnist installs the four files."""
 
@@ -38,7 +41,14 @@ CONTENT_SHA256 = {
 """Checksums of the four files, not compressed. The compressed ones differ between
 the authors' release and Debian's package; what is inside does not."""
 
+TRAIN_SHA256 = "d9ef4273af5c2e360155dad0c06bd939447bf37a6620db007d69fc79e4732045"
+"""`Dataset.sha256` of the training split, by which a model knows what it was trained on."""
+
 _ADVICE = "Delete it, and get Fashion-MNIST again."
+_BUNDLED_ADVICE = (
+    "Fashion-MNIST's test set comes with this program: restore the file with "
+    "`git checkout -- explorer/datasets/bundled`, or get the program again."
+)
 
 
 def load(split: str, data_dir: Path | str | None, download: bool) -> Dataset:
@@ -57,22 +67,24 @@ def load(split: str, data_dir: Path | str | None, download: bool) -> Dataset:
     """
     root = default_data_dir() if data_dir is None else Path(data_dir).expanduser()
     folder = root / "FashionMNIST" / "raw"
-    paths = _find(split, folder) or _find(split, DEBIAN_FOLDER)
+    paths = _find(split, folder) or _find(split, DEBIAN_FOLDER) or _find(split, BUNDLED_FOLDER)
     if paths is None and download:
         _download(root)
         paths = _find(split, folder)
     if paths is None:
         raise DatasetError(
-            f"Fashion-MNIST ({split}) was not found in {folder}, nor in "
-            f"{DEBIAN_FOLDER}. There are three ways to get it: put "
-            f"{' and '.join(IDX_NAMES[split])} (as they are, or as .gz) into the "
-            "first folder; on Debian or Ubuntu, install the package "
-            "dataset-fashion-mnist; or run the command again with --download."
+            f"Fashion-MNIST's training images, which do not come with this program, were not found in {folder}, nor "
+            f"in {DEBIAN_FOLDER}. There are three ways to get them: put {' and '.join(IDX_NAMES[split])} (as they "
+            "are, or as .gz) into the first folder; on Debian or Ubuntu, install the package dataset-fashion-mnist; "
+            "or run the command again with --download."
+            if split == "train"
+            else f"Fashion-MNIST's test images are missing in {BUNDLED_FOLDER}. {_BUNDLED_ADVICE}"
         )
+    advice = _BUNDLED_ADVICE if paths[0].parent == BUNDLED_FOLDER else _ADVICE
     images, labels = (
-        IdxFile(path, CONTENT_SHA256[name], None, _ADVICE) for name, path in zip(IDX_NAMES[split], paths, strict=True)
+        IdxFile(path, CONTENT_SHA256[name], None, advice) for name, path in zip(IDX_NAMES[split], paths, strict=True)
     )
-    return load_idx_split("fashion-mnist", split, CLASSES, images, labels)
+    return load_idx_split("fashion-mnist", split, CLASSES, images, labels, TRAIN_SHA256)
 
 
 def _find(split: str, folder: Path) -> list[Path] | None:

@@ -1,12 +1,14 @@
 """Where data that does not come with the program is kept."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
 from .dataset import DatasetError
 
 VARIABLE = "EXPLORER_DATA"
+SPARE_BYTES = 256 << 20  # left free on the disk, whatever is brought or read
 
 
 def default_data_dir() -> Path:
@@ -29,6 +31,11 @@ def default_data_dir() -> Path:
             "The data folder is not known, because this user has no home folder. "
             f"Set {VARIABLE} to the full path of a folder."
         ) from error
+
+
+def has_room(folder: Path, size: int) -> bool:
+    """Whether so many bytes more leave the disk some room for others."""
+    return shutil.disk_usage(folder).free >= size + SPARE_BYTES
 
 
 def _cache_dir() -> Path:

@@ -28,6 +28,9 @@ CONTENT_SHA256 = {
 }
 """Checksums of the original release's files, not compressed."""
 
+TRAIN_SHA256 = "c5097fdd51cfdbe7695fd9df3612695696864b5c424f58d843ffdc5d335e9914"
+"""`Dataset.sha256` of the training split, by which a model knows what it was trained on."""
+
 _ADVICE = (
     "MNIST comes with this program: restore the file with "
     "`git checkout -- explorer/datasets/bundled`, or get the program again."
@@ -46,4 +49,4 @@ def load(split: str, data_dir: Path | str | None, download: bool) -> Dataset:
     images, labels = (
         IdxFile(FOLDER / f"{name}.gz", CONTENT_SHA256[name], FILE_SHA256[name], _ADVICE) for name in IDX_NAMES[split]
     )
-    return load_idx_split("mnist", split, CLASSES, images, labels)
+    return load_idx_split("mnist", split, CLASSES, images, labels, TRAIN_SHA256)

@@ -38,7 +38,9 @@ class IdxFile:
     advice: str
 
 
-def load_idx_split(name: str, split: str, classes: tuple[str, ...], images: IdxFile, labels: IdxFile) -> Dataset:
+def load_idx_split(
+    name: str, split: str, classes: tuple[str, ...], images: IdxFile, labels: IdxFile, training_sha256: str
+) -> Dataset:
     """Reads and verifies the two files of a split; the last four are remembered.
 
     Args:
@@ -47,6 +49,7 @@ def load_idx_split(name: str, split: str, classes: tuple[str, ...], images: IdxF
         classes: The names of the classes, in the order of the labels.
         images: The file of images, 3 dimensions (n, height, width).
         labels: The file of labels, 1 dimension (n,).
+        training_sha256: The hash of the training split, whichever split this is.
 
     Returns:
         The split: images (n, 1, height, width). Its `sha256` is that of the image
@@ -57,11 +60,13 @@ def load_idx_split(name: str, split: str, classes: tuple[str, ...], images: IdxF
             images and labels do not fit together.
     """
     with _reading:  # many people open a page at once: read once, not once each
-        return _load(name, split, classes, images, labels)
+        return _load(name, split, classes, images, labels, training_sha256)
 
 
 @lru_cache(maxsize=4)
-def _load(name: str, split: str, classes: tuple[str, ...], images: IdxFile, labels: IdxFile) -> Dataset:
+def _load(
+    name: str, split: str, classes: tuple[str, ...], images: IdxFile, labels: IdxFile, training_sha256: str
+) -> Dataset:
     pixels, pixel_content = _read(images, dims=3)
     values, value_content = _read(labels, dims=1)
     return Dataset(
@@ -72,6 +77,7 @@ def _load(name: str, split: str, classes: tuple[str, ...], images: IdxFile, labe
         classes=classes,
         columns={},
         sha256=_sha256(pixel_content, value_content),
+        training_sha256=training_sha256,
     )
 
 

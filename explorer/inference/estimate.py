@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +28,20 @@ class Evidence:
     error: Tensor
     method: str
     effective_samples: Tensor | None = None
+
+
+def joined(parts: Sequence[Evidence]) -> Evidence:
+    """One estimate of the images of several, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+    methods = {part.method for part in parts}
+    effective = [part.effective_samples for part in parts if part.effective_samples is not None]
+    return Evidence(
+        torch.cat([part.value for part in parts]),
+        torch.cat([part.error for part in parts]),
+        methods.pop() if len(methods) == 1 else "mixed",
+        torch.cat(effective) if len(effective) == len(parts) else None,
+    )
 
 
 def from_weights(log_sum: Tensor, log_square: Tensor, samples: int, method: str) -> Evidence:

@@ -13,16 +13,21 @@ from torch import Tensor
 
 from ..models import VAE
 from .annealed import CHAINS, STEPS, check_annealing
+from .budget import Budget, decoding_operations
 from .elbo import elbo
-from .estimate import Evidence
+from .estimate import Evidence, joined
 from .evidence import chosen_method, log_evidence
 from .importance import check_proposal
+from .lattice import fitted_lattice
 
 CHUNK = 500
 VALUES = 1 << 21  # pixels decoded at once, so that large colour images take no more memory than small ones
 
 # How many images get a log p(x) where nothing is said: some minutes' work at most on a laptop.
 EVIDENCE_IMAGES = {"quadrature": 1_000, "importance": 200, "annealed": 20}
+# Multiply-adds between two looks at a budget, a second or two on one core.
+HASTY_OPERATIONS = 3e10
+HASTY_NODES = 8_000  # of a lattice
 # What one image costs, in decoded images, roughly: for the share that is done, and nothing else.
 QUADRATURE_COST = 3_000
 ANNEALING_COST = 8
@@ -41,7 +46,7 @@ class Evaluation:
     """Means over images, in nats, each with its standard error over images.
 
     Attributes:
-        n, samples: test images, and draws of z an image for the reconstruction.
+        n, samples: test images, from the first, and draws of z an image for the reconstruction.
         log_evidence: log p(x), of the first `evidence_images` only, and the ELBO of these very images beside
             it, since a difference means something between these two alone: `evidence_gap`.
         evidence_error: an image's own standard error, or numerical error of a quadrature.
@@ -96,6 +101,7 @@ def evaluate(
     annealing_steps: int = STEPS,
     chains: int = CHAINS,
     seed: int = 0,
+    budget: Budget | None = None,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Evaluation:
     """Test numbers of a model.
@@ -107,6 +113,8 @@ def evaluate(
         evidence_method: see `log_evidence`; "auto" or None chooses.
         evidence_samples, evidence_widen: of importance sampling (k of IWAE-k, and the factor on q's scales).
         annealing_steps, chains: of annealed importance sampling.
+        budget: where it is spent the numbers are of the first images alone, and `n` and `evidence_images` say so;
+            half of it goes to log p(x), where that is asked for and one image of it fits.
         progress: told the share that is done, 0 to 1.
 
     Raises:
@@ -128,11 +136,27 @@ def evaluate(
     cost = len(x) * samples + images * costs[method]
     parts, means = [], []
     size = max(1, min(CHUNK, VALUES // x.shape[1:].numel()))
-    for index, chunk in enumerate(x.split(size)):
-        chunk = chunk.to(device)
+    evidence_block, lattice = images, None
+    if budget is not None and math.isfinite(
+        budget.seconds
+    ):  # of the model alone, not of how quick this machine is: the same draws for the same images
+        block = HASTY_OPERATIONS / decoding_operations(model)
+        size = max(1, min(size, int(block / samples)))
+        evidence_block = max(1, min(images, int(block / costs[method])))
+    budget = budget or Budget()
+    for rows in budget.share(0.5 if images else 1.0).blocks(len(x), size):
+        chunk = x[rows].to(device)
         parts.append(elbo(model, chunk, samples=samples, generator=generator))
         means.append(model.posterior(chunk).mean)
-        progress(min((index + 1) * size, len(x)) * samples / cost)
+        progress(rows.stop * samples / cost)
+    n = rows.stop
+    images = min(images, n)
+    if math.isfinite(budget.seconds) and images:
+        decoded = costs[method] + (HASTY_NODES if method == "quadrature" else 0)
+        if not budget.allows(decoded * decoding_operations(model)):
+            images = 0
+        elif method == "quadrature":
+            lattice = fitted_lattice(model, torch.cat(means).cpu(), most=HASTY_NODES)
     log_likelihood = torch.cat([part.log_likelihood for part in parts]).cpu().double()  # Apple's GPUs have no float64
     kl = torch.cat([part.kl_per_dimension for part in parts]).cpu().double()
     value = log_likelihood - kl.sum(1)
@@ -141,24 +165,32 @@ def evaluate(
     facts: dict[str, Any] = {}
     if images:
         before = len(x) * samples / cost
-        estimate = log_evidence(
-            model,
-            x[:images],
-            method=evidence_method,
-            samples=evidence_samples,
-            widen=evidence_widen,
-            steps=annealing_steps,
-            chains=chains,
-            generator=generator,
-            progress=_rising(lambda fraction: progress(before + (1 - before) * fraction)),
-        )
-        facts = _evidence_facts(estimate, value[:images])
+        told = _rising(lambda fraction: progress(before + (1 - before) * fraction))
+        estimates = []
+        for rows in budget.blocks(images, evidence_block):
+            done, here = rows.start / images, (rows.stop - rows.start) / images
+            estimates.append(
+                log_evidence(
+                    model,
+                    x[rows],
+                    method=evidence_method,
+                    samples=evidence_samples,
+                    widen=evidence_widen,
+                    steps=annealing_steps,
+                    chains=chains,
+                    lattice=lattice,
+                    generator=generator,
+                    progress=lambda fraction, done=done, here=here: told(done + here * fraction),
+                )
+            )
+        estimate = joined(estimates)
+        facts = _evidence_facts(estimate, value[: len(estimate.value)])
         if estimate.method == "importance":
             facts |= {"evidence_samples": evidence_samples, "evidence_widen": evidence_widen}
         if estimate.method == "annealed":
             facts |= {"annealing_steps": annealing_steps, "annealing_chains": chains}
     return Evaluation(
-        n=len(x),
+        n=n,
         samples=samples,
         log_likelihood=log_likelihood.mean().item(),
         kl=kl.sum(1).mean().item(),

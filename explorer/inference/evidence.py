@@ -16,7 +16,7 @@ from ..models import VAE
 from .annealed import CHAINS, STEPS, annealed, check_annealing
 from .estimate import Evidence
 from .importance import check_proposal, importance
-from .lattice import MOST_DIMENSIONS, QuadratureError
+from .lattice import MOST_DIMENSIONS, Lattice, QuadratureError
 from .quadrature import TOLERANCE, quadrature
 
 METHODS = ("quadrature", "importance", "annealed")
@@ -53,6 +53,7 @@ def log_evidence(
     steps: int = STEPS,
     chains: int = CHAINS,
     tolerance: float = TOLERANCE,
+    lattice: Lattice | None = None,
     generator: torch.Generator | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Evidence:
@@ -63,7 +64,8 @@ def log_evidence(
         method: one of METHODS. "auto" or None takes quadrature up to two dimensions, and importance sampling
             above, and for the images whose posterior is too narrow for quadrature; the answer's `method` says
             which it was, "mixed" where it was both.
-        samples, widen, defensive: of `importance`; steps, chains: of `annealed`; tolerance: of `quadrature`, nats.
+        samples, widen, defensive: of `importance`; steps, chains: of `annealed`; tolerance, in nats, and
+            lattice: of `quadrature`.
         generator: of the draws, on the model's device; None takes torch's own.
         progress: told the share that is done, 0 to 1.
 
@@ -76,7 +78,8 @@ def log_evidence(
     check_proposal(samples, widen, defensive)
     check_annealing(steps, chains)
     if chosen == "quadrature":
-        found = quadrature(model, x, tolerance=tolerance, partial=method != "quadrature", progress=tell)
+        partial = method != "quadrature"
+        found = quadrature(model, x, tolerance=tolerance, lattice=lattice, partial=partial, progress=tell)
         failed = found.error.isinf()
         if not failed.any():
             return found

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..models import VAE, multiply_adds
-from .decoded import is_linear
+from ..models import VAE
+from .budget import Budget, decoding_operations
 from .gaps import FAMILIES, climbed, measured, rule_for
 from .importance import importance_around
 from .lattice import MOST_DIMENSIONS, fitted_lattice
@@ -34,8 +34,6 @@ MOST_TOGETHER = 250
 FAR, WORTH = 0.25, 0.02
 # What an image costs in decoded images, roughly: up to two dimensions, and beyond.
 COST = {True: 3_500, False: 20_000}
-# And a value's log p(x|z) in multiply-adds.
-LINEAR_VALUE, OTHER_VALUE = 300, 2_000
 
 
 @dataclass(frozen=True)
@@ -74,21 +72,23 @@ class Survey:
 
 
 def affordable(model: VAE, operations: float) -> int:
-    """How many images a survey of so many multiply-adds has, roughly: 3e10 of them take a second on one core."""
-    likelihood = model.decoder.likelihood
-    given = torch.zeros(1, model.config.latent, device=model.prior().mean.device)
-    values = model.config.pixels * likelihood.outputs * (LINEAR_VALUE if is_linear(model) else OTHER_VALUE)
-    cost = COST[model.config.latent <= MOST_DIMENSIONS] * (multiply_adds(model.decoder.network, given) + values)
-    return int(operations / cost)
+    """How many images a survey of so many multiply-adds has, roughly: see `decoding_operations`."""
+    return int(operations / (COST[model.config.latent <= MOST_DIMENSIONS] * decoding_operations(model)))
 
 
 def survey(
-    model: VAE, x: Tensor, *, seed: int = 0, progress: Callable[[float], None] = lambda fraction: None
+    model: VAE,
+    x: Tensor,
+    *,
+    seed: int = 0,
+    budget: Budget | None = None,
+    progress: Callable[[float], None] = lambda fraction: None,
 ) -> Survey:
     """log p(x) and the best Gaussians of images (n, c, h, w), as the likelihood sees them.
 
     Args:
         seed: of the importance estimates.
+        budget: where it is spent the survey ends, and is of the first images alone.
         progress: told the share that is done, 0 to 1.
 
     Raises:
@@ -101,28 +101,36 @@ def survey(
     loc, scale = (torch.cat([getattr(part, name).detach().cpu() for part in q]).double() for name in ("loc", "scale"))
     peak = torch.full_like(loc, math.nan)
     value, error = torch.full((2, len(x)), math.nan, dtype=torch.float64)
-    before = 0.0
-    if model.config.latent <= MOST_DIMENSIONS:
-        before, done = 0.15, 0
-        lattice = fitted_lattice(model, loc, most=NODES)
-        for row, cells in integrated(model, x, TOLERANCE, lattice, partial=True):
-            if math.isfinite(cells.error):  # else quadrature cannot follow this image
-                peak[row], value[row], error[row] = cells.peak(lattice), cells.value, cells.error
-            progress(before * (done := done + 1) / len(x))
-    exact = ~value.isnan()
+    lattice = fitted_lattice(model, loc, most=NODES) if model.config.latent <= MOST_DIMENSIONS else None
+    exact = torch.zeros(len(x), dtype=torch.bool)
     found: list[Tensor] = []
     generator = torch.Generator().manual_seed(seed)
     together = min(max(affordable(model, REPORT_OPERATIONS), 1), MOST_TOGETHER)
-    for first in range(0, len(x), together):
-        rows = slice(first, first + together)
-        elbos, m, factor = _best(model, x[rows], loc[rows], scale[rows].diag_embed(), peak[rows], value[rows])
-        found.append(elbos)
-        for i in (~exact[rows]).nonzero().flatten().tolist():
-            estimate = importance_around(model, x[first + i][None], m[i], factor[i], generator=generator)
-            value[first + i], error[first + i] = estimate.value.item(), estimate.error.item()
-        progress(before + (1 - before) * min(first + together, len(x)) / len(x))
+    # Images in the same cells share their decoding: all at once, where there is no haste.
+    unhurried = budget is None or math.isinf(budget.seconds)
+    portions = (budget or Budget()).blocks(len(x), len(x) if unhurried else together)
+    for portion in portions:
+        before, done = portion.start, 0
+        if lattice is not None:
+            for i, cells in integrated(model, x[portion], TOLERANCE, lattice, partial=True):
+                row = portion.start + i
+                if math.isfinite(cells.error):  # else quadrature cannot follow this image
+                    peak[row], value[row], error[row] = cells.peak(lattice), cells.value, cells.error
+                progress((portion.start + 0.15 * (done := done + 1)) / len(x))
+            before += 0.15 * done
+        exact[portion] = ~value[portion].isnan()
+        for first in range(portion.start, portion.stop, together):
+            rows = slice(first, min(first + together, portion.stop))
+            elbos, m, factor = _best(model, x[rows], loc[rows], scale[rows].diag_embed(), peak[rows], value[rows])
+            found.append(elbos)
+            for i in (~exact[rows]).nonzero().flatten().tolist():
+                estimate = importance_around(model, x[first + i][None], m[i], factor[i], generator=generator)
+                value[first + i], error[first + i] = estimate.value.item(), estimate.error.item()
+            share = (rows.stop - portion.start) / (portion.stop - portion.start)
+            progress((before + share * (portion.stop - before)) / len(x))
     elbo, diagonal, full = torch.cat(found, 1)
-    return Survey(value, error, elbo, diagonal, full, exact)
+    n = len(elbo)
+    return Survey(value[:n], error[:n], elbo, diagonal, full, exact[:n])
 
 
 def _best(

@@ -1,4 +1,4 @@
-"""Training in the background: a table of jobs, and the worker process that carries them out."""
+"""Training in the background: a table of jobs, and the processes that carry them out."""
 
 from .database import Database, DatabaseFault, jobs_file
 from .job import ACTIVE, Job, JobError

@@ -22,11 +22,13 @@ from ..projection import DECODED, ProjectionError, save_embedding
 from ..registry import open_model
 from ..signature import fingerprint
 from .database import Database
+from .faults import until_written
 from .fits import Fit, Fits
 from .job import JobError
+from .processes import MAPS, lock_file
 
 POLL_SECONDS, REPORT_SECONDS = 0.3, 0.3
-IDLE_SECONDS = 600.0
+IDLE_SECONDS = 300.0
 NICENESS = 10
 
 
@@ -34,21 +36,17 @@ class Stopped(Exception):
     """Its person has asked for the end of a fit."""
 
 
-def fit_lock(data_dir: Path) -> Path:
-    """Held by the process while it lives."""
-    return data_dir / "worker-maps.lock"
-
-
-def fit_maps(data_dir: Path, *, while_served: bool) -> bool:
+def fit_maps(data_dir: Path, *, while_served: bool, why: str = "") -> bool:
     """Fits what is asked for until there has been nothing to do for long; False where another process does already.
 
     Args:
         while_served: end when there is nothing to do and the server that started it is gone.
+        why: the last such process ended, see `endings.cause`; "" where nobody knows.
     """
     database = Database(data_dir)
     fits, parent = Fits(database), os.getppid()
     try:
-        with FileLock(fit_lock(data_dir), timeout=0):
+        with FileLock(lock_file(data_dir, MAPS), timeout=0.5):
             if hasattr(os, "nice"):
                 os.nice(NICENESS)
             lost = True  # a fit may be under way of which nobody takes care: this is the only process that would
@@ -56,7 +54,7 @@ def fit_maps(data_dir: Path, *, while_served: bool) -> bool:
             while time.monotonic() - busy < IDLE_SECONDS:
                 with contextlib.suppress(JobError):  # the data folder is full, or away: it may come back
                     if lost:
-                        fits.orphans()
+                        fits.orphans(why)
                     fit = fits.claim()
                     lost = fit is not None
                     if fit is not None:
@@ -92,6 +90,9 @@ def carry_out(fits: Fits, fit: Fit, data_dir: Path) -> None:
     """Fits one map and keeps it."""
     last = 0.0
 
+    def end(state: str, said: str | None = None) -> None:
+        until_written(lambda: fits.end(fit.id, state, said))
+
     def progress(share: float) -> None:
         nonlocal last
         if share < 1 and time.monotonic() - last < REPORT_SECONDS:
@@ -108,14 +109,14 @@ def carry_out(fits: Fits, fit: Fit, data_dir: Path) -> None:
         save_embedding(map_file(data_dir, fit.id), replace(embedding, rows=rows), fit.id)
         trim_maps(data_dir)
     except Stopped:
-        fits.end(fit.id, "stopped")
+        end("stopped")
     except (ProjectionError, JobError) as error:
-        fits.end(fit.id, "failed", str(error))
+        end("failed", str(error))
     except OSError as error:
         said = f"The data folder cannot be written ({str(error)[:200]}): make room, and ask for the map again."
-        fits.end(fit.id, "failed", said)
+        end("failed", said)
     except Exception as error:  # umap-learn's own: said to the person, and kept in the log
         logging.getLogger("explorer").exception("A map was not fitted.")
-        fits.end(fit.id, "failed", f"UMAP failed on these codes: {str(error)[:200] or type(error).__name__}")
+        end("failed", f"UMAP failed on these codes: {str(error)[:200] or type(error).__name__}")
     else:
-        fits.end(fit.id, "done", " ".join(notices) or None)
+        end("done", " ".join(notices) or None)

@@ -23,6 +23,7 @@ from torch import Tensor
 from ..owners import may_change
 from ..projection import ProjectionError, UmapSettings
 from .database import Database
+from .endings import sentence
 from .job import JobError, not_yours
 from .shares import Share
 
@@ -217,11 +218,15 @@ class Fits:
             except JobError as error:  # of another version: nobody can carry it out
                 self.end(row["id"], "failed", str(error))
 
-    def orphans(self) -> None:
-        """What a worker that is gone had under way waits again, or has failed where that happened too often."""
+    def orphans(self, why: str = "") -> None:
+        """What a worker that is gone had under way waits again, or has failed where that happened too often.
+
+        Args:
+            why: it ended, see `endings.cause`; "" where nobody knows.
+        """
         with self._open(write=True) as table:
             table.execute("UPDATE fits SET deaths = deaths + 1 WHERE state = 'running'")
-            said = "The process that fitted this map ended in the midst of it, twice: memory may be short."
+            said = sentence("fitting this map", MOST_DEATHS, why)
             table.execute(
                 "UPDATE fits SET state = 'failed', message = ? WHERE state = 'running' AND deaths >= ?",
                 (said, MOST_DEATHS),

@@ -43,9 +43,11 @@ class Job:
         attempt: how often it was taken up; deaths: how often a worker ended in the midst of it.
         message: why it failed, or what it waits for; notes: what was changed on the way.
         progress: the newest report, as metrics.jsonl has it, without the KL per dimension.
-        facts: steps_per_epoch, speed and what the held-out files hold.
+        facts: steps_per_epoch, speed and what the held-out files hold; `measuring` while its model waits to be
+            measured, or the share that is done; `ended`, why its worker ended last in the midst of it.
         pace: steps a second in slow motion; 0 holds, None is full speed.
         allowed: in a held run, the step up to which it may go.
+        rank: of its place in the queue, the lowest first.
     """
 
     id: str
@@ -68,6 +70,7 @@ class Job:
     facts: dict[str, Any]
     pace: float | None
     allowed: int
+    rank: float
 
     @property
     def step(self) -> int:

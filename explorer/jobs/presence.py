@@ -40,6 +40,12 @@ class Presence:
         with self._open(write=True) as table:
             table.execute("UPDATE workers SET rates = ? WHERE device = ?", (json.dumps(rates), device))
 
+    def has_rates(self, device: str) -> bool:
+        """Whether the device's rates are known."""
+        with self._open() as table:
+            query = "SELECT 1 FROM workers WHERE device = ? AND rates IS NOT NULL"
+            return table.execute(query, (device,)).fetchone() is not None
+
     def rates(self) -> dict[str, float] | None:
         """The rates of the fastest device measured; None where none was yet."""
         with self._open() as table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import torch
 
@@ -29,13 +30,19 @@ def cost(model: ModelConfig) -> int:
     return multiply_adds(network.encoder.network, image) + multiply_adds(network.decoder.network, z)
 
 
-def measure_rates(device: torch.device) -> dict[str, float]:
-    """Seconds a step of each trial network on this device, at a batch of 128 images."""
+def measure_rates(device: torch.device, wanted: Callable[[], bool] = lambda: True) -> dict[str, float] | None:
+    """Seconds a step of each trial network on this device, at a batch of 128 images.
+
+    Args:
+        wanted: asked between two of them; where it says no there are no rates.
+    """
     images = torch.randint(0, 255, (1_024, 1, 28, 28), dtype=torch.uint8, device=device)
     rates = {}
     trial = build(_TRIALS["mlp"], seed=0).to(device)
     speed = choose_speed(trial, images, BATCH)
     for name, model in _TRIALS.items():
+        if not wanted():
+            return None
         config = TrainingConfig(seconds=SECONDS, batch_size=BATCH)
         network = build(model, seed=0).to(device)
         state = start(network, config, device)

@@ -1,4 +1,4 @@
-"""Keeps a worker running for each device while a server is up, and one that fits maps while any waits."""
+"""Starts the processes that work for a data folder, when there is work for them, while a server is up."""
 
 from __future__ import annotations
 
@@ -6,26 +6,32 @@ import logging
 import os
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from .database import Database
+from .endings import cause, memory_kills
 from .fits import Fits
 from .job import JobError
 from .presence import Presence
+from .processes import MAPS, MEASURING, is_there, spawn
+from .table import Jobs
 
-LOOK_SECONDS = 2.0
-# A worker so long silent is taken for gone; a step of a large network may take a while.
-SILENT_SECONDS = 30.0
+LOOK_SECONDS, FAULT_SECONDS = 2.0, 30.0
+# Until the next try, where a process could not start; and where one for maps ended while a map waits.
 AGAIN_SECONDS = 60.0
-SOON_SECONDS = 5.0  # until another process for maps, where one ended while a map waits
-MAPS = "maps"
-LOG_FILE = "worker.log"
-MAX_LOG_BYTES = 1 << 20
+SOON_SECONDS = 5.0
+
+_expected = threading.Event()
+
+
+def expect_work() -> None:
+    """Tells this server's supervisor to look at once, and to have a worker ready: somebody is about to train."""
+    _expected.set()
 
 
 def devices() -> tuple[str, ...]:
@@ -35,19 +41,30 @@ def devices() -> tuple[str, ...]:
     return ("mps",) if torch.backends.mps.is_available() else ("cpu",)
 
 
-class Supervisor:
-    """A thread that says that the server lives, and starts a worker where there is none.
+@dataclass
+class _Child:
+    """A process that was started, and what was so then.
 
-    A worker is a process of its own, in a session of its own: Ctrl-C in the server's terminal
-    and a restart of the server leave it alone. Its file lock, not this thread, decides that
-    there is only one.
+    Attributes:
+        again: when another may be started at the earliest, by `time.monotonic`, if this one cannot work.
+    """
+
+    process: subprocess.Popen[bytes]
+    kills: int
+    again: float
+
+
+class Supervisor:
+    """A thread that says that the server lives, and starts a worker where one is wanted and there is none.
+
+    A worker is a process of its own: a restart of the server leaves it alone. Its file lock, not this thread,
+    decides that there is only one. None is there while there is nothing to do.
     """
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
         self._ended = threading.Event()
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
-        self._again: dict[str, float] = {}
+        self._children: dict[str, _Child] = {}
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
     def start(self) -> None:
@@ -57,66 +74,60 @@ class Supervisor:
     def stop(self) -> None:
         """Stops watching; a worker that is busy finishes what it does."""
         self._ended.set()
+        _expected.set()
+
+    def processes(self) -> list[subprocess.Popen[bytes]]:
+        """Those it has started, also those that have ended."""
+        return [child.process for child in self._children.values()]
 
     def _watch(self) -> None:
         wait = 0.0
-        while not self._ended.wait(wait):
+        while not self._ended.is_set():
+            expected = _expected.wait(wait)
+            _expected.clear()
+            if self._ended.is_set():
+                return
             wait = LOOK_SECONDS
             try:
                 database = Database(self.data_dir)
-                presence = Presence(database)
-                presence.server_beat(os.getpid())
-                signs = presence.workers()
-                for device in devices():
-                    child = self._children.get(device)
-                    ended = None if child is None else child.poll()
-                    if child is not None and ended is None:
-                        continue  # it may still be starting
-                    # One that ended of itself found another at work, or cannot start: no use in haste.
-                    if ended is not None and ended >= 0 and time.monotonic() < self._again.get(device, 0.0):
-                        continue
-                    pid, silent = signs.get(device, (0, SILENT_SECONDS))
-                    if silent >= SILENT_SECONDS or not _exists(pid):
-                        self._children[device] = self._spawn("--device", device)
-                        self._again[device] = time.monotonic() + AGAIN_SECONDS
+                Presence(database).server_beat(os.getpid())
+                jobs = Jobs(database)
+                self._train(jobs, expected)
+                if jobs.to_measure():
+                    self._have(MEASURING, "--measure")
                 self._fit_maps(Fits(database))
             except (JobError, OSError, sqlite3.Error) as error:  # such as a full disk: it may pass
                 logging.getLogger("explorer").warning("No worker for training: %s", error)
-                wait = 30.0
+                wait = FAULT_SECONDS
+
+    def _train(self, jobs: Jobs, expected: bool) -> None:
+        """A worker for each run that waits, as far as there are devices, and for one whose worker is gone."""
+        queued, running = jobs.demand()
+        wanted = queued or int(expected)
+        for device in devices():
+            if device in running or wanted > 0:
+                self._have(device, "--device", device, "--while-served")
+                wanted -= device not in running
 
     def _fit_maps(self, fits: Fits) -> None:
-        """A worker where a map waits, and where one is being fitted: its own may have died in the midst of it."""
-        child, wanted = self._children.get(MAPS), fits.open_states()
-        busy = child is not None and child.poll() is None
-        if not wanted or busy or time.monotonic() < self._again.get(MAPS, 0.0):
+        """A process where a map waits, and where one is being fitted: its own may have died in the midst of it."""
+        wanted = fits.open_states()
+        if wanted:
+            again = SOON_SECONDS if "waiting" in wanted else AGAIN_SECONDS
+            self._have(MAPS, "--maps", "--while-served", again=again)
+
+    def _have(self, name: str, *arguments: str, again: float = AGAIN_SECONDS) -> None:
+        """Starts a process unless it is there; one that cannot start, or finds another, is not tried in haste."""
+        child, why = self._children.get(name), ()
+        if child is not None:
+            code = child.process.poll()
+            if code is None:
+                return
+            killed = code < 0
+            if not killed and time.monotonic() < child.again and (code != 0 or name == MAPS):
+                return
+            why = ("--after", cause(code, memory_kills() - child.kills)) if code else ()
+        if is_there(self.data_dir, name):
             return
-        self._children[MAPS] = self._spawn("--maps")
-        self._again[MAPS] = time.monotonic() + (SOON_SECONDS if "waiting" in wanted else AGAIN_SECONDS)
-
-    def _spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
-        path = self.data_dir / LOG_FILE
-        too_long = path.is_file() and path.stat().st_size > MAX_LOG_BYTES
-        environment = {**os.environ, "EXPLORER_DATA": str(self.data_dir)}
-        with path.open("wb" if too_long else "ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "explorer", "worker", *arguments, "--while-served"],
-                cwd=Path(__file__).resolve().parents[2],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-
-def _exists(pid: int) -> bool:
-    """Whether there is a process of this number on this machine."""
-    if os.name != "posix":
-        return True  # not to be asked by a signal there: the silence tells in the end
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        kills = memory_kills()
+        self._children[name] = _Child(spawn(self.data_dir, *arguments, *why), kills, time.monotonic() + again)

@@ -17,6 +17,7 @@ from ..config import Config
 from ..names import free_name, is_name, name_from
 from ..owners import may_change
 from .database import Database
+from .endings import sentence
 from .job import ACTIVE, Job, JobError, not_yours
 from .shares import Share
 
@@ -28,6 +29,8 @@ DOUBLE_CLICK_SECONDS = 3.0
 MAX_DEATHS = 3
 # A running job that nobody has heard of for so long has no worker, whatever its device.
 LOST_SECONDS = 900.0
+_SHARE = "CASE WHEN json_valid(facts) THEN json_extract(facts, '$.measuring') END"
+_MEASURING = f"{_SHARE} IS NOT NULL"
 SLOWEST_PACE, FASTEST_PACE = 0.1, 1_000.0
 
 
@@ -35,7 +38,7 @@ class Jobs:
     """The jobs in a data folder's database."""
 
     def __init__(self, database: Database) -> None:
-        self._open = database.open
+        self._open, self.data_dir = database.open, database.data_dir
 
     # What people ask for
 
@@ -221,49 +224,121 @@ class Jobs:
         with self._open(write=True) as table:
             table.execute("UPDATE jobs SET config = ? WHERE id = ?", (config.to_json(), job.id))
 
-    def settle(self, job: Job, state: str, message: str | None = None) -> None:
-        """The end of an attempt: paused, stopped, failed or done.
+    def settle(
+        self, job: Job, state: str, message: str | None = None, *, last: bool = False, measure: bool = False
+    ) -> None:
+        """The end of an attempt: paused, queued again, stopped, failed or done.
 
         What its person asked for while the pause was being written counts: a run to be
-        stopped or gone on with is queued again.
+        stopped or gone on with is queued again, and one that gives way to others may be paused.
+
+        Args:
+            last: behind all that wait now.
+            measure: it has made a model, which waits to be measured.
         """
         with self._open(write=True) as table:
             row = table.execute(
-                "SELECT wanted FROM jobs WHERE id = ? AND attempt = ? AND state = 'running'", (job.id, job.attempt)
+                "SELECT wanted, rank FROM jobs WHERE id = ? AND attempt = ? AND state = 'running'",
+                (job.id, job.attempt),
             ).fetchone()
             if row is None:
                 return
-            wanted = row["wanted"] if state == "paused" and row["wanted"] == "stop" else "run"
-            if state == "paused" and row["wanted"] != "pause":
-                state = "queued"
-            finished = None if state in ACTIVE else time.time()
+            wanted = row["wanted"] if state in ("paused", "queued") and row["wanted"] == "stop" else "run"
+            if state in ("paused", "queued"):
+                state = "paused" if row["wanted"] == "pause" else "queued"
+            now = time.time()
             table.execute(
-                "UPDATE jobs SET state = ?, message = ?, finished = ?, wanted = ?, beat = ? WHERE id = ?",
-                (state, message, finished, wanted, time.time(), job.id),
+                "UPDATE jobs SET state = ?, message = ?, finished = ?, wanted = ?, beat = ?, rank = ? WHERE id = ?",
+                (state, message, None if state in ACTIVE else now, wanted, now, now if last else row["rank"], job.id),
             )
+            if measure:
+                query = "UPDATE jobs SET facts = json_set(facts, '$.measuring', 'waiting') WHERE id = ?"
+                table.execute(query, (job.id,))
 
-    def orphans(self, device: str) -> None:
+    def demand(self) -> tuple[int, set[str]]:
+        """How many jobs are queued, and the devices of those that run; a device long silent is not named."""
+        with self._open() as table:
+            rows = table.execute("SELECT state, device, beat FROM jobs WHERE state IN ('queued', 'running')").fetchall()
+        lost = time.time() - LOST_SECONDS
+        running = [row for row in rows if row["state"] == "running"]
+        silent = sum(1 for row in running if (row["beat"] or 0) < lost)
+        return len(rows) - len(running) + silent, {row["device"] for row in running if (row["beat"] or 0) >= lost}
+
+    def orphans(self, device: str, why: str = "") -> None:
         """Queues again what was left running: by this device's last worker, or by one that is long silent.
 
         Only the holder of the device's lock may ask. A job whose worker ended too often is
         to be stopped by the next one, which makes a model of what was learnt.
+
+        Args:
+            why: the device's last worker ended, see `endings.cause`; "" where nobody knows.
         """
         with self._open(write=True) as table:
             table.execute(
                 "UPDATE jobs SET state = 'queued', deaths = deaths + 1, "
+                "facts = CASE WHEN json_valid(facts) THEN json_set(facts, '$.ended', ?) ELSE facts END, "
                 "wanted = CASE WHEN deaths + 1 >= ? THEN 'stop' ELSE wanted END "
                 "WHERE state = 'running' AND (device = ? OR beat < ?)",
-                (MAX_DEATHS, device, time.time() - LOST_SECONDS),
+                (why, MAX_DEATHS, device, time.time() - LOST_SECONDS),
             )
             table.execute(
                 "UPDATE jobs SET state = 'failed', finished = ?, message = ? WHERE state = 'queued' AND deaths > ?",
-                (
-                    time.time(),
-                    "The worker process ended again and again in the midst of this run, perhaps for want of memory: "
-                    "try a smaller network, batch or image size.",
-                    MAX_DEATHS,
-                ),
+                (time.time(), sentence("this run", MAX_DEATHS + 1, why), MAX_DEATHS),
             )
+
+    # Measuring, which comes after the end of a run: `facts["measuring"]` is "waiting", then the share that is done.
+
+    def to_measure(self) -> bool:
+        """Whether any model waits to be measured, or is being measured."""
+        with self._open() as table:
+            return table.execute(f"SELECT 1 FROM jobs WHERE {_MEASURING} LIMIT 1").fetchone() is not None
+
+    def claim_measuring(self) -> Job | None:
+        """The run whose model has waited longest to be measured; None where none does."""
+        with self._open(write=True) as table:
+            row = table.execute(
+                "UPDATE jobs SET facts = json_set(facts, '$.measuring', 0.0) WHERE id = (SELECT id FROM jobs "
+                f"WHERE {_MEASURING} AND {_SHARE} = 'waiting' ORDER BY finished, rowid LIMIT 1) RETURNING *"
+            ).fetchone()
+        if row is None:
+            return None
+        try:
+            return Job.read(row)
+        except JobError:  # of another version: nobody can measure it
+            self._change_facts(row["id"], "json_remove(facts, '$.measuring')")
+            return self.claim_measuring()
+
+    def report_measuring(self, job: Job, share: float) -> bool:
+        """Says how far the measuring is, 0 to 1; False where the run is not there any more."""
+        return self._change_facts(job.id, "json_set(facts, '$.measuring', ?)", float(share))
+
+    def measure_again(self, job: Job) -> None:
+        """Puts a model back among those that wait."""
+        self._change_facts(job.id, "json_set(facts, '$.measuring', 'waiting')")
+
+    def end_measuring(self, job: Job, note: str | None = None) -> None:
+        """A model is measured, or cannot be."""
+        self._change_facts(job.id, "json_remove(facts, '$.measuring', '$.measuring_deaths')")
+        if note:
+            self.note(job, note)
+
+    def orphaned_measuring(self, why: str) -> None:
+        """What was being measured when its process ended waits again, or is given up where that happened too often."""
+        with self._open() as table:
+            rows = table.execute(f"SELECT * FROM jobs WHERE {_MEASURING} AND {_SHARE} != 'waiting'").fetchall()
+        for row in rows:
+            deaths = 1 + int(json.loads(row["facts"]).get("measuring_deaths", 0))
+            if deaths < MAX_DEATHS:
+                change = "json_set(facts, '$.measuring', 'waiting', '$.measuring_deaths', ?)"
+                self._change_facts(row["id"], change, deaths)
+            else:
+                self._change_facts(row["id"], "json_remove(facts, '$.measuring', '$.measuring_deaths')")
+                self.note(self.get(row["id"]), sentence("measuring this model", deaths, why))
+
+    def _change_facts(self, identity: str, change: str, *values: object) -> bool:
+        with self._open(write=True) as table:
+            query = f"UPDATE jobs SET facts = {change} WHERE id = ? AND json_valid(facts)"
+            return bool(table.execute(query, (*values, identity)).rowcount)
 
 
 def _changes(job: Job, action: str, pace: float | None) -> dict[str, Any]:
@@ -272,7 +347,7 @@ def _changes(job: Job, action: str, pace: float | None) -> dict[str, Any]:
         raise JobError(f"This run is {job.state}, so there is nothing to {action}.")
     if job.wanted == "stop" and action != "stop":
         raise JobError("This run is being stopped: its model will be here in a moment.")
-    behind = {"rank": job.created}  # a run that was to be stopped had gone before all others
+    behind = {"rank": max(job.created, job.rank)}  # where its turns have brought it, but not before all others
     if action == "pause":
         return {"wanted": "pause"} if job.state == "running" else {"state": "paused", "wanted": "run"} | behind
     if action == "resume":

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import logging
+import os
 import time
 from pathlib import Path
 
 import torch
 
-from ..checkpoint import CheckpointError, load_checkpoint
+from ..checkpoint import CheckpointError
 from ..config import Config, ConfigError
 from ..datasets import Dataset, DatasetError, load_dataset
-from ..publish import publish
+from ..export import warm_up_exporter
+from ..publish import open_up
 from ..recipes import command_for
 from ..training import STATE_FILE, Cadence, MetricsError, Progress, Run, TrainingDiverged
+from .database import DatabaseFault
+from .endings import sentence
+from .faults import no_place, until_written
 from .job import Job
 from .pacing import Pacer
 from .snapshots import Snapshots
 from .table import MAX_DEATHS, Jobs
 
-# The test numbers of a run from the page: four draws of z an image instead of sixteen.
-SAMPLES = 4
+# While others wait a run gives way after so long, and goes to the end of the queue.
+TURN_SECONDS = float(os.environ.get("EXPLORER_TURN_SECONDS") or 120.0)
+QUEUE_SECONDS = 1.0
+# What makes a model of a run takes seconds to import: by this share of the budget it is there.
+WARM_SHARE = 0.5
 # A worker that has lived so long with a job was not killed by it.
 SETTLED_SECONDS = 60.0
 _HELD_OUT = ("heldout_log_likelihood", "heldout_kl", "heldout_elbo")
@@ -46,17 +53,41 @@ class Work:
         self.jobs, self.job, self.device = jobs, job, device
         self.folder = models / job.name
         self._held_out: dict[str, object] = {}
+        self._made = False
+        self._began = self._looked = time.monotonic()
 
-    def carry_out(self) -> None:
-        """Runs until the job is done, paused, stopped or failed, and says so in the table."""
+    def carry_out(self) -> bool:
+        """Runs until the job is done, paused, stopped, failed or has given way, and says so in the table.
+
+        Returns:
+            False where the disk is full or away: the job waits as it was last kept, to be tried again after a while.
+        """
         try:
             trained = self._trained()
             if trained is not None:
                 self._make_model(*trained)
         except Lost:
-            return
+            return True
         except Exception as error:  # whatever it is, the worker lives on and the person reads a sentence
-            self.jobs.settle(self.job, "failed", self._explain(error))
+            reason, explained = no_place(error), ""
+            if reason is None:
+                try:
+                    explained = self._explain(error)
+                except Exception as fault:  # no place for what was to be kept
+                    reason = no_place(fault) or str(fault)
+            if reason is not None:
+                self._hold(reason)
+                return False
+            until_written(lambda: self.jobs.settle(self.job, "failed", explained, measure=self._made))
+        return True
+
+    def _hold(self, reason: str) -> None:
+        said = (
+            f"A file could not be written ({reason}): make room on the disk. The run is held as it was last kept, and "
+            "tried again by itself after a while."
+        )
+        logging.getLogger("explorer").warning("Run %s is held: %s.", self.job.id, reason)
+        until_written(lambda: self.jobs.settle(self.job, "queued", said))
 
     def _explain(self, error: Exception) -> str:
         """What went wrong, and what to do, in a sentence or two."""
@@ -68,9 +99,9 @@ class Work:
             return "The memory of this machine was not enough: try a smaller network."
         if isinstance(error, OSError):
             reason = error.strerror or str(error)
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            advice = "make room on the disk" if full else "look after the data folder"
-            return f"A file could not be written or read ({reason}): {advice}, then duplicate this run."
+            return (
+                f"A file could not be written or read ({reason}): look after the data folder, then duplicate this run."
+            )
         logging.getLogger("explorer").error("Run %s failed.", self.job.id, exc_info=error)
         return f"Something unforeseen went wrong ({type(error).__name__}): see the worker’s log."
 
@@ -118,13 +149,14 @@ class Work:
             "device": self.device.type,
             "heldout": snapshots.facts,
         }
+        facts |= {"ended": self.job.facts["ended"]} if self.job.facts.get("ended") else {}
         self._beat(facts=facts)
         whole = self._steps(run, snapshots)
         return None if whole is None else (run, test, whole)
 
     def _steps(self, run: Run, snapshots: Snapshots) -> bool | None:
         """True when the budget was spent, False when it was stopped, None when it was paused."""
-        began = time.monotonic()
+        first = run.kept
         if self.job.wanted != "run":
             return self._leave(run, snapshots)
         pacer = Pacer(self.jobs, run.cadence)
@@ -133,59 +165,72 @@ class Work:
             # In slow motion what is done beside the steps would use up most of a budget in seconds.
             with run.cadence.holding() if slow else contextlib.nullcontext():
                 snapshots.maybe(run.model, progress, slow=slow)
-            settled = {"deaths": 0} if time.monotonic() - began > SETTLED_SECONDS else {}
-            self._beat(progress=self._short(progress), **settled)
+            # What goes on from a later state each time comes to its end, however often its worker is killed.
+            settled = time.monotonic() - self._began > SETTLED_SECONDS or run.kept > first
+            self._report(progress, **({"deaths": 0} if settled else {}))
             if progress.fraction >= 1:
                 return True
+            if progress.fraction >= WARM_SHARE:
+                with run.cadence.holding():
+                    warm_up_exporter()
             if self.job.pace is not None or slow:
                 with run.cadence.holding():
                     self.job = pacer.hold(self.job, progress.step) or self._lost()
             if self.job.wanted != "run":
                 return self._leave(run, snapshots)
+            if self.job.pace is None and self._others_are_due():
+                return self._give_way(run, snapshots)
         return True
 
-    def _leave(self, run: Run, snapshots: Snapshots) -> bool | None:
+    def _others_are_due(self) -> bool:
+        """Whether this run has had its turn, and others wait."""
+        now = time.monotonic()
+        if now - self._began < TURN_SECONDS or now - self._looked < min(QUEUE_SECONDS, TURN_SECONDS):
+            return False
+        self._looked = now
+        return self.jobs.others_wait()
+
+    def _give_way(self, run: Run, snapshots: Snapshots) -> None:
+        """Keeps the run, and puts it behind all that wait: its budget counts its own seconds alone."""
+        self._keep(run, snapshots)
+        said = "It has had its turn and gave way to others that wait. It goes on by itself, from where it was."
+        self.jobs.settle(self.job, "queued", said, last=True)
+
+    def _keep(self, run: Run, snapshots: Snapshots) -> None:
         run.save()
         snapshots.take(run.model, run.state.step, run.state.step / run.steps_per_epoch, run.state.elapsed)
+
+    def _leave(self, run: Run, snapshots: Snapshots) -> bool | None:
+        self._keep(run, snapshots)
         if self.job.wanted == "pause":
-            self.jobs.settle(self.job, "paused")
+            # Whoever pauses after a whole turn has had it.
+            self.jobs.settle(self.job, "paused", last=time.monotonic() - self._began > TURN_SECONDS)
             return None
         return False
 
     def _make_model(self, run: Run, test: Dataset, whole: bool) -> None:
-        """Writes the checkpoint, then all that goes with it; a model that cannot be measured is kept all the same."""
-        run.finish(whole=whole)
+        """Writes the checkpoint and what opening it needs; it is measured afterwards, see `measuring`."""
+        config = run.finish(whole=whole)
         state, message = ("done" if whole else "stopped"), None
         if self.job.deaths >= MAX_DEATHS:
-            state, message = (
-                "failed",
-                (
-                    f"The worker process ended {self.job.deaths} times in the midst of this run, perhaps for want of "
-                    "memory: try a smaller network, batch or image size. "
-                    f"What it had learnt by step {run.state.step:,} is kept."
-                ),
-            )
-        try:
-            self._publish(test)
-        except Exception as error:
-            logging.getLogger("explorer").error("Run %s was not measured.", self.job.id, exc_info=error)
-            message = f"The model is kept, but it could not be measured ({type(error).__name__})."
+            said = sentence("this run", self.job.deaths, self.job.facts.get("ended", ""))
+            state, message = "failed", f"{said} What it had learnt by step {run.state.step:,} is kept."
+        message = self._open_up(config, test) or message
+        self.jobs.settle(self.job, state, message, measure=self._made)
         if whole:
-            run.discard_state()  # not before: a worker that ends while it measures need not train again
-        self.jobs.settle(self.job, state, message)
+            run.discard_state()  # not before: a worker that ends in between need not train again
 
-    def _publish(self, test: Dataset) -> None:
-        last = time.monotonic()
-
-        def alive(_: float) -> None:
-            nonlocal last
-            if time.monotonic() - last > 1:
-                last = time.monotonic()
-                self.jobs.beat(self.job)
-
-        command = command_for(load_checkpoint(self.folder).config, f"runs/{self.job.name}")
-        wishes = {"name": self.job.name, "command": command, "device": self.device}
-        publish(self.folder, test, **wishes, samples=SAMPLES, evidence_images=0, progress=alive)
+    def _open_up(self, config: Config, test: Dataset) -> str | None:
+        """Makes the checkpoint a model that can be opened; a sentence where something of it could not be made."""
+        try:
+            open_up(self.folder, test, name=self.job.name, command=command_for(config, f"runs/{self.job.name}"))
+            self._made = True
+        except Exception as error:
+            if no_place(error):
+                raise
+            logging.getLogger("explorer").error("Run %s was not made ready.", self.job.id, exc_info=error)
+            return f"The model is kept, but not all that belongs to it could be made ({type(error).__name__})."
+        return None
 
     def _keep_last(self) -> str:
         """Makes a model of the last good state, where there is one; says what became of it."""
@@ -197,9 +242,10 @@ class Work:
             run = Run(self.job.config, train, self.folder, self.device, resume=True, threads=1, bfloat16=False)
             if not run.state.step:
                 return nothing
-            run.finish(whole=False)
-            self._publish(test)
+            self._open_up(run.finish(whole=False), test)
         except Exception as error:
+            if no_place(error):
+                raise
             logging.getLogger("explorer").error("Run %s was not kept.", self.job.id, exc_info=error)
             return f"Its last good state could not be made a model ({type(error).__name__})."
         return f"The last good state, of step {run.state.step:,}, is kept as the model {self.job.name}."
@@ -229,6 +275,12 @@ class Work:
         del facts["kl_per_dimension"]
         self._held_out |= {name: facts[name] for name in _HELD_OUT if facts[name] is not None}
         return facts | self._held_out
+
+    def _report(self, progress: Progress, **values: object) -> None:
+        try:
+            self._beat(progress=self._short(progress), **values)
+        except DatabaseFault as error:  # a report can be missed, and an order be heard a moment later
+            logging.getLogger("explorer").warning("Run %s was not reported: %s", self.job.id, error)
 
     def _beat(self, **values: object) -> None:
         self.job = self.jobs.beat(self.job, **values) or self._lost()

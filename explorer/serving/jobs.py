@@ -19,6 +19,7 @@ from ..checkpoint import CONFIG_FILE
 from ..datasets import default_data_dir
 from ..jobs import Database, DatabaseFault, Job, JobError, Jobs
 from ..jobs.snapshots import FOLDER, HELDOUT_FILE, read_index
+from ..jobs.supervisor import expect_work
 from ..latent_map.files import static_key
 from ..registry import kept_folder
 from ..training import METRICS_FILE
@@ -54,6 +55,16 @@ def open_jobs() -> Jobs:
     return Jobs(open_database(default_data_dir()))
 
 
+def measuring(job: Job) -> list[str]:
+    """A sentence on the measuring of a run's model, while it lasts."""
+    share = job.facts.get("measuring")
+    if share is None:
+        return []
+    share = 100 * share if isinstance(share, (int, float)) and 0 <= share <= 1 else 0
+    standing = f"{share:.0f} % are done" if share else "it waits for its turn"
+    return [f"The model can be explored. Its test numbers are measured behind whatever is trained: {standing}."]
+
+
 def describe_job(job: Job, visitor: Visitor) -> dict[str, Any]:
     """A job as the page that shows it wants it."""
     config = json.loads(job.config.to_json())
@@ -67,7 +78,7 @@ def describe_job(job: Job, visitor: Visitor) -> dict[str, Any]:
         "place": open_jobs().place(job),
         "mine": visitor.may_change(job.person),
         "message": job.message,
-        "notes": list(job.notes),
+        "notes": [*job.notes, *measuring(job)],
         "config": {"model": config["model"], "training": config["training"]},
         "device": job.facts.get("device") or job.device,
         "speed": job.facts.get("speed"),
@@ -187,6 +198,7 @@ def _order(request: Request, action: str, pace: float | None) -> Response:
     try:
         whose = {"person": visitor.person, "local": visitor.local}
         changed = open_jobs().ask(request.path_params["id"], action, **whose, pace=pace)
+        expect_work()
         return _answer(describe_job(changed, visitor))
     except JobError as error:
         return _fault(str(error), 409)

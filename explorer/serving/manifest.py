@@ -49,6 +49,7 @@ def describe(space: Space) -> dict[str, Any]:
         if space.own.key
         else None,
         "complete": space.complete,
+        "replaced": space.replaced,
         "plane": {
             "kind": space.plane.kind,
             "basis": space.plane.basis.tolist(),

@@ -6,6 +6,7 @@ whatever is served from it can be cached for ever.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,12 +16,13 @@ import torch
 from torch import Tensor
 
 from ..checkpoint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, CheckpointError, load_checkpoint
-from ..datasets import DatasetError, load_dataset
+from ..datasets import Dataset, DatasetError
 from ..export import DECODER_FILE, export_decoder
 from ..fitted_maps import fit_count
-from ..gallery import load_gallery
+from ..gallery import Gallery, load_gallery
 from ..inference import Rule, gaussian_rule
 from ..latents import Latents, encode
+from ..model_data import OtherDataError, has_training_images, load_model_data
 from ..models import multiply_adds
 from ..projection import Plane, fit_plane
 from ..registry import model_folder
@@ -62,6 +64,7 @@ class Space:
         complete: False where only the gallery kept beside the model could be shown.
         test_count: how many images, the first, are the test set's or the gallery's.
         own: the files and columns that a person's own pictures came with; nothing for others, and for a gallery.
+        replaced: whether that is because the data set of this name holds other images now.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Space:
     plane: Plane
     complete: bool
     test_count: int
+    replaced: bool = False
     own: OwnRows = field(default_factory=OwnRows)
 
     @property
@@ -141,25 +145,27 @@ def open_space(checkpoint: Checkpoint, name: str, points: str = "test") -> Space
     """Encodes the images a model is shown with.
 
     The data set's test split where it can be had, and the training split after it for
-    `points` "all"; otherwise the gallery kept beside the model, whose images are the
-    first of the test set, so that an image's index means the same in both.
+    `points` "all" where that can be had, too; otherwise the gallery kept beside the model,
+    whose images are the first of the test set, so that an image's index means the same in both.
 
     Raises:
         CheckpointError: the images do not fit the model, or its codes are not finite.
         DatasetError: neither the data set nor a gallery can be had.
     """
     config = checkpoint.config
-    splits = ("test", "train") if points == "all" else ("test",)
+    complete, replaced = True, False
     try:
-        parts = [load_dataset(config.training.dataset, split) for split in splits]
-        sets, classes, complete = [(part.images, part.labels) for part in parts], parts[0].classes, True
-        own = joined(parts)
-    except DatasetError:
+        parts: list[Dataset | Gallery] = [load_model_data(checkpoint)]
+    except DatasetError as error:
         gallery = load_gallery(checkpoint.folder, config.model.image_shape)
         if gallery is None:
             raise
-        sets, classes, complete = [(gallery.images, gallery.labels)], gallery.classes, False
-        own = OwnRows()
+        parts, complete, replaced = [gallery], False, isinstance(error, OtherDataError)
+    if points == "all" and complete:
+        with contextlib.suppress(DatasetError):  # the test set came with the program, the training set did not
+            parts.append(load_model_data(checkpoint, "train"))
+    own = joined(parts) if complete else OwnRows()
+    sets, classes = [(part.images, part.labels) for part in parts], parts[0].classes
     shape = tuple(sets[0][0].shape[1:])
     if shape != config.model.image_shape:
         raise CheckpointError(
@@ -172,7 +178,8 @@ def open_space(checkpoint: Checkpoint, name: str, points: str = "test") -> Space
     # Fitted to the test set alone, so that points stay where they are when others are added.
     first = len(sets[0][0])
     plane = fit_plane(latents.loc[:first])
-    return Space(name, checkpoint, points if complete else "test", latents, plane, complete, first, own)
+    shown = "all" if len(parts) > 1 else "test"
+    return Space(name, checkpoint, shown, latents, plane, complete, first, replaced, own)
 
 
 class Spaces:
@@ -194,7 +201,10 @@ class Spaces:
         folder = model_folder(name)
 
         def opened() -> Space:
-            space = open_space(load_checkpoint(folder), name, points)
+            checkpoint = load_checkpoint(folder)
+            if points == "all" and not has_training_images(checkpoint):
+                return self.get(name)  # not a second one with the same images
+            space = open_space(checkpoint, name, points)
             _ = space.key  # now, while nobody else waits for it
             return space
 

@@ -54,6 +54,9 @@ class Run:
         cadence: how often it reports, see `Cadence`.
         tensorboard: write event files too.
 
+    Attributes:
+        kept: the step of the saved state.
+
     Raises:
         CheckpointError: nothing usable to resume from.
     """
@@ -94,6 +97,7 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder)
         keep_reports(folder / METRICS_FILE, self.state.step)
+        self.kept = self.state.step
         self._measuring = Thrift(HELDOUT_SHARE)
         self._saving = Thrift(SAVE_SHARE, SAVE_SECONDS)
 
@@ -156,6 +160,7 @@ class Run:
         """Keeps the run's state, so that it can be resumed from here; a state that is not finite is not kept."""
         if is_sound(self.model):
             save_state(self.folder, self.model, self.config, self.state, self.dataset.sha256)
+            self.kept = self.state.step
 
     def finish(self, *, whole: bool) -> Config:
         """Writes the checkpoint and gives its configuration, with the run's facts in it.

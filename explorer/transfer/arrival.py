@@ -19,6 +19,7 @@ from ..card import EVALUATION_FILE
 from ..checkpoint import CONFIG_FILE, WEIGHTS_FILE, CheckpointError, load_checkpoint, most_weight_bytes, read_config
 from ..config import Config
 from ..datasets import names, own_names
+from ..datasets.folder import has_room
 from ..gallery import INDEX_FILE, SHEET_FILE, load_gallery
 from ..gap_table import GAPS_FILE, load_gaps
 from ..registry import kept_folder
@@ -26,7 +27,6 @@ from .files import METRICS_FILE, NEEDED, SOURCE_FILE, TransferError
 from .kept import check_name, incoming_folder, kept_names
 
 MOST_MODELS = 500
-SPARE_BYTES = 256 << 20  # left free on the disk, whatever is brought
 STALE_SECONDS = 86_400
 MAX_GALLERY_PIXELS = 80_000_000
 
@@ -54,7 +54,7 @@ class Arrival:
 
     def path(self, name: str, size: int) -> Path:
         """Where a file of that many bytes is to be written. Raises TransferError where the disk is too full."""
-        if shutil.disk_usage(self.folder).free < size + SPARE_BYTES:
+        if not has_room(self.folder, size):
             raise TransferError("There is not enough room on this machine's disk for the model.")
         return self.folder / name
 

@@ -85,18 +85,22 @@ def worker_pid(data: Path) -> int | None:
     if not path.exists():
         return None
     with contextlib.closing(sqlite3.connect(path, timeout=10)) as table, contextlib.suppress(sqlite3.Error):
-        row = table.execute("SELECT pid FROM workers WHERE beat > 0").fetchone()
+        row = table.execute("SELECT pid FROM workers WHERE beat > 0 AND device != 'measuring'").fetchone()
         return row and row[0]
     return None
 
 
 def end_workers(data: Path) -> None:
-    """Ends the worker that a server has left behind: it outlives its server on purpose."""
-    pid = worker_pid(data)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if pid:
+    """Ends the workers that a server has left behind: they outlive their server on purpose."""
+    path, pids = data / "jobs.sqlite", []
+    if path.exists():
+        with contextlib.closing(sqlite3.connect(path, timeout=10)) as table, contextlib.suppress(sqlite3.Error):
+            pids = [row[0] for row in table.execute("SELECT pid FROM workers WHERE beat > 0")]
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
-            time.sleep(0.1)
+    if pids:
+        time.sleep(0.1)
 
 
 def _wait(address: str, process: subprocess.Popen, log: BinaryIO) -> None:

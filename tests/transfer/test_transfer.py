@@ -165,6 +165,9 @@ def test_only_what_the_app_keeps_is_deleted(files: Files, data: Path) -> None:
     for name in ("mnist-2d", "../models/mine", "", ".", ".."):
         with pytest.raises(TransferError, match="nothing to delete"):
             delete_model(name, person="", local=True)
+    for person in ("", "b" * 32, "a" * 31):
+        with pytest.raises(TransferError, match="is not yours"):
+            delete_model("mine", person=person, local=False)
     delete_model("mine", person="", local=True)
     assert kept_names() == set() and not list(incoming_folder().glob("*"))
     with pytest.raises(TransferError):

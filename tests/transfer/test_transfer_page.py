@@ -76,8 +76,16 @@ def test_only_ones_own_can_be_deleted(home: Path, monkeypatch: pytest.MonkeyPatc
     keys = {button.key for button in page().button}
     assert {"delete mine", "delete theirs"} <= keys and "delete outside" not in keys
     monkeypatch.setattr(session, "visitor_is_local", lambda: False)
-    keys = {button.key for button in page().button}
+    found = page()
+    keys = {button.key for button in found.button}
     assert "delete mine" in keys and "delete theirs" not in keys
+    about = {line.split("**")[1]: line for line in said(found).splitlines() if line.startswith("**")}
+    lines = said(found).splitlines()
+    whose = {
+        name: lines[lines.index(line) + 1] for name, line in about.items() if name in ("mine", "theirs", "outside")
+    }
+    assert "yours" in whose["mine"] and "brought by someone else" in whose["theirs"]
+    assert "in a folder of the machine that serves" in whose["outside"]
 
 
 def test_a_folder_is_brought_and_a_bad_one_is_a_sentence(home: Path) -> None:

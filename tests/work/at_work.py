@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import torch
 
+from explorer.checkpoint import WEIGHTS_FILE
 from explorer.config import Config, ModelConfig, TrainingConfig
 from explorer.jobs import Job, Jobs
 from explorer.jobs.work import Work
 
 CPU = torch.device("cpu")
-ME = "a" * 32
+ME, YOU = "a" * 32, "b" * 32
 STEPS = 11  # 1,437 images of the digits, 128 a step
 
 
@@ -31,6 +32,10 @@ def carry_out(jobs: Jobs, models: Path, config: Config | None = None, **wishes: 
 
 def take_up(jobs: Jobs, models: Path) -> None:
     Work(jobs, jobs.claim("cpu"), models, CPU).carry_out()
+
+
+def same_weights(models: Path, one: str, other: str) -> bool:
+    return (models / one / WEIGHTS_FILE).read_bytes() == (models / other / WEIGHTS_FILE).read_bytes()
 
 
 class Meanwhile:

@@ -11,21 +11,32 @@ import torch
 
 from explorer.checkpoint import load_checkpoint
 from explorer.config import ModelConfig
-from explorer.jobs import Job, Jobs
+from explorer.jobs import Job, Jobs, measuring, work
 from explorer.jobs.snapshots import FOLDER, HELDOUT_FILE, Snapshots, read_index
 from explorer.jobs.work import Work
+from explorer.serving.jobs import measuring as sentence_on_measuring
 from explorer.training import METRICS_FILE, STATE_FILE, Run
 from explorer.training import run as run_module
-from tests.work.at_work import CPU, ME, STEPS, Meanwhile, carry_out, config_of, take_up
+from tests.work.at_work import CPU, ME, STEPS, YOU, Meanwhile, carry_out, config_of, same_weights, take_up
 
 
-def test_a_job_becomes_a_model_with_its_curve_and_its_snapshots(jobs: Jobs, tmp_path: Path) -> None:
+def test_a_job_becomes_a_model_with_its_curve_and_its_snapshots(jobs: Jobs, tmp_path: Path, whole_models: None) -> None:
     job = carry_out(jobs, tmp_path, config_of(epochs=3))
     assert job.state == "done" and job.message is None
     folder = tmp_path / job.name
     assert load_checkpoint(folder).config.provenance["finished"] is True
-    assert {"README.md", "evaluation.json", "gallery.png", "decoder.onnx"} <= {path.name for path in folder.iterdir()}
+    files = {path.name for path in folder.iterdir()}
+    assert {"README.md", "gallery.png", "gallery.json", "decoder.onnx"} <= files
     assert not (folder / STATE_FILE).exists()
+
+    # It can be opened, and is measured afterwards.
+    assert "evaluation.json" not in files and job.facts["measuring"] == "waiting" and jobs.to_measure()
+    assert "waits for its turn" in sentence_on_measuring(job)[0]
+    assert measuring.carry_out(jobs, jobs.claim_measuring(), tmp_path)
+    measured = jobs.get(job.id)
+    assert "measuring" not in measured.facts and measured.notes == () and not jobs.to_measure()
+    assert sentence_on_measuring(measured) == [] and jobs.claim_measuring() is None
+    assert (folder / "evaluation.json").is_file() and "| ELBO |" in (folder / "README.md").read_text()
     rows = [json.loads(line) for line in (folder / METRICS_FILE).read_text().splitlines()]
     assert [row["step"] for row in rows] == list(range(1, 3 * STEPS + 1))
     assert rows[-1]["heldout_elbo"] == pytest.approx(rows[-1]["heldout_log_likelihood"] - rows[-1]["heldout_kl"])
@@ -98,9 +109,7 @@ def test_a_paused_and_resumed_job_is_the_job_that_was_not(
     assert paused.state == "paused" and paused.step == 9
     jobs.ask(paused.id, "resume", person=ME)
     take_up(jobs, tmp_path)
-    assert jobs.get(paused.id).state == "done"
-    one, other = (load_checkpoint(tmp_path / job.name).model.state_dict() for job in (whole, paused))
-    assert all(torch.equal(value, other[name]) for name, value in one.items())
+    assert jobs.get(paused.id).state == "done" and same_weights(tmp_path, whole.name, paused.name)
     steps = [row["step"] for row in read_index(tmp_path / paused.name / FOLDER)]
     assert steps == sorted(set(steps))
 
@@ -142,11 +151,56 @@ def test_a_job_that_died_goes_on_from_its_saved_state(
     job = jobs.claim("cpu")
     assert job.attempt == 2 and job.deaths == 1
     Work(jobs, job, tmp_path, CPU).carry_out()
-    assert jobs.get(job.id).state == "done"
-    one, other = (load_checkpoint(tmp_path / name).model.state_dict() for name in (whole.name, job.name))
-    assert all(torch.equal(value, other[name]) for name, value in one.items())
+    assert jobs.get(job.id).state == "done" and same_weights(tmp_path, whole.name, job.name)
     rows = [json.loads(line)["step"] for line in (tmp_path / job.name / METRICS_FILE).read_text().splitlines()]
     assert rows == list(range(1, 2 * STEPS + 1))
+
+
+def test_runs_take_turns_while_others_wait_and_end_as_if_they_had_not(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = carry_out(jobs, tmp_path, config_of(epochs=2, seed=5))
+    monkeypatch.setattr(work, "TURN_SECONDS", 0.0)  # a step each
+    alone = carry_out(jobs, tmp_path, config_of(epochs=1, seed=1))
+    assert alone.state == "done" and alone.attempt == 1  # nobody waits: nobody gives way
+    long = jobs.submit(config_of(epochs=2, seed=5), person=ME)
+    short = jobs.submit(config_of(epochs=1, seed=2), person=YOU)
+    ended, turns = [], 0
+    while jobs.demand()[0]:
+        now = jobs.claim("cpu")
+        Work(jobs, now, tmp_path, CPU).carry_out()
+        turns += 1
+        now = jobs.get(now.id)
+        if now.state == "done":
+            ended.append(now.id)
+        else:
+            assert now.state == "queued" and "gave way" in now.message and jobs.place(now) == 2
+    assert ended == [short.id, long.id] and turns > STEPS
+    long = jobs.get(long.id)
+    assert long.deaths == 0 and long.step == 2 * STEPS and same_weights(tmp_path, whole.name, long.name)
+
+
+def test_a_run_that_is_to_stop_or_pause_while_it_gives_way_does_so(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "TURN_SECONDS", 0.0)
+    settle = Jobs.settle
+    for number, (action, state) in enumerate((("pause", "paused"), ("stop", "queued"))):
+        person = f"{number:032x}"
+        job = jobs.submit(config_of(seed=number), person=person)
+        jobs.submit(config_of(seed=9), person=YOU)
+
+        def late(table: Jobs, now: Job, *said: object, action: str = action, **how: object) -> None:
+            jobs.ask(now.id, action, person=now.person)
+            settle(table, now, *said, **how)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Jobs, "settle", late)
+            take_up(jobs, tmp_path)
+        now = jobs.get(job.id)
+        assert now.state == state and now.wanted == ("stop" if action == "stop" else "run")
+        with jobs._open(write=True) as table:
+            table.execute("DELETE FROM jobs")
 
 
 def test_event_files_hold_the_same_curve(jobs: Jobs, tmp_path: Path) -> None:

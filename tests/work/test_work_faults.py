@@ -15,16 +15,17 @@ from safetensors.torch import load_file, save_file
 from explorer import checkpoint
 from explorer.checkpoint import load_checkpoint
 from explorer.config import Config, ModelConfig, TrainingConfig
-from explorer.jobs import Jobs
+from explorer.jobs import DatabaseFault, Job, Jobs, endings, faults, measuring
 from explorer.jobs import work as work_module
 from explorer.jobs.snapshots import FOLDER
 from explorer.jobs.table import MAX_DEATHS
 from explorer.jobs.work import Work
 from explorer.models import VAE
+from explorer.serving.jobs import measuring as describe_measuring
 from explorer.serving.tail import Tails
 from explorer.training import METRICS_FILE, STATE_FILE, loop
 from explorer.training import run as run_module
-from tests.work.at_work import CPU, ME, STEPS, Meanwhile, carry_out, config_of, take_up
+from tests.work.at_work import CPU, ME, STEPS, Meanwhile, carry_out, config_of, same_weights, take_up
 
 
 def test_a_loss_that_is_nan_stops_with_the_last_good_state(
@@ -83,17 +84,46 @@ def test_too_little_memory_halves_the_batch_and_says_so(
 def test_a_model_that_cannot_be_measured_is_kept_and_not_trained_again(
     jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def short(*_: object, **__: object) -> None:
+    asked: list[str] = []
+
+    def short(*_: object, device: torch.device, **__: object) -> None:
+        asked.append(device.type)
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr(work_module, "publish", short)
+    monkeypatch.setattr(measuring, "measure", short)
     job = carry_out(jobs, tmp_path)
-    assert job.state == "done" and "could not be measured" in job.message and job.notes == ()
+    assert measuring.carry_out(jobs, jobs.claim_measuring(), tmp_path)
+    job = jobs.get(job.id)
+    assert asked == ["cpu", "cpu"]  # once more where a GPU's memory was not enough
+    assert job.state == "done" and job.message is None and "could not be measured" in job.notes[0]
     assert load_checkpoint(tmp_path / job.name).config.training.batch_size == 128
-    assert job.attempt == 1 and job.step == 2 * STEPS
+    assert job.attempt == 1 and job.step == 2 * STEPS and not jobs.to_measure()
 
 
-def test_a_worker_that_ends_while_it_measures_need_not_train_again(
+def test_measuring_that_kills_its_process_is_given_up_and_the_model_stays(jobs: Jobs, tmp_path: Path) -> None:
+    job = carry_out(jobs, tmp_path)
+    for _ in range(MAX_DEATHS):
+        assert jobs.claim_measuring().id == job.id
+        assert jobs.report_measuring(job, 0.25) and "25 %" in describe_measuring(jobs.get(job.id))[0]
+        jobs.orphaned_measuring("the system ended it for want of memory")
+    assert not jobs.to_measure() and jobs.claim_measuring() is None
+    job = jobs.get(job.id)
+    assert job.state == "done" and "3 times in the midst of measuring" in job.notes[-1]
+    assert load_checkpoint(tmp_path / job.name)
+
+
+def test_a_run_that_is_deleted_while_its_model_is_measured_ends_the_measuring(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "BEAT_SECONDS", 0.0)
+    carry_out(jobs, tmp_path)
+    job = jobs.claim_measuring()
+    jobs.forget(job.id, person=ME)
+    assert measuring.carry_out(jobs, job, tmp_path)
+    assert not (tmp_path / job.name / "evaluation.json").exists()
+
+
+def test_a_worker_that_ends_while_it_makes_the_model_need_not_train_again(
     jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):
@@ -103,7 +133,7 @@ def test_a_worker_that_ends_while_it_measures_need_not_train_again(
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(work_module, "publish", die)
+        patch.setattr(work_module, "open_up", die)
         carry_out(jobs, tmp_path)
     jobs.orphans("cpu")
     job = jobs.claim("cpu")
@@ -200,17 +230,118 @@ def test_a_state_of_another_kind_of_device_goes_on_with_fresh_noise(
     assert jobs.get(job.id).state == "done"
 
 
-def test_a_disk_that_is_full_ends_the_run_with_a_sentence(
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("step", [0, 7, 2 * STEPS])
+def test_a_disk_that_is_full_holds_the_run_which_ends_as_if_it_had_not_been(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    monkeypatch.setattr(run_module, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(run_module, "SAVE_SHARE", 1.0)
+    whole = carry_out(jobs, tmp_path, config_of(seed=5))
+    job = jobs.submit(config_of(seed=5), person=ME)
+    with monkeypatch.context() as patch:
+        if step:
+            Meanwhile(patch, jobs, step, lambda _: patch.setattr(checkpoint.os, "replace", full))
+        else:
+            patch.setattr(checkpoint.os, "replace", full)
+        for _ in range(MAX_DEATHS + 2):  # again and again, and not as a death
+            assert Work(jobs, jobs.claim("cpu"), tmp_path, CPU).carry_out() is False
+            job = jobs.get(job.id)
+            assert (job.state, job.deaths) == ("queued", 0)
+            assert "no space left on device" in job.message and "make room" in job.message
+    take_up(jobs, tmp_path)
+    job = jobs.get(job.id)
+    assert job.state == "done" and job.message is None and same_weights(tmp_path, whole.name, job.name)
+
+
+def test_a_database_that_cannot_be_written_costs_neither_the_run_nor_the_worker(
     jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    waited: list[float] = []
+    monkeypatch.setattr(faults.time, "sleep", waited.append)
+    settle, refused = Jobs.settle, []
+
+    def refuse(table: Jobs, *said: object, **how: object) -> None:
+        if len(refused) < 4:
+            refused.append(said)
+            raise DatabaseFault("The data folder cannot be written (database or disk is full).")
+        settle(table, *said, **how)
+
+    def unheard(*_: object, **values: object) -> None:
+        raise DatabaseFault("The data folder cannot be written (database or disk is full).")
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.os, "replace", full)
+        patch.setattr(Jobs, "settle", refuse)
         job = carry_out(jobs, tmp_path)
-    assert job.state == "failed" and "No space left on device" in job.message and "make room" in job.message
-    assert carry_out(jobs, tmp_path, config_of(seed=1)).state == "done"  # the worker lives on
+        # The end could not be written, nor at first that it could not.
+        assert job.state == "queued" and "data folder cannot be written" in job.message
+        assert len(waited) == 3 and waited == sorted(waited) and waited[0] < waited[-1] <= faults.MOST_SECONDS
+    with monkeypatch.context() as patch:
+        Meanwhile(patch, jobs, 5, lambda _: None)
+        beat = Jobs.beat
+        patch.setattr(Jobs, "beat", lambda *a, **v: unheard() if "progress" in v else beat(*a, **v))
+        take_up(jobs, tmp_path)  # reports that are missed cost nothing
+    assert jobs.get(job.id).state == "done" and jobs.get(job.id).deaths == 0
+
+
+def test_a_full_disk_makes_a_model_wait_to_be_measured(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = carry_out(jobs, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.os, "replace", full)
+        assert measuring.carry_out(jobs, jobs.claim_measuring(), tmp_path) is False
+    assert jobs.get(job.id).facts["measuring"] == "waiting" and jobs.get(job.id).notes == ()
+    assert measuring.carry_out(jobs, jobs.claim_measuring(), tmp_path) is True
+    assert (tmp_path / job.name / "evaluation.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("code", "kills", "words", "advice"),
+    [
+        (-9, 1, "for want of memory", True),
+        (-9, 0, "SIGKILL", False),
+        (-11, 0, "SIGSEGV", False),
+        (1, 0, "exit code 1", False),
+    ],
+)
+def test_a_run_that_is_given_up_says_why_as_far_as_it_is_known(
+    jobs: Jobs, tmp_path: Path, code: int, kills: int, words: str, advice: bool
+) -> None:
+    job = jobs.submit(config_of(), person=ME)
+    for _ in range(MAX_DEATHS + 1):
+        assert jobs.claim("cpu").id == job.id
+        jobs.orphans("cpu", endings.cause(code, kills))
+    job = jobs.get(job.id)
+    assert job.state == "failed" and words in job.message and "4 times" in job.message
+    assert ("smaller network" in job.message) == advice
+
+
+def test_a_run_that_goes_on_from_a_later_state_each_time_is_not_given_up(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(run_module, "SAVE_SHARE", 1.0)
+
+    class Killed(BaseException):
+        pass
+
+    def die(_: Job) -> None:
+        raise Killed
+
+    whole = carry_out(jobs, tmp_path, config_of(seed=5))
+    job = jobs.submit(config_of(seed=5), person=ME)
+    for step in range(3, 3 + 2 * MAX_DEATHS * 2, 2):
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            Meanwhile(patch, jobs, step, die)
+            take_up(jobs, tmp_path)
+        jobs.orphans("cpu")
+    take_up(jobs, tmp_path)
+    job = jobs.get(job.id)
+    assert job.state == "done" and job.attempt == 2 * MAX_DEATHS + 1 and same_weights(tmp_path, whole.name, job.name)
 
 
 def test_faults_that_nobody_foresaw_are_a_sentence_too(

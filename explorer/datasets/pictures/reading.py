@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import tempfile
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -16,10 +14,10 @@ import numpy as np
 
 from ...archives import Entry
 from ..dataset import DatasetError
-from ..folder import default_data_dir
 from .colour import has_colour, settle_channels
 from .matching import Match, match
 from .sources import MAX_TABLE_BYTES, is_table
+from .spool import open_spool
 from .square import NOTES, SIZES, PictureError, square
 from .table import Table, TableError, read_table
 
@@ -122,7 +120,7 @@ def read_pictures(
     """
     if size not in SIZES or channels not in (1, 3, None):
         raise DatasetError(f"Pictures have {', '.join(map(str, SIZES))} pixels a side and 1 or 3 channels.")
-    reading = Reading(size, channels or 3, _spool(data_dir))
+    reading = Reading(size, channels or 3, open_spool(data_dir))
     most = min(MOST, MOST_BYTES // reading.picture_bytes)
     seen: set[bytes] = set()
     tables: list[Table] = []
@@ -181,18 +179,6 @@ def _take_table(reading: Reading, tables: list[Table], name: str, content: bytes
             tables.append(read_table(name, content))
         except TableError as error:
             reading.skip(name, str(error))
-
-
-def _spool(data_dir: Path | str | None) -> BinaryIO:
-    """A file without a name: in the data folder, as a system's own may be kept in memory."""
-    with contextlib.suppress(OSError):
-        folder = Path(data_dir or default_data_dir())
-        folder.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryFile(dir=folder)
-    try:
-        return tempfile.TemporaryFile()
-    except OSError as error:
-        raise DatasetError(f"There is no place to keep the pictures while reading: {error.strerror}.") from None
 
 
 def _too_few(reading: Reading) -> str:

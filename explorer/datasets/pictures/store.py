@@ -9,6 +9,7 @@ is read often. A set is written beside its place and renamed into it: it is ther
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -24,7 +25,7 @@ import torch
 from ...names import is_name
 from ...owners import may_change, owner_of, write_owner
 from ..dataset import DatasetError
-from ..folder import default_data_dir
+from ..folder import default_data_dir, has_room
 from ..split import stratified_test_mask
 from .labels import MOST_TEXT, Labelling
 from .reading import Reading
@@ -101,6 +102,8 @@ def save_pictures(
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         half = Path(tempfile.mkdtemp(dir=place.parent, prefix=".saving-"))
+        if not has_room(half, len(reading) * reading.picture_bytes):
+            raise OSError(errno.ENOSPC, "there is not enough room on the disk: make room, and save it again")
         _write(half, name, reading, labelling, made_from)
         write_owner(half, owner)
         os.chmod(half, 0o755)

@@ -20,7 +20,7 @@ export class BrowserEngine {
   /** @param {(error: Error) => void} died called once, when the worker stops for good */
   constructor(manifest, died = () => {}) {
     this.manifest = manifest;
-    this.died = died;
+    this.died = () => {}; // who makes an engine hears of a refused worker by `ready`
     this.waiting = new Map();
     this.next = 0;
     // Resolves once the worker runs: a heavy script inserted before that would hold it up.
@@ -32,6 +32,7 @@ export class BrowserEngine {
       this.ready = Promise.reject(this.dead);
       return;
     }
+    this.died = died;
     this.worker.onmessage = ({ data: { hello, id, result, error, refused } }) => {
       if (hello) {
         this.running = true;

@@ -43,11 +43,11 @@ export class View {
   }
 
   describe() {
-    const { complete, count } = this.manifest;
+    const { complete, replaced, count } = this.manifest;
     const { plane } = this;
     const slice = plane.exact && plane.kind !== 'identity' && this.state.layers.has('posterior') ? words.slice : '';
     const shown = `${words.plane[plane.kind]((100 * (plane.explained ?? 0)).toFixed(0), plane.supervised)} ${slice}`.trim();
-    return complete ? shown : `${shown} · ${words.gallery(count)}`;
+    return complete ? shown : `${shown} · ${words.gallery(count, replaced)}`;
   }
 
   /** Another map, or another layer: what is said of it, and the layers that it has no place for. */

@@ -178,7 +178,8 @@ export const words = {
     dimension: (number) => `z${[...String(number)].map((digit) => '₀₁₂₃₄₅₆₇₈₉'[digit]).join('')}`,
     through: ([a, b, c]) => [`A → B: from image ${a} towards ${b}`, `across it, towards C: ${c}`],
   },
-  gallery: (count) => `The data set is not on this machine: ${count.toLocaleString('en')} images kept with the model are shown.`,
+  gallery: (count, replaced) =>
+    `${replaced ? 'The data set of this name holds other images than this model’s' : 'The data set is not on this machine'}: ${count.toLocaleString('en')} images kept with the model are shown.`,
   dismiss: 'Dismiss',
   broken: (why) => `The map could not start: ${why}`,
   hiccup: (why) => `Not decoded: ${why}`,

@@ -99,7 +99,7 @@ export const words = {
   empty: {
     queued: (place) =>
       place > 1
-        ? `Waiting for the device: ${ordinal(place)} in the queue. It begins by itself when the runs before it are done.`
+        ? `Waiting for the device: ${ordinal(place)} in the queue. It begins by itself: while others wait, a run has turns of two minutes.`
         : 'Waiting for a worker to take it up. It begins by itself.',
     starting: 'Getting ready: the data set is read and the network is built.',
     none: 'This run ended before its first picture.',
