@@ -26,17 +26,19 @@ PAGES = sorted((ROOT / "pages").rglob("*.py"))
 # `training` writes checkpoints, so `checkpoint` stands before it.
 MAY_IMPORT: dict[str, set[str]] = {
     "texts": set(),
+    "kinds": set(),
     "names": {"texts"},
     "owners": set(),
-    "archives": {"texts"},
+    "archives": {"kinds", "texts"},
     "config": set(),
     "device": set(),
     "view": set(),
-    "datasets": {"archives", "names", "owners", "texts"},  # one's own pictures: named by people, brought as a zip
+    # One's own pictures: named by people, brought as a zip.
+    "datasets": {"archives", "kinds", "names", "owners", "texts"},
     "models": {"config"},
     "signature": {"config", "models"},
     "inference": {"models"},
-    "checkpoint": {"config", "models"},
+    "checkpoint": {"config", "kinds", "models"},
     "training": {"config", "device", "datasets", "models", "inference", "checkpoint"},
     "gallery": {"checkpoint"},
     "model_data": {"checkpoint", "datasets", "gallery"},

@@ -227,4 +227,4 @@ def test_many_classes_and_many_skipped_files_are_not_all_drawn() -> None:
     labels = [expander.label for expander in page.expander]
     assert labels == ["All 30 classes", "Skipped: 150"] and "And 50 more." in said(page)
     classes, skipped = (table.value for table in page.table)
-    assert len(classes) == 30 and len(skipped) == 100 and classes["training"].sum() + classes["test"].sum() == 30
+    assert len(classes) == 30 and len(skipped) == 100 and classes["training"].sum() + classes["test"].sum() == 60
