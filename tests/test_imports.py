@@ -26,24 +26,21 @@ PAGES = sorted((ROOT / "pages").rglob("*.py"))
 # `training` writes checkpoints, so `checkpoint` stands before it.
 MAY_IMPORT: dict[str, set[str]] = {
     "texts": set(),
+    "cancellation": set(),  # asked between the steps of whatever may take long
+    "kinds": set(),
     "names": {"texts"},
     "owners": set(),
-    "archives": {"texts"},
+    "archives": {"kinds", "texts"},
     "leftovers": set(),
     "config": set(),
     "device": set(),
     "view": set(),
-    "datasets": {
-        "archives",
-        "leftovers",
-        "names",
-        "owners",
-        "texts",
-    },  # one's own pictures: named by people, brought as a zip
+    # One's own pictures: named by people, brought as a zip.
+    "datasets": {"archives", "kinds", "leftovers", "names", "owners", "texts"},
     "models": {"config"},
     "signature": {"config", "models"},
-    "inference": {"models"},
-    "checkpoint": {"config", "models"},
+    "inference": {"cancellation", "models"},
+    "checkpoint": {"config", "kinds", "models"},
     "training": {"config", "device", "datasets", "models", "inference", "checkpoint"},
     "gallery": {"checkpoint"},
     "model_data": {"checkpoint", "datasets", "gallery"},
@@ -54,8 +51,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "publish": {"card", "checkpoint", "config", "datasets", "export", "gallery", "gap_table", "inference", "models"},
     "registry": {"card", "checkpoint", "datasets"},
     "latents": {"datasets", "models"},
-    "geometry": {"models"},
-    "projection": set(),
+    "geometry": {"cancellation", "models"},
+    "projection": {"cancellation"},
     "fitted_maps": {"geometry", "latents", "models", "projection", "signature"},
     "jobs": {
         *(
@@ -67,6 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "export",
             "fitted_maps",
             "leftovers",
+            "model_data",
             "models",
             "names",
             "owners",
@@ -86,6 +84,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "latent_map": set(),
     "serving": {
         *(
+            "cancellation",
             "card",
             "checkpoint",
             "config",
@@ -143,7 +142,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 EXCEPTIONS = {("serving/server.py", "app")}
 
 HEADLESS = {
-    *("jobs", "publish", "recipes", "settings", "comparable", "runs", "names", "owners"),
+    *("cancellation", "jobs", "publish", "recipes", "settings", "comparable", "runs", "names", "owners"),
     *("models", "inference", "training", "checkpoint", "latents", "datasets", "config", "geometry"),
     *("device", "export", "gallery", "gap_table", "registry", "card", "projection", "view", "archives", "transfer"),
     "fitted_maps",

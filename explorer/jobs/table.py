@@ -15,6 +15,7 @@ from typing import Any
 from ..config import Config
 from ..names import free_name, is_name, name_from
 from ..owners import may_change
+from .actions import changes_of
 from .database import Database
 from .endings import sentence
 from .job import ACTIVE, Job, JobError, not_yours
@@ -28,9 +29,6 @@ DOUBLE_CLICK_SECONDS = 3.0
 MAX_DEATHS = 3
 # A running job that nobody has heard of for so long has no worker, whatever its device.
 LOST_SECONDS = 900.0
-_SHARE = "CASE WHEN json_valid(facts) THEN json_extract(facts, '$.measuring') END"
-_MEASURING = f"{_SHARE} IS NOT NULL"
-SLOWEST_PACE, FASTEST_PACE = 0.1, 1_000.0
 
 
 class Jobs:
@@ -162,7 +160,7 @@ class Jobs:
             job = Job.read(row)
             if not may_change(job.person, person, local):
                 raise JobError(not_yours("run", person))
-            changes = _changes(job, action, pace)
+            changes = changes_of(job, action, pace)
             assignments = ", ".join(f"{column} = ?" for column in changes)
             table.execute(f"UPDATE jobs SET {assignments} WHERE id = ?", (*changes.values(), identity))
         return self.get(identity)
@@ -299,88 +297,3 @@ class Jobs:
                 "UPDATE jobs SET state = 'failed', finished = ?, message = ? WHERE state = 'queued' AND deaths > ?",
                 (time.time(), sentence("this run", MAX_DEATHS + 1, why), MAX_DEATHS),
             )
-
-    # Measuring, which comes after the end of a run: `facts["measuring"]` is "waiting", then the share that is done.
-
-    def to_measure(self) -> bool:
-        """Whether any model waits to be measured, or is being measured."""
-        with self._open() as table:
-            return table.execute(f"SELECT 1 FROM jobs WHERE {_MEASURING} LIMIT 1").fetchone() is not None
-
-    def claim_measuring(self) -> Job | None:
-        """The run whose model has waited longest to be measured; None where none does."""
-        with self._open(write=True) as table:
-            row = table.execute(
-                "UPDATE jobs SET facts = json_set(facts, '$.measuring', 0.0) WHERE id = (SELECT id FROM jobs "
-                f"WHERE {_MEASURING} AND {_SHARE} = 'waiting' ORDER BY finished, rowid LIMIT 1) RETURNING *"
-            ).fetchone()
-        if row is None:
-            return None
-        try:
-            return Job.read(row)
-        except JobError:  # of another version: nobody can measure it
-            self._change_facts(row["id"], "json_remove(facts, '$.measuring')")
-            return self.claim_measuring()
-
-    def report_measuring(self, job: Job, share: float) -> bool:
-        """Says how far the measuring is, 0 to 1; False where the run is not there any more."""
-        return self._change_facts(job.id, "json_set(facts, '$.measuring', ?)", float(share))
-
-    def measure_again(self, job: Job) -> None:
-        """Puts a model back among those that wait."""
-        self._change_facts(job.id, "json_set(facts, '$.measuring', 'waiting')")
-
-    def end_measuring(self, job: Job, note: str | None = None) -> None:
-        """A model is measured, or cannot be."""
-        self._change_facts(job.id, "json_remove(facts, '$.measuring', '$.measuring_deaths')")
-        if note:
-            self.note(job, note)
-
-    def orphaned_measuring(self, why: str) -> None:
-        """What was being measured when its process ended waits again, or is given up where that happened too often."""
-        with self._open() as table:
-            rows = table.execute(f"SELECT * FROM jobs WHERE {_MEASURING} AND {_SHARE} != 'waiting'").fetchall()
-        for row in rows:
-            deaths = 1 + int(json.loads(row["facts"]).get("measuring_deaths", 0))
-            if deaths < MAX_DEATHS:
-                change = "json_set(facts, '$.measuring', 'waiting', '$.measuring_deaths', ?)"
-                self._change_facts(row["id"], change, deaths)
-            else:
-                self._change_facts(row["id"], "json_remove(facts, '$.measuring', '$.measuring_deaths')")
-                self.note(self.get(row["id"]), sentence("measuring this model", deaths, why))
-
-    def _change_facts(self, identity: str, change: str, *values: object) -> bool:
-        with self._open(write=True) as table:
-            query = f"UPDATE jobs SET facts = {change} WHERE id = ? AND json_valid(facts)"
-            return bool(table.execute(query, (*values, identity)).rowcount)
-
-
-def _changes(job: Job, action: str, pace: float | None) -> dict[str, Any]:
-    """What an action changes in the row."""
-    if job.state not in ACTIVE:
-        raise JobError(f"This run is {job.state}, so there is nothing to {action}.")
-    if job.wanted == "stop" and action != "stop":
-        raise JobError("This run is being stopped: its model will be here in a moment.")
-    behind = {"rank": max(job.created, job.rank)}  # where its turns have brought it, but not before all others
-    if action == "pause":
-        return {"wanted": "pause"} if job.state == "running" else {"state": "paused", "wanted": "run"} | behind
-    if action == "resume":
-        if job.state == "paused":
-            return {"state": "queued", "wanted": "run", "pace": None, "deaths": 0} | behind
-        return {"wanted": "run", "pace": None}
-    if action == "stop":
-        if job.state == "running":
-            return {"wanted": "stop"}
-        if job.attempt:  # it has learnt something: a worker makes a model of it
-            return {"state": "queued", "wanted": "stop", "rank": 0.0}
-        return {"state": "stopped", "finished": time.time(), "message": "It was stopped before it had begun."}
-    held = {"pace": 0.0, "wanted": "run"} | ({"state": "queued"} if job.state == "paused" else {})
-    if action == "step":
-        return held | {"allowed": max(job.allowed, job.step) + 1}
-    if action == "epoch":
-        return held | {"allowed": max(job.allowed, job.step) + int(job.facts.get("steps_per_epoch", 1))}
-    if action == "pace":
-        if pace is not None and pace != 0 and not SLOWEST_PACE <= pace <= FASTEST_PACE:  # also true for NaN
-            raise JobError(f"A pace is 0, or between {SLOWEST_PACE:g} and {FASTEST_PACE:g} steps a second.")
-        return held | {"pace": pace, "allowed": 0}
-    raise JobError(f"There is nothing called {action[:20]!r} to do with a run.")

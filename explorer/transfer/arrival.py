@@ -135,7 +135,7 @@ class Arrival:
         if not path.exists():
             return
         try:
-            if sound(path.read_text("utf-8")):
+            if sound(path.read_text("utf-8-sig")):
                 return
         except (ValueError, RecursionError):
             pass
