@@ -111,7 +111,7 @@ def left_out(jobs: Jobs) -> str:
     if not damaged:
         return ""
     runs = "One run is" if len(damaged) == 1 else f"{len(damaged):,} runs are"
-    return f"{runs} left out of this list. {damaged[0][:300]}"
+    return f"{runs} left out of this list. {damaged[0][:300].rstrip('.')}."
 
 
 def forget(jobs: Jobs, job: Job, person: str, local: bool = False) -> None:
