@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image as Picture
 
 from ..cancellation import check_cancelled
-from ..datasets.formulas import marked, to_csv
+from ..datasets.formulas import to_csv
 from .columns import NAMES, column_of, draws_of
 from .fitted_maps import places_in, trust_in
 from .own_rows import cells
@@ -58,21 +58,48 @@ def export_of(space: Space, state: Any, person: str) -> bytes:
     table = _table(space, rows, state)
     if arrays:
         return _arrays(space, rows, table)
-    import pandas
-
-    frame = pandas.DataFrame(table)
-    for name, values in table.items():
-        if values.dtype == np.float64 and _whole(values):  # ages are no fractions, also where some are unknown
-            frame[name] = frame[name].astype("Int64")
     if state["format"] == "parquet":
-        file = io.BytesIO()
-        frame.to_parquet(file, index=False)
-        return file.getvalue()
-    for name, values in table.items():
-        if values.dtype == object:
-            cell = {text: marked(text) for text in set(values)}
-            frame[name] = [cell[text] for text in values]
-    return frame.rename(columns=marked).to_csv(index=False).encode()
+        return _parquet(table)
+    columns = [_cells(values) for values in table.values()]
+    return to_csv([list(table), *zip(*columns, strict=True)]).encode()
+
+
+def _parquet(table: dict[str, np.ndarray]) -> bytes:
+    import pyarrow
+    import pyarrow.parquet
+
+    columns = []
+    for values in table.values():
+        check_cancelled()
+        columns.append(_arrow(pyarrow, values))
+    file = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_arrays(columns, names=list(table)), file)
+    return file.getvalue()
+
+
+def _arrow(pyarrow: Any, values: np.ndarray) -> Any:
+    """A column by its bytes: given the array itself, pyarrow imports pandas, which a server would keep in memory."""
+    if values.dtype == object:
+        texts = [str(text).encode("utf-8", "replace") for text in values]
+        ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+        return pyarrow.StringArray.from_buffers(len(texts), pyarrow.py_buffer(ends), pyarrow.py_buffer(b"".join(texts)))
+    known = np.ones(len(values), bool) if values.dtype.kind != "f" else ~np.isnan(values)
+    if values.dtype == np.float64 and _whole(values):  # ages are no fractions, also where some are unknown
+        values = np.where(known, values, 0).astype(np.int64)
+    valid = pyarrow.py_buffer(np.packbits(known, bitorder="little"))
+    data = pyarrow.py_buffer(np.ascontiguousarray(values))
+    return pyarrow.Array.from_buffers(pyarrow.from_numpy_dtype(values.dtype), len(values), [valid, data])
+
+
+def _cells(values: np.ndarray) -> list[Any]:
+    """A column as cells of a CSV file: as few digits as tell a number, nothing where it is unknown."""
+    check_cancelled()
+    if values.dtype.kind != "f":
+        return values.tolist()
+    if values.dtype == np.float64 and _whole(values):
+        return [_cell(value, True) for value in values.tolist()]
+    shortest = values.tolist() if values.dtype == np.float64 else map(float, values.astype(str))
+    return ["" if value != value else value for value in shortest]
 
 
 def _whole(values: np.ndarray) -> bool:
