@@ -19,6 +19,7 @@ from .own_rows import cells
 from .plane_trust import plane_named
 from .space import Space
 from .state import BadState
+from .table_files import cell_of, cells_of, is_whole, parquet_of
 from .tables import LONGEST, MAX_COLUMNS, free_column, kept_table, names_taken_away
 from .zip_names import ZipNames
 
@@ -59,53 +60,9 @@ def export_of(space: Space, state: Any, person: str) -> bytes:
     if arrays:
         return _arrays(space, rows, table)
     if state["format"] == "parquet":
-        return _parquet(table)
-    columns = [_cells(values) for values in table.values()]
+        return parquet_of(table)
+    columns = [cells_of(values) for values in table.values()]
     return to_csv([list(table), *zip(*columns, strict=True)]).encode()
-
-
-def _parquet(table: dict[str, np.ndarray]) -> bytes:
-    import pyarrow
-    import pyarrow.parquet
-
-    columns = []
-    for values in table.values():
-        check_cancelled()
-        columns.append(_arrow(pyarrow, values))
-    file = io.BytesIO()
-    pyarrow.parquet.write_table(pyarrow.Table.from_arrays(columns, names=list(table)), file)
-    return file.getvalue()
-
-
-def _arrow(pyarrow: Any, values: np.ndarray) -> Any:
-    """A column by its bytes: given the array itself, pyarrow imports pandas, which a server would keep in memory."""
-    if values.dtype == object:
-        texts = [str(text).encode("utf-8", "replace") for text in values]
-        ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
-        return pyarrow.StringArray.from_buffers(len(texts), pyarrow.py_buffer(ends), pyarrow.py_buffer(b"".join(texts)))
-    known = np.ones(len(values), bool) if values.dtype.kind != "f" else ~np.isnan(values)
-    if values.dtype == np.float64 and _whole(values):  # ages are no fractions, also where some are unknown
-        values = np.where(known, values, 0).astype(np.int64)
-    valid = pyarrow.py_buffer(np.packbits(known, bitorder="little"))
-    data = pyarrow.py_buffer(np.ascontiguousarray(values))
-    return pyarrow.Array.from_buffers(pyarrow.from_numpy_dtype(values.dtype), len(values), [valid, data])
-
-
-def _cells(values: np.ndarray) -> list[Any]:
-    """A column as cells of a CSV file: as few digits as tell a number, nothing where it is unknown."""
-    check_cancelled()
-    if values.dtype.kind != "f":
-        return values.tolist()
-    if values.dtype == np.float64 and _whole(values):
-        return [_cell(value, True) for value in values.tolist()]
-    shortest = values.tolist() if values.dtype == np.float64 else map(float, values.astype(str))
-    return ["" if value != value else value for value in shortest]
-
-
-def _whole(values: np.ndarray) -> bool:
-    """Whether all that are known, some at least, are whole numbers."""
-    known = values[~np.isnan(values)]
-    return bool(len(known)) and bool(((np.abs(known) < 2**53) & (known == np.floor(known))).all())
 
 
 def _check_size(taken: int, images: bool) -> None:
@@ -295,14 +252,7 @@ def _pictures(space: Space, rows: np.ndarray, state: dict[str, Any]) -> bytes:
             name = f"{row:0{width}}.png" if files is None else given.name(files[at], ".png")
             folder.writestr(name, one.getvalue())
             table["file"][at] = name
-        whole = {name for name, values in table.items() if values.dtype == np.float64 and _whole(values)}
-        listed = [[_cell(value, name in whole) for value in values.tolist()] for name, values in table.items()]
+        whole = {name for name, values in table.items() if values.dtype == np.float64 and is_whole(values)}
+        listed = [[cell_of(value, name in whole) for value in values.tolist()] for name, values in table.items()]
         folder.writestr("labels.csv", to_csv([list(table), *zip(*listed, strict=True)]))
     return file.getvalue()
-
-
-def _cell(value: Any, whole: bool) -> Any:
-    """A value as a cell: nothing where it is unknown, and no fraction where a column has none."""
-    if isinstance(value, float):
-        return "" if np.isnan(value) else int(value) if whole else value
-    return value
