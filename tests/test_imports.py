@@ -64,6 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "export",
             "fitted_maps",
             "leftovers",
+            "model_data",
             "models",
             "names",
             "owners",

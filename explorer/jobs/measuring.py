@@ -13,8 +13,9 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
-from ..checkpoint import CheckpointError
-from ..datasets import DatasetError, load_dataset
+from ..checkpoint import CheckpointError, load_checkpoint
+from ..datasets import DatasetError
+from ..model_data import load_model_data
 from ..publish import measure
 from ..recipes import command_for
 from ..registry import kept_folder
@@ -77,7 +78,7 @@ def carry_out(waiting: Measurements, job: Job, models: Path) -> bool:
     note = None
     try:
         folder = models / job.name
-        test = load_dataset(job.config.training.dataset, "test")
+        test = load_model_data(load_checkpoint(folder))
         command = command_for(job.config, f"runs/{job.name}")
         wishes = {"name": job.name, "command": command, "samples": SAMPLES, "evidence_images": 0, "progress": alive}
         try:

@@ -10,7 +10,8 @@ import torch
 from ..datasets import default_data_dir
 from ..fitted_maps import find_map, fitted_count, key_of, list_maps, map_file, map_stamps, map_subject, row_sums
 from ..jobs import JobError
-from ..jobs.fits import Fit, Fits
+from ..jobs.fit import Fit
+from ..jobs.fits import Fits
 from ..projection import Embedding, Local, ProjectionError, UmapSettings, check_codes
 from ..projection.quality import quality_neighbours
 from ..signature import fingerprint
