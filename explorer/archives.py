@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from .kinds import HEAD, TAIL, kind_of
 from .texts import KNOWN_AS, OF_NAMES, likeliest, normal_form
 
 # Deflate is read in bounded pieces; Python's bzip2 and LZMA readers take a bomb in one.
@@ -177,7 +178,9 @@ def _content(
     except _FAULTS:
         return None, len(content), "It is damaged or cut off within the archive."
     if is_archive(content[:8]):
-        return None, len(content), _NESTED
+        kind = kind_of(bytes(content[:HEAD]), bytes(content[-TAIL:]))
+        said = f"It is {kind.words}. {kind.advice}".strip() if kind else _NESTED
+        return None, len(content), said
     return bytes(content), len(content), ""
 
 

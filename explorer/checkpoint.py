@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from .config import Config, ConfigError, ModelConfig
+from .kinds import LFS, LFS_ADVICE
 from .models import VAE, build
 
 CONFIG_FILE = "config.json"
@@ -125,7 +126,10 @@ def read_config(path: Path) -> Config:
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:
             raise CheckpointError(f"{path} is too large to be a configuration ({path.stat().st_size:,} bytes).")
-        return Config.from_json(path.read_text("utf-8"))
+        content = path.read_bytes()
+        if content.startswith(LFS):
+            raise CheckpointError(_pointer(path))
+        return Config.from_json(content.decode("utf-8-sig"))
     except FileNotFoundError:
         raise CheckpointError(f"{path} is missing.") from None
     except ConfigError as error:
@@ -134,13 +138,21 @@ def read_config(path: Path) -> Config:
         raise CheckpointError(f"{path} could not be read: {error}.") from None
 
 
+def _pointer(path: Path) -> str:
+    return f"{path} is a Git LFS pointer, not the file that it stands for. {LFS_ADVICE}"
+
+
 def _check_header(path: Path, expected: dict[str, torch.Tensor]) -> None:
     """The header of a safetensors file against the tensors the architecture needs."""
     if not path.is_file():
         raise CheckpointError(f"{path} is missing.")
     size = path.stat().st_size
     with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
+        start = file.read(len(LFS))
+        if start == LFS:
+            raise CheckpointError(_pointer(path))
+        length = int.from_bytes(start[:8], "little")
+        file.seek(8)
         if size < 8 or length > min(MAX_HEADER_BYTES, size - 8):
             raise CheckpointError(f"{path} is truncated or not a safetensors file.")
         try:

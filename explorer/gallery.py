@@ -71,7 +71,7 @@ def load_gallery(folder: Path, image_shape: tuple[int, int, int]) -> Gallery | N
     try:
         if index.stat().st_size > MAX_BYTES or sheet.stat().st_size > MAX_BYTES:
             raise CheckpointError(f"{index} or {sheet.name} beside it is too large to be a gallery.")
-        facts = json.loads(index.read_text("utf-8"))
+        facts = json.loads(index.read_text("utf-8-sig"))
         labels = torch.tensor(facts["labels"], dtype=torch.int64)
         columns, classes = int(facts["columns"]), tuple(map(_readable, facts["classes"]))
         shape = tuple(facts["image_shape"])

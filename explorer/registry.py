@@ -76,7 +76,7 @@ def _finite(value: Any) -> float | None:
 def read_facts(path: Path) -> dict[str, Any]:
     """A small JSON object as its file has it; {} where there is none, or something else."""
     try:
-        facts = json.loads(path.read_text("utf-8")) if path.stat().st_size <= MAX_CONFIG_BYTES else {}
+        facts = json.loads(path.read_text("utf-8-sig")) if path.stat().st_size <= MAX_CONFIG_BYTES else {}
     except (OSError, ValueError, RecursionError):
         return {}
     return facts if isinstance(facts, dict) else {}

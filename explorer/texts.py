@@ -15,6 +15,7 @@ from functools import lru_cache
 SAMPLE = 1 << 15  # bytes looked at to tell an encoding
 _PIECE = 128
 _CELLS = re.compile(rb"[^,;\t\r\n]+")  # none of these is ever the second half of a letter
+_WORDS = re.compile(r"[A-Za-z\x80-\U0010ffff]+")
 _PIECES = re.compile(r"[\0-\x7f][^\0-\x7f]*|[^\0-\x7f]+")
 
 # Log prior of each, for names in zip archives and for the content of files.
@@ -73,9 +74,10 @@ def likeliest(pieces: Iterable[bytes], priors: dict[str, float]) -> str | None:
     found: tuple[float, str] | None = None
     for encoding, prior in priors.items() if telling else ():
         try:
-            score = prior + sum(_log_likelihood(piece.decode(encoding), encoding) for piece in telling)
+            words = {word for piece in telling for word in _WORDS.findall(piece.decode(encoding))}
         except UnicodeDecodeError:
             continue
+        score = prior + sum(_log_likelihood(word, encoding) for word in words if not word.isascii())
         if found is None or score > found[0]:
             found = score, encoding
     return None if found is None else found[1]

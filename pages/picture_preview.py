@@ -6,6 +6,7 @@ import streamlit as st
 
 from explorer import session
 from explorer.datasets import DatasetError, pictures
+from pages.picture_choices import rendition_choices, split_choice
 
 ROWS = 12
 A_ROW = 8
@@ -26,16 +27,15 @@ def picture_preview(read: pictures.Reading, suggestion: str, origin: str) -> Non
         else None
     )
     try:
-        labelling = pictures.labelled(read, source, column)
+        rendition_choices(read)
+        labelling = pictures.labelled(read, source, column, split_choice(read))
         counts = pictures.class_counts(labelling)
     except DatasetError as error:
         st.error(letter(str(error)), icon=":material/error:")
         return
     _save(read, labelling, suggestion, origin)
-    st.caption(
-        f"{sum(counts['training']):,} for training, {sum(counts['test']):,} kept for testing: "
-        "the same ones each time, a tenth of every class."
-    )
+    given = "as they came." if labelling.test is not None else "the same ones each time, a tenth of every class."
+    st.caption(f"{sum(counts['training']):,} for training, {sum(counts['test']):,} kept for testing: {given}")
     _examples(read, labelling, counts)
     remarks = [*read.remarks(), *labelling.remarks]
     if labelling.columns:

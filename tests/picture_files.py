@@ -40,6 +40,14 @@ def claims(width: int, height: int, body: bytes | None = None) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
+def deep_png(values: np.ndarray) -> bytes:
+    """A PNG of 16 bits a channel, from values (height, width, 1 to 4)."""
+    height, width, channels = values.shape
+    header = struct.pack(">IIBBBBB", width, height, 16, {1: 0, 2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
+    body = zlib.compress(b"".join(b"\0" + row.astype(">u2").tobytes() for row in values))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
 def zipped(files: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -52,6 +60,21 @@ BAD = {
     "drawing.png": (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG drawing"),
     "page.png": (b"<!DOCTYPE html><html><script>alert(1)</script>", "web page (HTML)"),
     "text.jpg": (b"hello", "not a picture"),
+    "notes.xml": (b'<?xml version="1.0"?>\n<annotation><object/></annotation>', "an XML file"),
+    "kept.svgz.png": (b"<!-- drawn by hand -->\n<svg/>", "SVG drawing"),
+    "about.json": (b'\xef\xbb\xbf{"images": []}', "a JSON file"),
+    "read me.txt": ("Größen in µm\nund so fort\n".encode(), "a text file"),
+    "pointer.png": (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+        "a Git LFS pointer, not the file that it stands for; PNG, JPEG and WebP are read. Run “git lfs pull”",
+    ),
+    "scan.dcm": (bytes(128) + b"DICM" + bytes(40), "a DICOM file"),
+    "layers.psd": (b"8BPS\0\1" + bytes(40), "a Photoshop document"),
+    "camera.cr2": (b"II*\0\x10\0\0\0CR\2\0" + bytes(40), "a camera's raw file"),
+    "array.npy": (b"\x93NUMPY\1\0" + bytes(40), "a NumPy array"),
+    "digits.pkl": (b"\x80\x04\x95" + bytes(40), "a Python pickle, which can run any program and is never opened"),
+    "cells.h5": (b"\x89HDF\r\n\x1a\n" + bytes(40), "an HDF5 file"),
+    "film.mp4": (b"\0\0\0\x18ftypisom" + bytes(40), "a film"),
     "empty.png": (b"", "empty"),
     "old.gif": (b"GIF89a" + bytes(20), "a GIF"),
     "old.bmp": (solid(kind="BMP"), "a BMP"),
@@ -67,5 +90,11 @@ BAD = {
     "line.png": (solid(size=(1, 10_000)), "too long and thin for a square: 1×10,000"),
     "bomb.png": (claims(60_000, 60_000), "far more pixels"),
     "big.png": (claims(6_000, 5_000), "6,000×5,000 pixels; 25 million are allowed"),
+}
+BAD |= {
+    "labels.xlsx": (zipped({"docProps/app.xml": b"<x/>", "xl/workbook.xml": b"<x/>"}), "an Excel workbook (.xlsx)"),
+    "arrays.npz": (zipped({"images.npy": b"\x93NUMPY", "labels.npy": b"\x93NUMPY"}), "a NumPy archive (.npz)"),
+    "weights.pt": (zipped({"net/data.pkl": b"\x80\2", "net/version": b"3"}), "a PyTorch file"),
+    "letter.docx": (zipped({"[Content_Types].xml": b"<x/>", "word/document.xml": b"<x/>"}), "a Word document"),
 }
 """Files that are no picture to be used, each with words of the sentence that says so."""

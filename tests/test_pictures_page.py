@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from explorer import session
 from explorer.datasets import DatasetError, load_dataset, own_names
 from explorer.datasets.pictures import store
 
-from .picture_files import BAD, noise, zipped
+from .picture_files import BAD, deep_png, encoded, noise, zipped
 
 PAGE = Path(__file__).resolve().parent.parent / "pages/pictures.py"
 GOOD = {f"{'cat' if number % 2 else 'dog'}/{number}.png": noise(number) for number in range(24)}
@@ -158,6 +160,31 @@ def test_a_full_disk_is_told_and_the_preview_stays(monkeypatch: pytest.MonkeyPat
     assert "No space left on device" in said(page) and "24 pictures" in said(page) and own_names() == ()
 
 
+def test_range_paper_and_split_can_be_chosen_and_are_what_is_saved() -> None:
+    shape = np.zeros((28, 28, 4), np.uint8)
+    shape[8:20, 8:20] = 255
+    clear, deep = encoded(Image.fromarray(shape)), deep_png(np.full((28, 28, 1), 4_000) * (np.arange(28) > 13)[:, None])
+    files = {f"{('train', 'val')[n % 4 == 0]}/{'ab'[n % 2]}/{n}.png": (deep, clear)[n % 3 == 0] for n in range(24)}
+    page = upload(open_page(), ("a.zip", zipped(files)))
+    assert "stretched to 8: 0 became black, 4,000 white (12 bits)" in said(page) and "laid over black" in said(page)
+    assert "18 for training, 6 kept for testing: as they came." in said(page)
+    assert field(page, "Training and test").value == 0
+    controls = {control.label: control for control in page.segmented_control}
+    assert controls["Brightness of 16-bit pictures"].value is True
+    press(page, "Save")
+    assert len(load_dataset("a", "test")) == 6 and load_dataset("a").images.max() == 255
+    page = upload(page, ("a.zip", zipped(files)))
+    controls = {control.label: control for control in page.segmented_control}
+    controls["Brightness of 16-bit pictures"].set_value(False)
+    controls["Under transparent parts"].set_value("White")
+    field(page, "Training and test").select_index(1)
+    page.run()
+    assert "which were scaled to 8." in said(page) and "laid over white" in said(page) and "black" not in said(page)
+    assert "20 for training, 4 kept for testing: the same ones each time" in said(page)
+    press(page, "Save")
+    assert set(load_dataset("a-2").images.unique().tolist()) == {0, 16, 255}
+
+
 def test_a_folder_of_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "visitor_is_local", lambda: True)  # AppTest's visitors come from nowhere
     place = tmp_path / "My Pictures"
@@ -227,4 +254,4 @@ def test_many_classes_and_many_skipped_files_are_not_all_drawn() -> None:
     labels = [expander.label for expander in page.expander]
     assert labels == ["All 30 classes", "Skipped: 150"] and "And 50 more." in said(page)
     classes, skipped = (table.value for table in page.table)
-    assert len(classes) == 30 and len(skipped) == 100 and classes["training"].sum() + classes["test"].sum() == 30
+    assert len(classes) == 30 and len(skipped) == 100 and classes["training"].sum() + classes["test"].sum() == 60

@@ -149,7 +149,7 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         def write(self, content) -> int:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(reading, "_spool", lambda data_dir: Full())
+    monkeypatch.setattr(reading, "open_spool", lambda data_dir: Full())
     with pytest.raises(DatasetError, match="No space left on device"):
         read(*GOOD.items())
 

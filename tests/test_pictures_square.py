@@ -13,7 +13,7 @@ from PIL import Image
 
 from explorer.datasets.pictures import NOTES, SIZES, PictureError, square
 
-from .picture_files import BAD, chunk, encoded, noise, solid
+from .picture_files import BAD, chunk, deep_png, encoded, noise, solid
 
 ROOT = Path(__file__).resolve().parent.parent
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -127,6 +127,31 @@ def test_sixteen_bits_are_scaled_and_not_clipped() -> None:
         assert (done.pixels == round(value / 257)).all() and done.notes == {"deep"}
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_sixteen_bits_of_every_layout_keep_all_their_bits(channels: int) -> None:
+    """Against the values themselves; Pillow gives the upper eight bits of colour and of grey with transparency."""
+    values = np.random.default_rng(channels).integers(0, 4_096, (28, 28, channels))
+    if channels in (2, 4):
+        values[..., -1] = 65_535
+    done = square(deep_png(values), 28, 3)
+    colours = values[..., : channels - (channels in (2, 4))].transpose(2, 0, 1)
+    assert done.raw.dtype == np.uint16 and (done.raw == colours).all() and done.notes == {"deep"}
+    assert done.extrema == (colours.min(), colours.max())
+    assert (done.pixels == np.rint(np.broadcast_to(colours, (3, 28, 28)) / 257)).all()
+    clear = values.copy()
+    if channels in (2, 4):  # transparent parts are left to the upper bits
+        clear[0, 0, -1] = 0
+        assert square(deep_png(clear), 28, 3).notes == {"transparent"}
+
+
+def test_a_large_photograph_is_cropped_where_it_says() -> None:
+    """Decoded at a fraction of its size, its middle is still its middle."""
+    picture = Image.new("RGB", (900, 600), RED)
+    picture.paste(BLUE, (150, 0, 750, 600))
+    done = square(encoded(picture, "JPEG", quality=95), 28, 3).pixels[:, 3:-3, 3:-3]
+    assert done[2].min() > 240 and done[0].max() < 15
+
+
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_of_an_animation_the_first_frame_is_taken(kind: str) -> None:
     frames = [Image.new("RGB", (40, 40), colour) for colour in (RED, BLUE)]
@@ -143,7 +168,8 @@ def test_the_kind_is_told_by_the_content() -> None:
 
 def test_what_was_done_can_be_said() -> None:
     assert square(solid(size=(3, 5)), 28, 3).notes == {"enlarged", "cropped"}
-    assert set(NOTES) == {"transparent", "animated", "turned", "deep", "cmyk", "enlarged", "cropped"}
+    ours = {"transparent", "dark paper", "animated", "turned", "deep", "stretched", "cmyk", "enlarged", "cropped"}
+    assert set(NOTES) == ours
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -23,7 +23,8 @@ from ..registry import open_model
 from ..signature import fingerprint
 from .database import Database
 from .faults import until_written
-from .fits import Fit, Fits
+from .fit import Fit
+from .fits import Fits
 from .job import JobError
 from .processes import MAPS, lock_file
 

@@ -23,7 +23,7 @@ from .settings import DECODED, UmapSettings, check_codes
 # Where the parts of a fit end, as shares of it: importing, neighbours, the layout, its quality.
 IMPORTED, LAID_OUT = 0.15, 0.85
 STARTED = 0.3
-_EPOCHS = re.compile(r"(\d+)/(\d+)")
+_EPOCHS = re.compile(r"(\d{1,9})/(\d{1,9})")
 # The map's extent along its longer axis: wide enough that rounding to float32 does not show.
 EXTENT = 20.0
 

@@ -17,7 +17,7 @@ from explorer.checkpoint import most_weight_bytes
 from explorer.config import ModelConfig
 from explorer.export import export_decoder
 from explorer.models import build
-from explorer.registry import models, open_model
+from explorer.registry import models, open_model, summarise
 from explorer.signature import fingerprint
 from explorer.transfer import (
     TransferError,
@@ -272,3 +272,18 @@ def test_a_list_groups_what_may_be_compared(files: Files, tmp_path: Path) -> Non
     assert "360 test images" in next(g.conditions for g in groups if g.models[0].name == "b")
     (models()["a"] / "config.json").write_text("{")
     assert [model.name for model in list_models({"a": models()["a"]})[1]] == ["a"]
+
+
+def test_a_mark_at_the_start_of_json_does_no_harm(files: Files, tmp_path: Path) -> None:
+    marked = {name: b"\xef\xbb\xbf" * name.endswith((".json", ".jsonl")) + content for name, content in files.items()}
+    marked_, plain = from_zip(packed(marked), "marked"), from_zip(packed(files), "plain")
+    assert marked_.notices == plain.notices and sorted(os.listdir(marked_.folder)) == sorted(os.listdir(plain.folder))
+    assert open_model("marked").config == open_model("plain").config
+    assert summarise("x", marked_.folder) == summarise("x", plain.folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_git_lfs_pointer_is_called_so(files: Files, name: str) -> None:
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\nsize 12345\n"
+    with pytest.raises(TransferError, match=rf"^{name} is a Git LFS pointer.*Run “git lfs pull”"):
+        from_zip(packed({**files, name: pointer}))

@@ -10,18 +10,21 @@ from .load import Description, describe_pictures, load_files, load_pictures, som
 from .matching import Match, match
 from .preview import class_counts, contact_sheet, examples
 from .reading import FEWEST, MOST, Reading, read_pictures
+from .rendition import BLACK, WHITE
 from .sources import origin_of, read_files, read_folder
 from .square import NOTES, SIZES, PictureError, Square, square
 from .store import delete_pictures, own_names, pictures_folder, pictures_owner, save_pictures, test_rows
 from .table import Table, TableError, read_table
 
 __all__ = [
+    "BLACK",
     "FEWEST",
     "MOST",
     "NOTES",
     "NO_LABELS",
     "OUR_SPLIT",
     "SIZES",
+    "WHITE",
     "Column",
     "Description",
     "LabelSource",

@@ -12,7 +12,7 @@ import torch
 from ..dataset import DatasetError
 from .folders import Level
 from .matching import Match
-from .numbers import plain_number, read_cells
+from .numbers import read_cells
 
 UNLABELLED = "unlabelled"
 MOST_CLASSES = 200
@@ -83,7 +83,7 @@ def label_columns(match: Match) -> list[str]:
     for number, name in enumerate(match.header):
         cells = {cell for cell in match.cells(number) if cell}
         if number != match.file_column and 1 <= len(cells) <= MOST_CLASSES:
-            is_text = any(plain_number(cell) is None for cell in cells)
+            is_text = read_cells(match.table, name, list(cells)).numbers is None
             found.append((likely.get(name.casefold(), 0), is_text, 2 <= len(cells) <= 50, -number, name))
     return [entry[-1] for entry in sorted(found, reverse=True)]
 

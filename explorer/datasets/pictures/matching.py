@@ -95,7 +95,7 @@ def match(table: Table, names: Sequence[str]) -> Match | None:
         *_remark(unknown, "row of the table names", "rows of the table name", "no picture that is used; passed over"),
         *_remark(several, "row fits", "rows fit", "several pictures, or one that others fit as well; passed over"),
         *_remark(twice, "row names", "rows name", "a picture named before; the first row counts"),
-        *_remark(missing, "picture has", "pictures have", "no row in the table; its values stay unknown"),
+        *_remark(missing, "picture has", "pictures have", "no row in the table; values stay unknown"),
     ]
     if not has_header:
         remarks.append("The table has no header, so its columns are numbered.")

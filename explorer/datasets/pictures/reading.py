@@ -16,6 +16,7 @@ from ...archives import Entry
 from ..dataset import DatasetError
 from .colour import has_colour, settle_channels
 from .matching import Match, match
+from .rendition import Renditions
 from .sources import MAX_TABLE_BYTES, is_table
 from .spool import open_spool
 from .square import NOTES, SIZES, PictureError, square
@@ -43,6 +44,8 @@ class Reading:
         coloured: how many have colour, of those that are read in colour.
         settled: a sentence on why they are kept in colour or as grey, where nobody said which.
         spool: the pixels, one picture after another; without a name on disk, gone when closed.
+        renditions: of those pictures that can be shown in more than one way.
+        encodings: those in which names of files were read, where they had to be guessed.
     """
 
     size: int
@@ -56,6 +59,8 @@ class Reading:
     copies: int = 0
     coloured: int = 0
     settled: str = ""
+    renditions: Renditions | None = None
+    encodings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         weakref.finalize(self, self.spool.close)  # when the visit that read it ends
@@ -83,6 +88,12 @@ class Reading:
     def remarks(self) -> list[str]:
         """Sentences on what was done to the pictures."""
         said = [f"{_pictures(self.notes[key])} {words}." for key, words in NOTES.items() if self.notes[key]]
+        if self.renditions is not None and self.notes["stretched"]:
+            low, high = self.renditions.low, self.renditions.high
+            more = f"stretched to 8: {low:,} became black, {high:,} white ({high.bit_length()} bits)."
+            said = [sentence.replace("stretched to 8.", more) for sentence in said]
+        if self.encodings:
+            said.append(f"Names of files and folders were read as {', '.join(self.encodings)}.")
         if self.settled:
             said.insert(0, self.settled)
         if self.copies:
@@ -90,6 +101,28 @@ class Reading:
                 f"{_pictures(self.copies)} came more than once; a copy may fall into the training and the test part."
             )
         return said
+
+    def render(self, *, stretched: bool | None = None, paper: int | None = None) -> None:
+        """Shows the pictures of 16 bits and those with transparent parts in another way.
+
+        Args:
+            stretched: whether the range that the set uses is stretched over all greys; None for
+                where that is a small part.
+            paper: a grey for what lies under transparent parts; None for white, or black under
+                what would not be seen on it.
+
+        Raises:
+            DatasetError: the disk is full.
+        """
+        if self.renditions is not None:
+            self.renditions.stretched, self.renditions.paper = stretched, paper
+            for key in ("deep", "stretched", "transparent", "dark paper"):
+                del self.notes[key]
+            try:
+                self.notes.update(self.renditions.render(self.spool, self.size, self.channels))
+                self.spool.flush()
+            except OSError as error:
+                raise DatasetError(f"The pictures could not be shown so: {error.strerror or error}.") from None
 
     def skip(self, name: str, reason: str) -> None:
         self.skipped_count += 1
@@ -121,6 +154,7 @@ def read_pictures(
     if size not in SIZES or channels not in (1, 3, None):
         raise DatasetError(f"Pictures have {', '.join(map(str, SIZES))} pixels a side and 1 or 3 channels.")
     reading = Reading(size, channels or 3, open_spool(data_dir))
+    reading.renditions = Renditions(open_spool(data_dir))
     most = min(MOST, MOST_BYTES // reading.picture_bytes)
     seen: set[bytes] = set()
     tables: list[Table] = []
@@ -134,7 +168,10 @@ def read_pictures(
                 raise DatasetError(f"There are more than the {most:,} pictures of this size that a set may hold.")
             else:
                 _take_picture(reading, entry.name, entry.content, seen)
+            if entry.encoding and entry.encoding not in reading.encodings:
+                reading.encodings.append(entry.encoding)
             progress(entry.fraction, len(reading), reading.skipped_count)
+        reading.render()
         if channels is None:
             settle_channels(reading)
         reading.spool.flush()
@@ -162,9 +199,11 @@ def _take_picture(reading: Reading, name: str, content: bytes, seen: set[bytes])
         return
     digest = hashlib.sha256(content).digest()
     reading.copies += digest in seen
-    reading.coloured += has_colour(done.pixels)
+    reading.coloured += has_colour(done.looks)
     seen.add(digest)
     reading.spool.write(done.pixels.tobytes())
+    if done.raw is not None and reading.renditions is not None:
+        reading.renditions.add(len(reading), done.raw, done.extrema)
     reading.names.append(name)
     reading.notes.update(done.notes)
 

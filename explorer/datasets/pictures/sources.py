@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ...archives import ArchiveError, Entry, Limits, is_archive, is_ignored, is_safe, read_archive
+from ...kinds import kind_of, kind_of_file
 from ...texts import KNOWN_AS, OF_NAMES, likeliest, normal_form
 from ..dataset import DatasetError
 from .square import MAX_FILE_BYTES
@@ -54,6 +55,10 @@ def read_files(files: Sequence[tuple[str, BinaryIO]]) -> Iterator[Entry]:
         file.seek(0)
         start = file.read(8)
         file.seek(0)
+        if start.startswith(b"PK") and (kind := kind_of_file(file)):
+            fault = f"It is {kind.words}. {kind.advice}".strip()
+            yield Entry(name, None, fault, (number + 1) / len(files))
+            continue
         if start.startswith(b"PK"):
             yield from _read_zip(name, file, number, len(files))
             continue
@@ -143,6 +148,8 @@ def _read_file(path: Path) -> tuple[bytes | None, str]:
         return None, _too_large()
     with path.open("rb") as file:
         content = file.read(MAX_FILE_BYTES + 1)  # it may grow meanwhile
+    if content.startswith(b"PK") and (kind := kind_of(content)):
+        return None, f"It is {kind.words}. {kind.advice}".strip()
     if is_archive(content[:8]):
         return None, "It is an archive within the folder, which is not opened. Give it by itself, or unpack it."
     return content, ""

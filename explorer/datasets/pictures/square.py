@@ -12,6 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from ...kinds import kind_of
+from .deep import is_deep, planes
+from .rendition import MOST, from_deep, in_channels, over_paper
+
 FORMATS = ("PNG", "JPEG", "WEBP")
 SIZES = (28, 32, 64)
 MAX_FILE_BYTES = 64 << 20
@@ -32,15 +36,6 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _ORIENTATION = 0x0112
-_OTHER_KINDS = (
-    ((b"GIF87a", b"GIF89a"), "a GIF"),
-    ((b"BM",), "a BMP"),
-    ((b"II*\0", b"MM\0*"), "a TIFF"),
-    ((b"%PDF",), "a PDF document"),
-    ((b"8BPS",), "a Photoshop document"),
-    ((b"\0\0\1\0",), "an icon (ICO)"),
-    ((b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51"), "a JPEG 2000"),
-)
 _READ = "PNG, JPEG and WebP are read"
 
 
@@ -53,19 +48,31 @@ class Square:
     """A picture as the model will see it.
 
     Attributes:
-        pixels: uint8 (channels, size, size).
+        pixels: uint8 (channels, size, size), as it is without others beside it.
         notes: keys of `NOTES`: what was done to it that a person should know.
+        raw: what `Renditions` settles over a set: uint16 (1 or 3, size, size) of 16 bits a channel,
+            uint8 (4, size, size) with transparent parts; else None.
+        extrema: of 16 bits, the least and the largest value of the whole picture.
     """
 
     pixels: np.ndarray
     notes: frozenset[str]
+    raw: np.ndarray | None = None
+    extrema: tuple[int, int] | None = None
+
+    @property
+    def looks(self) -> np.ndarray:
+        """Its pixels with the whole range of its own, by which colour can be told."""
+        return self.pixels if self.extrema is None else from_deep(self.raw, len(self.pixels), *self.extrema)
 
 
 NOTES = {
     "transparent": "had transparent parts, which were laid over white",
+    "dark paper": "had transparent parts around something light, so they were laid over black",
     "animated": "moved; the first frame was taken",
     "turned": "were turned upright, as the camera noted (EXIF orientation)",
     "deep": "had 16 bits a channel, which were scaled to 8",
+    "stretched": "had 16 bits a channel; the range that the set uses was stretched to 8",
     "cmyk": "were in the colours of print (CMYK) and were converted",
     "enlarged": "were smaller than the size chosen and were enlarged",
     "cropped": "were not square; the middle was taken",
@@ -78,7 +85,8 @@ def square(content: bytes, size: int, channels: int) -> Square:
 
     The kind is told by the content, never by a name. Scaling is Pillow's Lanczos filter
     (antialiased); grey is ITU-R 601 luma; of an animation the first frame is taken;
-    transparency is laid over white; 16-bit grey is scaled to 8 bits, not clipped.
+    transparency is laid over white; 16 bits are scaled to 8, not clipped. `Renditions` does better
+    by the last two where there is a set.
 
     Args:
         content: the bytes of a PNG, JPEG or WebP file.
@@ -92,7 +100,7 @@ def square(content: bytes, size: int, channels: int) -> Square:
         raise PictureError(f"The file is larger than the {MAX_FILE_BYTES >> 20} MB allowed for a picture.")
     picture = _open(content)
     try:
-        return _square(picture, size, channels)
+        return _square(content, picture, size, channels)
     except PictureError:
         raise
     except Exception as error:  # a decoder fed with damage raises nearly anything
@@ -122,7 +130,7 @@ def _open(content: bytes) -> Image.Image:
     return picture
 
 
-def _square(picture: Image.Image, size: int, channels: int) -> Square:
+def _square(content: bytes, picture: Image.Image, size: int, channels: int) -> Square:
     notes = set()
     width, height = picture.size
     if picture.format in ("PNG", "WEBP") and getattr(picture, "n_frames", 1) > 1:
@@ -135,38 +143,43 @@ def _square(picture: Image.Image, size: int, channels: int) -> Square:
         notes.add("cmyk")
     if picture.format in ("JPEG", "MPO"):
         picture.draft(None, (3 * size, 3 * size))  # a fraction of the size, still with pixels to spare
+    channels_of = planes(content, picture) if is_deep(picture) else None
     picture.load()
     orientation = _orientation(picture)  # of a PNG known only now
     if orientation in _TURNS:
         notes.add("turned")
-    picture = _plain(picture, notes)
     # The crop is done within the scaling, so the middle is exact to a fraction of a pixel.
-    width, height = picture.size
+    width, height = picture.size  # a fraction of what it was, of a JPEG
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
     box = (left, top, left + side, top + side)
-    small = picture.resize((size, size), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
-    if small.mode == "F":  # 16 bits
-        grey = np.rint(np.asarray(small) / 257).clip(0, 255).astype(np.uint8)
-        small = Image.fromarray(grey)
-    if small.mode in ("RGBA", "LA"):
-        small = small.convert("RGBA")
-        if small.getextrema()[3][0] < 255:
-            notes.add("transparent")
-        paper = Image.new("RGBA", small.size, "white")
-        small = Image.alpha_composite(paper, small)
-    if orientation in _TURNS:
-        small = small.transpose(_TURNS[orientation])
-    pixels = np.asarray(small.convert("L" if channels == 1 else "RGB"))
-    pixels = pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
-    return Square(np.ascontiguousarray(pixels), frozenset(notes))
 
+    def scaled(whole: Image.Image) -> Image.Image:
+        small = whole.resize((size, size), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+        return small.transpose(_TURNS[orientation]) if orientation in _TURNS else small
 
-def _plain(picture: Image.Image, notes: set[str]) -> Image.Image:
-    """The picture in a mode that can be scaled: L, LA, RGB, RGBA, or F for 16-bit grey."""
-    if picture.mode.startswith("I"):
+    if channels_of is not None:
         notes.add("deep")
-        return picture.convert("F")
+        small, extrema = [], []
+        for plane in channels_of:  # one in memory at a time
+            extrema += plane.getextrema()
+            small.append(np.rint(np.asarray(scaled(plane))).clip(0, MOST))
+        raw = np.stack(small).astype(np.uint16)
+        return Square(from_deep(raw, channels), frozenset(notes), raw, (int(min(extrema)), int(max(extrema))))
+    small = scaled(_plain(picture))
+    if small.mode in ("RGBA", "LA"):
+        raw = np.ascontiguousarray(np.asarray(small.convert("RGBA")).transpose(2, 0, 1))
+        if raw[3].min() < 255:
+            notes.add("transparent")
+            return Square(over_paper(raw, channels), frozenset(notes), raw)
+        small = small.convert("RGB")
+    pixels = np.asarray(small)
+    pixels = in_channels(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1), channels)
+    return Square(pixels, frozenset(notes))
+
+
+def _plain(picture: Image.Image) -> Image.Image:
+    """The picture in a mode that can be scaled: L, LA, RGB or RGBA."""
     if picture.mode in ("RGBA", "LA"):
         return picture
     if picture.has_transparency_data:
@@ -185,17 +198,9 @@ def _orientation(picture: Image.Image) -> int:
 
 def _what_it_is(content: bytes) -> str:
     """A sentence on a file that is no picture of the kinds that are read."""
-    text = content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if text.startswith((b"<svg", b"<?xml")) or b"<svg" in text:
-        return f"It is an SVG drawing, which has no pixels; {_READ}."
-    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<script")):
-        return f"It is a web page (HTML), not a picture; {_READ}."
-    if content[4:8] == b"ftyp" and content[8:12] in (b"heic", b"heix", b"mif1", b"avif", b"msf1", b"hevc"):
-        kind = "an AVIF" if content[8:12] == b"avif" else "a HEIC, as telephones take"
-        return f"It is {kind}; {_READ}. Save it as one of these."
-    for starts, kind in _OTHER_KINDS:
-        if content.startswith(starts):
-            return f"It is {kind}; {_READ}. Save it as one of these."
     if content.startswith((b"\x89PNG", b"\xff\xd8\xff", b"RIFF")):
         return "The picture is damaged or cut off: its header cannot be read."
-    return f"It is not a picture: {_READ}."
+    kind = kind_of(content)
+    if kind is None:
+        return f"It is not a picture: {_READ}."
+    return f"It is {kind.words}; {_READ}. {kind.advice}".strip()

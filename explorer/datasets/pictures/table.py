@@ -221,4 +221,7 @@ def _clean(cell: str) -> str:
     cell = cell[:MAX_CELL].strip()
     if cell.startswith('="') and cell.endswith('"'):
         cell = cell[2:-1]  # by which spreadsheets keep the noughts of 007
-    return unmarked("".join(letter for letter in normal_form(cell) if letter.isprintable())).strip()
+    cell = normal_form(cell)
+    if not cell.isprintable():
+        cell = "".join(letter for letter in cell if letter.isprintable())
+    return unmarked(cell).strip() if cell.startswith("'") else cell.strip()
