@@ -74,14 +74,20 @@ def fit_map(
     return replace(embedding, ruler=ruler(decode, codes)), notices
 
 
-def map_key(model: VAE, latents: Latents, settings: UmapSettings) -> str:
-    """Names a fit by what it depends on: 16 hexadecimal digits."""
-    return key_of(map_subject(model, latents), settings)
+def map_key(model: VAE, latents: Latents, settings: UmapSettings, test: int = PROBE) -> str:
+    """Names a fit by what it depends on, see `map_subject`: 16 hexadecimal digits."""
+    return key_of(map_subject(model, latents, test), settings)
 
 
-def map_subject(model: VAE, latents: Latents) -> bytes:
-    """What maps of these codes have in common, see `key_of`: for whoever compares many."""
-    x, labels = latents.x[:PROBE].contiguous(), latents.labels[:PROBE].contiguous()
+def map_subject(model: VAE, latents: Latents, test: int = PROBE) -> bytes:
+    """What maps of these codes have in common, see `key_of`: for whoever compares many.
+
+    Args:
+        test: images of the test set, the first: those alone tell, so that a map has one name whether or not others
+            are shown beside them.
+    """
+    probe = min(PROBE, test)
+    x, labels = latents.x[:probe].contiguous(), latents.labels[:probe].contiguous()
     parts = _VERSION, fingerprint(model).encode(), repr(tuple(x.shape)).encode(), x.numpy().tobytes()
     return b"\0".join((*parts, labels.long().numpy().tobytes()))
 
@@ -148,9 +154,11 @@ def _newest(folder: Path) -> list[tuple[int, Path, int]]:
     return sorted(found, reverse=True)
 
 
-def list_maps(folders: tuple[Path, ...], model: VAE, latents: Latents, count: int) -> Iterator[tuple[str, Embedding]]:
-    """Every map that is kept of a model and these images, by name, each once."""
-    subject, seen = map_subject(model, latents), set()
+def list_maps(
+    folders: tuple[Path, ...], model: VAE, latents: Latents, count: int, test: int = PROBE
+) -> Iterator[tuple[str, Embedding]]:
+    """Every map that is kept of a model and these images, by name, each once; `test` as in `map_subject`."""
+    subject, seen = map_subject(model, latents, test), set()
     for name, _, _ in map_stamps(folders):
         path = Path(name)
         try:

@@ -105,6 +105,15 @@ def what_goes(job: Job) -> str:
     return "The run leaves the list, and all that it wrote is deleted: it has made no model."
 
 
+def left_out(jobs: Jobs) -> str:
+    """A sentence on runs whose rows cannot be read; "" where there are none."""
+    damaged = jobs.damaged()
+    if not damaged:
+        return ""
+    runs = "One run is" if len(damaged) == 1 else f"{len(damaged):,} runs are"
+    return f"{runs} left out of this list. {damaged[0][:300]}"
+
+
 def forget(jobs: Jobs, job: Job, person: str, local: bool = False) -> None:
     """Deletes a run that is over; a model that it made stays, and stays its owner's.
 

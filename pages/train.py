@@ -28,6 +28,8 @@ def list_of_runs() -> None:
             session.go(job=job.id)
         said = [*filter(None, [session.whose(job.person)]), runs.one_line(job)]
         row.caption(session.to_the_letter(" · ".join(said)))
+    if damaged := runs.left_out(jobs):
+        st.caption(session.to_the_letter(damaged))
 
 
 def show_run(identity: str) -> None:

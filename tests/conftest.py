@@ -42,6 +42,12 @@ def few_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def exports_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ONNX files are exported by this very process, which has the exporter anyway, and kept nowhere."""
+    monkeypatch.setattr("explorer.serving.onnx_files._apart", lambda checkpoint, part: None)
+
+
+@pytest.fixture(autouse=True)
 def settings() -> Iterator[None]:
     """Commands and the loop set torch's threads and checks for the whole process; a test gives them back."""
     threads = torch.get_num_threads()

@@ -38,7 +38,7 @@ def explore(**query: str) -> AppTest:
 def told(page: AppTest) -> dict[str, Any]:
     """What the map is given."""
     (component,) = [element for element in page.main if element.type == "bidi_component"]
-    return json.loads(component.proto.json)
+    return json.loads(component.proto.json)[0]
 
 
 def said(page: AppTest) -> str:

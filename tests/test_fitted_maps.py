@@ -33,7 +33,7 @@ def test_a_map_has_the_name_of_all_it_depends_on(tmp_path: Path) -> None:
     other = build(space.checkpoint.config.model, seed=2).eval()
     others = [
         map_key(other, latents, UmapSettings()),
-        map_key(model, replace(latents, x=latents.x.flip(0)), UmapSettings()),
+        map_key(model, replace(latents, x=latents.x[:].flip(0)), UmapSettings()),
         map_key(model, replace(latents, labels=latents.labels + 1), UmapSettings()),
         map_key(model, latents, UmapSettings(seed=1)),
         map_key(model, latents, UmapSettings(supervised=True)),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -14,9 +17,10 @@ from streamlit.runtime import Runtime
 
 from explorer.app import ROUTES, app
 from explorer.serving.asking import MAX_STATE_BYTES
-from explorer.serving.gate import Gate
+from explorer.serving.gate import Gate, Settings
 from explorer.serving.gate.bodies import UNASKED, limit_of
 
+ROOT = Path(__file__).resolve().parent.parent
 HERE = "http://localhost:8501"
 STREAMLITS = {"/_stcore/stream", "/_stcore/upload_file/x/x", "/media/x", "/_stcore/host-config", "/component/x", "/x"}
 
@@ -69,6 +73,41 @@ def test_a_foreign_name_and_a_foreign_page_are_refused_everywhere(built: Starlet
                 with pytest.raises(WebSocketDisconnect) as closed, client.websocket_connect(url, headers=headers):
                     pass
                 assert closed.value.code == 4403, path
+
+
+def test_answers_carry_the_policy() -> None:
+    async def page(_: Request) -> Response:
+        answer = Response("<html>", media_type="text/html", headers={"Access-Control-Allow-Origin": "*"})
+        answer.set_cookie("a", "b")
+        return answer
+
+    async def moved(_: Request) -> Response:
+        return RedirectResponse("/elbo?image=3")
+
+    inner = Starlette(routes=[Route("/", page), Route("/elbo/", moved), Route("/a/b/", moved)])
+    client = TestClient(Gate(inner, settings=Settings), base_url=HERE, follow_redirects=False)
+    headers = client.get("/").headers
+    policy = headers["Content-Security-Policy"].split("; ")
+    assert {"frame-ancestors 'self'", "object-src 'none'", "base-uri 'self'", "default-src 'self' data: blob:"} <= {
+        *policy
+    }
+    assert headers["Referrer-Policy"] == "same-origin" and headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cache-Control"] == "private, no-cache" and "Access-Control-Allow-Origin" not in headers
+    # A path that a proxy took away is not lost.
+    assert client.get("/elbo/").headers["Location"] == "../elbo?image=3"
+    assert client.get("/a/b/").headers["Location"] == "../../elbo?image=3"
+    for refused in (client.get("/", headers={"Host": "evil.example"}), client.post("/", content=b"x" * 9_000)):
+        assert refused.status_code in (413, 421) and "frame-ancestors" in refused.headers["Content-Security-Policy"]
+
+
+def test_each_promise_stands_beside_a_test_that_there_is() -> None:
+    text = (ROOT / "SECURITY.md").read_text("utf-8")
+    promises = text[text.index("## What it promises") : text.index("## What it does not promise")]
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text)
+    assert len(named) > 15 and all(block.count("`tests/") for block in re.split(r"\n- ", promises)[1:])
+    for file, test in named:
+        assert not test or f"def {test}(" in (ROOT / file).read_text("utf-8"), (file, test)
+        assert (ROOT / file).is_file(), file
 
 
 def test_each_route_takes_what_an_honest_request_holds() -> None:

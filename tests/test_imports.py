@@ -26,18 +26,20 @@ PAGES = sorted((ROOT / "pages").rglob("*.py"))
 # `training` writes checkpoints, so `checkpoint` stands before it.
 MAY_IMPORT: dict[str, set[str]] = {
     "texts": set(),
+    "cancellation": set(),  # asked between the steps of whatever may take long
     "kinds": set(),
     "names": {"texts"},
     "owners": set(),
     "archives": {"kinds", "texts"},
+    "leftovers": set(),
     "config": set(),
     "device": set(),
     "view": set(),
     # One's own pictures: named by people, brought as a zip.
-    "datasets": {"archives", "kinds", "names", "owners", "texts"},
+    "datasets": {"archives", "kinds", "leftovers", "names", "owners", "texts"},
     "models": {"config"},
     "signature": {"config", "models"},
-    "inference": {"models"},
+    "inference": {"cancellation", "models"},
     "checkpoint": {"config", "kinds", "models"},
     "training": {"config", "device", "datasets", "models", "inference", "checkpoint"},
     "gallery": {"checkpoint"},
@@ -49,8 +51,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "publish": {"card", "checkpoint", "config", "datasets", "export", "gallery", "gap_table", "inference", "models"},
     "registry": {"card", "checkpoint", "datasets"},
     "latents": {"datasets", "models"},
-    "geometry": {"models"},
-    "projection": set(),
+    "geometry": {"cancellation", "models"},
+    "projection": {"cancellation"},
     "fitted_maps": {"geometry", "latents", "models", "projection", "signature"},
     "jobs": {
         *(
@@ -61,6 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "device",
             "export",
             "fitted_maps",
+            "leftovers",
             "models",
             "names",
             "owners",
@@ -74,12 +77,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runs": {"checkpoint", "comparable", "config", "datasets", "jobs", "owners", "recipes", "registry", "settings"},
     "transfer": {
         *("archives", "card", "checkpoint", "config", "datasets", "export", "gallery", "gap_table", "jobs", "names"),
-        *("owners", "registry"),
+        *("leftovers", "owners", "registry"),
     },
     "explorer": {"models", "registry"},  # explorer/__init__.py
     "latent_map": set(),
     "serving": {
         *(
+            "cancellation",
             "card",
             "checkpoint",
             "config",
@@ -137,11 +141,11 @@ MAY_IMPORT: dict[str, set[str]] = {
 EXCEPTIONS = {("serving/server.py", "app")}
 
 HEADLESS = {
-    *("jobs", "publish", "recipes", "settings", "comparable", "runs", "names", "owners"),
+    *("cancellation", "jobs", "publish", "recipes", "settings", "comparable", "runs", "names", "owners"),
     *("models", "inference", "training", "checkpoint", "latents", "datasets", "config", "geometry"),
     *("device", "export", "gallery", "gap_table", "registry", "card", "projection", "view", "archives", "transfer"),
     "fitted_maps",
-    *("signature", "model_data"),
+    *("signature", "model_data", "leftovers"),
 }
 SCREEN = {"streamlit", "plotly", "umap"}
 SLOW_TO_IMPORT = {"umap", "sklearn", "torchvision"}

@@ -304,8 +304,9 @@ def test_a_data_folder_that_is_emptied_or_damaged_is_a_sentence_or_made_anew(dat
     for path in database.data_dir.iterdir():
         path.unlink()
     database.path.write_bytes(b"no database" * 500)
-    with pytest.raises(DatabaseFault, match="cannot be written"):
+    with pytest.raises(DatabaseFault, match="is damaged") as caught:
         jobs.all()
+    assert caught.value.kind == "damaged" and database.path.read_bytes() == b"no database" * 500
 
 
 def test_a_folder_that_cannot_be_written_is_said_in_a_sentence(tmp_path: Path) -> None:
@@ -313,7 +314,7 @@ def test_a_folder_that_cannot_be_written_is_said_in_a_sentence(tmp_path: Path) -
     with pytest.raises(JobError, match="cannot be written"):
         Database(tmp_path / "file" / "data")
     (tmp_path / "jobs.sqlite").write_bytes(b"not a database" * 100)
-    with pytest.raises(JobError, match="cannot be written"):
+    with pytest.raises(JobError, match="is damaged"):
         Database(tmp_path)
 
 
@@ -329,7 +330,8 @@ def test_presence_tells_who_is_there(database: Database) -> None:
     presence.server_beat(1)
     pid, silent = presence.workers()["cpu"]
     assert pid == 4_711 and silent < 5 and presence.is_served(60)
-    presence.keep_rates("cpu", {"mlp": 0.1})
-    assert presence.rates() == {"mlp": 0.1}
+    rates = {"small": 0.01, "mlp": 0.1, "conv": 0.5}
+    presence.keep_rates("cpu", rates)
+    assert presence.rates() == rates
     presence.worker_gone("cpu")
     assert presence.workers()["cpu"][1] > 1e6

@@ -46,6 +46,19 @@ def test_an_earlier_file_and_a_new_one_end_alike(earliest: Path, tmp_path: Path)
     assert len(Jobs(old).all()) == 5
 
 
+@pytest.mark.parametrize("value", [b"\xff", "", 5, 2.5, "x" * 100_000])
+def test_a_damaged_field_does_not_keep_a_file_from_its_next_version(earliest: Path, value: object) -> None:
+    with closing(sqlite3.connect(jobs_file(earliest))) as table:
+        for name in ("jobs", "fits"):
+            for row in table.execute(f"PRAGMA table_info({name})").fetchall():
+                if row[1] not in ("id", "name"):
+                    at = f"rowid = (SELECT max(rowid) FROM {name})"
+                    table.execute(f"UPDATE {name} SET {row[1]} = ? WHERE {at}", (value,))
+        table.commit()
+    jobs = Jobs(Database(earliest))
+    assert version(earliest) == NEWEST and len(jobs.all()) == 4 and len(jobs.damaged()) == 1
+
+
 def test_changes_are_applied_once_and_in_order(earliest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counted = []
     later = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -29,8 +30,9 @@ from explorer.datasets.pictures import (
     read_table,
     save_pictures,
 )
-from explorer.fitted_maps import fit_count
+from explorer.fitted_maps import fit_count, map_key
 from explorer.models import build
+from explorer.projection import UmapSettings
 from explorer.serving import exports
 from explorer.serving import routes as served
 from explorer.serving.exports import export_of
@@ -41,6 +43,7 @@ from explorer.serving.state import BadState
 from explorer.serving.tables import columns_in, names_taken_away
 from explorer.serving.zip_names import ZipNames
 
+from .latents.asking import keep_map, packed
 from .picture_files import encoded, noise, solid
 
 COUNT = 40
@@ -357,3 +360,13 @@ def test_a_map_of_few_is_fitted_to_all_that_is_shown(folder: Path) -> None:
     space, few = space_of(folder), space_of(folder, "test")
     assert (space.fit_count, space.test_count, few.fit_count) == (COUNT, 4, 4)
     assert describe(space)["fitCount"] == COUNT and describe(few)["fitCount"] == 4
+    with TestClient(Starlette(routes=served.routes())) as client:
+        data = Path(os.environ["EXPLORER_DATA"])
+        key, made = keep_map(space, data, UmapSettings(seed=3), COUNT)
+        whole, part = (client.get(describe(one)["map"].format(name=key)).content for one in (space, few))
+        (facts, _), (own_facts, values) = packed(whole), packed(part)
+        assert (facts["fitted"], own_facts["fitted"]) == (COUNT, 4)  # one map, whichever of the points are shown
+        assert np.array_equal(values[:8].reshape(4, 2), made.places[:4])
+        assert map_key(few.checkpoint.model, few.latents, UmapSettings(seed=3), 4) == key
+        small, _ = keep_map(few, data, UmapSettings(seed=4))
+        assert client.get(describe(space)["map"].format(name=small)).status_code == 404  # of the test images alone

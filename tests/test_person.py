@@ -16,6 +16,7 @@ from explorer.jobs import Database, Jobs
 from explorer.owners import hide_words, mark_of, may_change, owns, whose
 from explorer.serving import greeting, jobs, old_words, secret
 from explorer.serving.bucket import Buckets, network_of
+from explorer.serving.gate import Settings
 from explorer.serving.headers import Headers
 from explorer.serving.person import UNSIGNED_COOKIE, cookie_name, network_mark, new_word, person_of, signed
 from explorer.serving.secret import secret_of
@@ -101,6 +102,15 @@ def test_the_secret_is_made_once_and_for_its_user_alone(data: Path) -> None:
 def test_a_folder_that_cannot_be_written_has_a_secret_for_a_while(data: Path) -> None:
     data.chmod(0o500)
     assert secret_of(data) == secret_of(data)
+
+
+def test_a_word_is_given_below_a_base_path_for_that_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(greeting, "served", lambda: Settings(base="/tools/vae"))
+    client = browser()
+    client.get("/tools/vae/train")
+    (cookie,) = client.cookies.jar
+    assert (cookie.name, cookie.path) == (cookie_name(), "/tools/vae")
+    assert "set-cookie" not in browser().get("/tools/vae/a/b").headers
 
 
 # Given slowly

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from explorer.cancellation import check_cancelled
 from explorer.serving import engine
 from explorer.serving.routes import routes
 from explorer.serving.space import SPACES, Space
@@ -145,3 +148,56 @@ def test_answers_keep_the_order_and_the_names_of_their_questions(client: TestCli
 def test_an_unknown_key_is_closed(client: TestClient, key: str) -> None:
     with pytest.raises(WebSocketDisconnect), client.websocket_connect(f"/explorer/engine/{key}"):
         pass
+
+
+def test_a_class_s_slow_messages_are_said_to_wait_and_the_oldest_of_too_many_gives_way(
+    client: TestClient, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "STILL_SECONDS", 0.02)
+    monkeypatch.setattr(engine, "MOST_UNANSWERED", 2)
+    begun, go, own = threading.Event(), threading.Event(), engine.answer
+
+    def slow(space: Space, message: bytes) -> bytes:
+        begun.set()
+        assert go.wait(20)
+        return own(space, message)
+
+    monkeypatch.setattr(engine, "answer", slow)
+    z, x, _ = question(space, 3, 1)
+    with client.websocket_connect(f"/explorer/engine/{space.key}") as socket:
+        socket.send_bytes(ask(z, x, 1, number=1))
+        assert begun.wait(20)
+        assert struct.unpack("<2I", socket.receive_bytes()) == (1, engine.WAITS)
+        for number in (2, 3, 4):
+            socket.send_bytes(ask(z, x, 1, number=number))
+        words = set()
+        while (2, engine.OVERTAKEN) not in words:
+            words.add(struct.unpack("<2I", socket.receive_bytes()))
+        assert words <= {(1, engine.WAITS), (2, engine.OVERTAKEN)}
+        go.set()
+        answered: list[bytes] = []
+        while len(answered) < 3:
+            content = socket.receive_bytes()
+            answered += [content] if len(content) > 8 else []
+        assert [read(content)[0] for content in answered] == [1, 3, 4]
+
+
+def test_what_is_computed_for_a_page_that_went_away_is_stopped(
+    client: TestClient, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, stopped = threading.Event(), threading.Event()
+
+    def endless(*_: object) -> bytes:
+        begun.set()
+        try:
+            while True:
+                time.sleep(0.002)
+                check_cancelled()
+        finally:
+            stopped.set()
+
+    monkeypatch.setattr(engine, "answer", endless)
+    with client.websocket_connect(f"/explorer/engine/{space.key}") as socket:
+        socket.send_bytes(question(space, 3, 1)[2])
+        assert begun.wait(20)
+    assert stopped.wait(20)

@@ -64,7 +64,7 @@ def test_a_copy_starts_from_the_settings_of_its_origin(jobs: Jobs) -> None:
 def test_a_data_set_named_in_the_address_is_chosen_and_one_that_is_gone_is_said(jobs: Jobs) -> None:
     chosen = next(box for box in train(dataset="digits").selectbox if box.label == "Data set")
     assert chosen.value == "digits"
-    assert "holiday is not on this machine" in said(train(dataset="holiday"))
+    assert "holiday are not on this machine" in said(train(dataset="holiday"))
 
 
 def test_a_full_queue_is_said_and_the_settings_stay(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         lambda fraction: line.show(fraction, args.model),
     )
     line.close()
-    key = map_key(checkpoint.model, latents, settings)
+    key = map_key(checkpoint.model, latents, settings, len(test))
     path = map_file(checkpoint.folder, key)
     try:
         save_embedding(path, replace(embedding, rows=row_sums(latents, n)), key)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..cancellation import check_cancelled
 from .metric import Decoder
 
 SIDE = 64  # places along each side of the grid: with 40, one way in six began on the wrong side of something
@@ -28,8 +29,13 @@ def around(decode: Decoder, a: Tensor, b: Tensor) -> Tensor:
     low, high = torch.minimum(a, b) - reach, torch.maximum(a, b) + reach
     axes = [torch.linspace(low[i].item(), high[i].item(), SIDE, dtype=torch.float64) for i in range(2)]
     places = torch.cartesian_prod(*axes)
+
+    def decoded(part: Tensor) -> Tensor:
+        check_cancelled()
+        return decode(part)
+
     with torch.no_grad():
-        images = torch.cat([decode(part) for part in places.split(TOGETHER)]).reshape(SIDE, SIDE, -1)
+        images = torch.cat([decoded(part) for part in places.split(TOGETHER)]).reshape(SIDE, SIDE, -1)
     number = torch.arange(SIDE * SIDE).reshape(SIDE, SIDE)
     rows, columns, costs = [], [], []
     for i, j in STEPS:

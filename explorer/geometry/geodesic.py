@@ -15,6 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..cancellation import check_cancelled
 from .around import around
 from .metric import Decoder, jacobian
 from .paths import Path, length, resampled, straight
@@ -76,6 +77,7 @@ def _relaxed(decode: Decoder, z: Tensor, still: float, rest: float) -> Tensor:
     image, slopes = jacobian(decode, z)
     energy = image.double().diff(dim=0).square().sum() + rest * z.diff(dim=0).square().sum()
     for _ in range(ITERATIONS):
+        check_cancelled()
         # One row of blocks each: 2 G_i on the diagonal, -J_i^T J_{i+1} beside it.
         inner = slopes[1:-1].double()
         unit = torch.eye(d, dtype=z.dtype)
@@ -87,6 +89,7 @@ def _relaxed(decode: Decoder, z: Tensor, still: float, rest: float) -> Tensor:
         size = own.diagonal(dim1=1, dim2=2).mean().clamp_min(1e-12)  # of a constant decoder it is zero
         moved = None
         for _ in range(8):
+            check_cancelled()
             diagonal = 2 * own + damping * size * unit
             move = -_solve(diagonal, beside, gradient)
             trial = z.clone()

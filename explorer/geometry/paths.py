@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..cancellation import check_cancelled
 from .metric import Decoder
 
 TOLERANCE = 2e-3  # as a share of a length: what is extrapolated then is known to a few ten-thousandths of it
@@ -127,6 +128,7 @@ def _chords(z: Tensor, decode: Decoder) -> float:
     total, last = 0.0, None
     with torch.no_grad():
         for part in z.split(TOGETHER):
+            check_cancelled()
             images = decode(part).double()
             if last is not None:
                 images = torch.cat([last, images])

@@ -28,6 +28,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ..cancellation import check_cancelled
 from ..models import VAE
 from .estimate import Evidence, from_weights, precise
 
@@ -77,6 +78,7 @@ def annealed(
 
     def moved(count: int) -> None:
         nonlocal done
+        check_cancelled()
         done += count
         progress(done / total)
 

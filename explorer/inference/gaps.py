@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..cancellation import check_cancelled
 from ..models import VAE
 from .rules import Rule, gaussian_rule
 
@@ -115,6 +116,7 @@ def measured(model: VAE, x: Tensor, loc: Tensor, factor: Tensor, rule: Rule) -> 
     size = max(1, VALUES // model.config.pixels // len(rule))
     values = []
     for part, m, f in zip(x.split(size), loc.split(size), factor.split(size), strict=True):
+        check_cancelled()
         z = m[:, None] + rule.nodes @ f.mT  # (b, k, d)
         rows = []
         for nodes in z.split(max(1, VALUES // model.config.pixels // len(part)), 1):
@@ -164,6 +166,7 @@ def _climb(
     still = torch.zeros(len(x), dtype=torch.long)
     row = torch.arange(len(x))  # of the images that still climb
     for _ in range(steps):
+        check_cancelled()
         precision = torch.linalg.inv(factor @ factor.mT)
         wanted = eye - hessian
         if family == "diagonal":

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from ..cancellation import check_cancelled
 from ..models import VAE
 from .decoded import log_joint_at
 from .estimate import Evidence, from_weights, precise
@@ -111,6 +112,7 @@ def log_weights(
     share = from_prior / samples
     step = max(1, VALUES // x.numel())
     for first in range(0, samples, step):
+        check_cancelled()
         k = min(step, samples - first)
         eps = torch.randn(k, *loc.shape, device=device, generator=generator, dtype=q.mean.dtype).to(dtype)
         z = loc + scale * eps  # (k, batch, d)

@@ -90,14 +90,20 @@ class Lattice:
         if math.prod(sides) > MOST_NODES or math.prod(sides) * self.decoded.model.config.pixels > 4 * MOST_VALUES:
             raise QuadratureError("Posteriors reach too far out for quadrature")
         first = tuple(low - by for low, by in zip(self.first, more, strict=True))
-        return _decoded(self.decoded.model, self.origin, self.step, sides, first)
+        rough = self.decoded.rough is not None
+        return _decoded(self.decoded.model, self.origin, self.step, sides, first, rough=rough)
+
+    @property
+    def bytes(self) -> int:
+        """Of its tensors."""
+        return self.decoded.bytes + self.index.nbytes
 
     def place(self, index: Tensor, level: int = 0) -> Tensor:
         """z (k, d) of integer coordinates (k, d) on the lattice cut 3^level times finer."""
         return self.origin + index.double() * (self.step / 3**level)
 
 
-def make_lattice(model: VAE, low: Tensor, high: Tensor, nodes: int) -> Lattice:
+def make_lattice(model: VAE, low: Tensor, high: Tensor, nodes: int, *, rough: bool = False) -> Lattice:
     """About `nodes` nodes over the box from low to high (d,), decoded.
 
     Raises:
@@ -113,21 +119,24 @@ def make_lattice(model: VAE, low: Tensor, high: Tensor, nodes: int) -> Lattice:
     extent = high - low
     step = (extent.prod().item() / nodes) ** (1 / d)
     sides = tuple(int(n) + 1 for n in (extent / step).ceil().tolist())
-    return _decoded(model, low, step, sides, (0,) * d)
+    return _decoded(model, low, step, sides, (0,) * d, rough=rough)
 
 
-def _decoded(model: VAE, origin: Tensor, step: float, sides: tuple[int, ...], first: tuple[int, ...]) -> Lattice:
+def _decoded(
+    model: VAE, origin: Tensor, step: float, sides: tuple[int, ...], first: tuple[int, ...], *, rough: bool
+) -> Lattice:
     empty = Lattice(origin, step, sides, decode(model, origin[None]), first)
-    return Lattice(origin, step, sides, decode(model, empty.place(empty.index)), first)
+    return Lattice(origin, step, sides, decode(model, empty.place(empty.index), rough=rough), first)
 
 
-def fitted_lattice(model: VAE, loc: Tensor | None = None, *, most: int = NODES) -> Lattice:
+def fitted_lattice(model: VAE, loc: Tensor | None = None, *, most: int = NODES, rough: bool = False) -> Lattice:
     """A lattice over the codes of a data set and the bulk of the prior.
 
     Args:
         loc: posterior means (n, d) of images like those that will be asked about; None covers the prior alone
             (mass beyond is found where it runs over the edge, or where the encoder's mean lies).
         most: nodes.
+        rough: half the memory, for a first look: see `decode`. What is found there is decoded anew before it counts.
 
     Raises:
         QuadratureError: more than two latent dimensions.
@@ -141,4 +150,4 @@ def fitted_lattice(model: VAE, loc: Tensor | None = None, *, most: int = NODES) 
     cost = multiply_adds(model.decoder.network, given)
     values = (MOST_VALUES if is_linear(model) else MOST_DIRECT_VALUES) // model.config.pixels
     nodes = min(NODES if d > 1 else NODES_1D, most, MOST_OPERATIONS // max(cost, 1), values)
-    return make_lattice(model, low - MARGIN, high + MARGIN, max(nodes, LEAST_SIDE**d))
+    return make_lattice(model, low - MARGIN, high + MARGIN, max(nodes, LEAST_SIDE**d), rough=rough)

@@ -11,10 +11,12 @@ cells share the decoding.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from ..cancellation import check_cancelled
 from ..models import VAE
 from .cells import morton, numbered, parts, rectangle, unique
 from .decoded import log_joint_at
@@ -28,6 +30,8 @@ BLOCK = 2_500  # images whose cells are held at once: some 100 MB
 TOGETHER = 24_000  # nodes decoded together for images that share them
 # Where the cells themselves are wanted, at least so many: enough to draw a region's border by.
 LEAST_CELLS = 500
+# Nats below the highest cell; fewer than LEAST_CELLS cells lower than that carry less than 1e-4 of the mass.
+DRAWN = 14.0
 
 
 @torch.inference_mode()
@@ -105,7 +109,10 @@ def integrated(
         possible = cells.level >= 0
         if not possible and not partial:
             raise QuadratureError("The decoder's answers for an image are not finite", "choose another image or model")
-        if not possible or (cells.error <= tolerance and not (keep and len(cells.index) < LEAST_CELLS)):
+        few = keep and len(cells.index) < LEAST_CELLS
+        if possible and lattice.decoded.rough is not None and not few:
+            cells = _exact(model, x[row : row + 1], cells, lattice)
+        if not possible or (cells.error <= tolerance and not few):
             yield row, cells
         else:
             waiting.append((row, cells))
@@ -119,7 +126,8 @@ def integrated(
             return
         finer: list[tuple[int, Cells]] = []
         for group in _groups(waiting):
-            index = parts(unique(torch.cat([part for _, cells in group for part in (cells.index, cells.also)])))
+            check_cancelled()
+            index = parts(unique(torch.cat([part for _, cells in group for part in _uncut(cells, tolerance)])))
             log_joint = log_joint_at(model, lattice.place(index, level), x[[row for row, _ in group]])
             value, error = rectangle(index, log_joint, lattice.step / 3**level)
             for i, (row, cells) in enumerate(group):
@@ -132,6 +140,20 @@ def integrated(
                 else:
                     finer.append((row, now))
         waiting = finer
+
+
+def _exact(model: VAE, x: Tensor, cells: Cells, lattice: Lattice) -> Cells:
+    """Cells that were found by rough weights, decoded anew: on the lattice itself."""
+    log_joint = log_joint_at(model, lattice.place(cells.index), x)
+    value, error = rectangle(cells.index, log_joint, lattice.step)
+    return replace(cells, log_joint=log_joint[0], value=value.item(), error=error.item())
+
+
+def _uncut(cells: Cells, tolerance: float) -> tuple[Tensor, ...]:
+    """The cells of an image that are to be cut finer: all that may carry mass, or, only to draw it, those that do."""
+    if cells.level == 0 or cells.error > tolerance:
+        return cells.index, cells.also
+    return (cells.index[cells.log_joint > cells.log_joint.amax() - DRAWN],)
 
 
 def _groups(waiting: list[tuple[int, Cells]]) -> Iterator[list[tuple[int, Cells]]]:

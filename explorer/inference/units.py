@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..cancellation import check_cancelled
+
 ACTIVE_VARIANCE = 0.01  # Burda, Grosse & Salakhutdinov (2016), section 5.2
 PAIRS = 1 << 22
 
@@ -82,6 +84,7 @@ def aggregate_log_density(loc: Tensor, scale: Tensor, z: Tensor) -> Tensor:
     )
     parts = []
     for part in z.double().split(max(1, PAIRS // len(loc))):
+        check_cancelled()
         log_each = part @ (loc * precision).T - 0.5 * part.square() @ precision.T + constant
         parts.append(log_each.logsumexp(1) - math.log(len(loc)))
     return torch.cat(parts)

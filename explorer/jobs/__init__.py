@@ -2,7 +2,8 @@
 
 from .database import Database, DatabaseFault, jobs_file
 from .job import ACTIVE, Job, JobError
+from .measurements import Measurements
 from .presence import Presence
 from .table import Jobs
 
-__all__ = ["ACTIVE", "Database", "DatabaseFault", "Job", "JobError", "Jobs", "Presence", "jobs_file"]
+__all__ = ["ACTIVE", "Database", "DatabaseFault", "Job", "JobError", "Jobs", "Measurements", "Presence", "jobs_file"]

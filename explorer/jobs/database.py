@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -21,7 +22,49 @@ def jobs_file(data_dir: Path) -> Path:
 
 
 class DatabaseFault(JobError):
-    """The database cannot be used just now; the same call may go through later."""
+    """The database cannot be used just now; the same call may go through later.
+
+    Attributes:
+        kind: "damaged", "full", "busy", "unwritable" or "later", see `_SENTENCES`.
+    """
+
+    def __init__(self, sentence: str, kind: str = "unwritable") -> None:
+        super().__init__(sentence)
+        self.kind = kind
+
+
+# Each with its reason in the place of the braces. A damaged file is never deleted or replaced here.
+_SENTENCES = {
+    "damaged": (
+        f"The list of runs and maps, {FILE} in the data folder, is damaged ({{}}). It was left as it is: stop the "
+        f"app, rename {FILE} and the files {FILE}-wal and {FILE}-shm beside it, and start the app again, which begins "
+        "a new list. Models, pictures and maps that are done are files of their own and stay."
+    ),
+    "full": "The disk of the data folder is full ({}), so nothing can be trained or fitted here: make room on it.",
+    "busy": (
+        f"Another process has kept {FILE} in the data folder for itself ({{}}): try again in a moment. If that does "
+        "not help, look for a process that hangs, or for a copy or a backup that is under way."
+    ),
+    "unwritable": (
+        "The data folder cannot be written ({}), so nothing can be trained or fitted here: see that its disk is there "
+        "and that the app may write to it, or give another folder, by EXPLORER_DATA."
+    ),
+}
+_KINDS = {
+    **dict.fromkeys((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR), "damaged"),
+    sqlite3.SQLITE_FULL: "full",
+    **dict.fromkeys((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED), "busy"),
+}
+
+
+def _fault(error: OSError | sqlite3.Error) -> DatabaseFault:
+    """A sentence by the code of SQLite or of the system rather than by its words."""
+    if isinstance(error, OSError):
+        kind = "full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "unwritable"
+        return DatabaseFault(_SENTENCES[kind].format(error.strerror or error), kind)
+    code = getattr(error, "sqlite_errorcode", None)
+    kind = "damaged" if code is None else _KINDS.get(code & 0xFF, "unwritable")
+    return DatabaseFault(_SENTENCES[kind].format(error), kind)
 
 
 class Database:
@@ -44,10 +87,7 @@ class Database:
         try:
             yield
         except (OSError, sqlite3.Error) as error:
-            raise DatabaseFault(
-                f"The data folder cannot be written ({error}), so nothing can be trained or fitted here: make room or "
-                "give another folder, by EXPLORER_DATA."
-            ) from None
+            raise _fault(error) from None
 
     @contextlib.contextmanager
     def open(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
@@ -71,6 +111,7 @@ class Database:
         self.data_dir.mkdir(parents=True, exist_ok=True)  # somebody may have emptied or moved it
         table = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
         table.row_factory = sqlite3.Row
+        table.text_factory = _text
         return table
 
     def _prepare(self, table: sqlite3.Connection) -> None:
@@ -90,8 +131,14 @@ class Database:
             raise DatabaseFault(
                 f"{FILE} in the data folder was written by a later version of this program (its tables have version "
                 f"{found}; this one knows versions up to {known}). It was left as it is: use that later version, or "
-                "give another folder, by EXPLORER_DATA."
+                "give another folder, by EXPLORER_DATA.",
+                "later",
             )
+
+
+def _text(content: bytes) -> str:
+    """A text of the file; one that is damaged costs its own row and not the whole answer."""
+    return content.decode("utf-8", "replace")
 
 
 def _wipe(table: sqlite3.Connection) -> None:

@@ -12,9 +12,11 @@ import logging
 import secrets
 import sqlite3
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -24,7 +26,7 @@ from ..owners import may_change
 from ..projection import ProjectionError, UmapSettings
 from .database import Database
 from .endings import sentence
-from .job import JobError, not_yours
+from .job import JobError, is_count, is_key, is_number, not_yours
 from .shares import Share
 
 FOLDER = "fits"
@@ -62,6 +64,9 @@ class Fit:
         Raises:
             JobError: the row is not as this version writes it.
         """
+        for name, sound in _SOUND.items():
+            if not sound(row[name]):
+                raise JobError(f"The map that was asked for cannot be read: {name} is damaged.")
         try:
             settings = UmapSettings.from_json(row["settings"])
         except ProjectionError as error:
@@ -69,6 +74,17 @@ class Fit:
         names = ("state", "progress", "message")
         stopping = bool(row["stop"]) and row["state"] in OPEN
         return cls(row["id"], row["person"], row["model"], settings, *(row[name] for name in names), stopping)
+
+
+# The columns of a row, each with what a sound value is.
+_SOUND: dict[str, Callable[[Any], bool]] = {
+    "id": is_key,
+    **dict.fromkeys(("person", "model", "settings"), lambda value: isinstance(value, str)),
+    "state": lambda value: value in (*OPEN, "done", "stopped", "failed"),
+    "progress": lambda value: is_number(value) and 0 <= value <= 1,
+    "stop": is_count,
+    "message": lambda value: value is None or isinstance(value, str),
+}
 
 
 class Fits:
@@ -131,8 +147,8 @@ class Fits:
         now = time.time()
         # Files change within transactions, so that nobody's row is left without its own.
         with self._open(write=True) as table:
-            row = table.execute("SELECT state FROM fits WHERE id = ?", (key,)).fetchone()
-            if row is not None and row["state"] in OPEN:
+            row = table.execute("SELECT * FROM fits WHERE id = ?", (key,)).fetchone()
+            if row is not None and _is_open(row):
                 return
             waiting = table.execute("SELECT person, network FROM fits WHERE state = 'waiting'").fetchall()
             full = SHARE.full(person, network, [(row["person"], row["network"]) for row in waiting])
@@ -140,7 +156,7 @@ class Fits:
                 whose = "of your maps" if full == "one" else "maps"
                 raise JobError(f"Enough {whose} are waiting to be fitted: try again when one of them is done.")
             ended = "state NOT IN ('waiting', 'running')"
-            table.execute(f"DELETE FROM fits WHERE {ended} AND (created < ? OR id = ?)", (now - KEPT_SECONDS, key))
+            table.execute(f"DELETE FROM fits WHERE id = ? OR ({ended} AND created < ?)", (key, now - KEPT_SECONDS))
             # The turn that is on, or the one after the person's last: a second fit comes after everybody's first.
             on = "coalesce((SELECT max(turn) FROM fits WHERE state != 'waiting'), 0)"
             own = f"coalesce((SELECT max(turn) + 1 FROM fits WHERE person = ? AND state IN {OPEN}), 0)"
@@ -152,10 +168,14 @@ class Fits:
             beside.replace(self._input(key))
 
     def get(self, key: str) -> Fit | None:
-        """One fit; None where there is none of this name."""
+        """One fit; None where there is none of this name, or its row cannot be read."""
         with self._open() as table:
             row = table.execute("SELECT * FROM fits WHERE id = ?", (key,)).fetchone()
-        return None if row is None else Fit.read(row)
+        try:
+            return None if row is None else Fit.read(row)
+        except JobError as error:
+            _passed_over(key, str(error))
+            return None
 
     def all(self) -> list[Fit]:
         """Every fit, in the order in which they were asked for."""
@@ -166,7 +186,7 @@ class Fits:
             try:
                 found.append(Fit.read(row))
             except JobError as error:  # of another version, perhaps: the others are still to be seen
-                _passed_over(row["id"], str(error))
+                _passed_over(str(row["id"]), str(error))
         return found
 
     def stop(self, key: str, *, person: str, local: bool = False) -> Fit:
@@ -208,15 +228,19 @@ class Fits:
         while True:
             with self._open(write=True) as table:
                 row = table.execute(
-                    "UPDATE fits SET state = 'running' WHERE id = "
-                    "(SELECT id FROM fits WHERE state = 'waiting' ORDER BY turn, created, rowid LIMIT 1) RETURNING *"
+                    "UPDATE fits SET state = 'running' WHERE rowid = (SELECT rowid FROM fits WHERE state = 'waiting' "
+                    "ORDER BY turn, created, rowid LIMIT 1) RETURNING *, rowid AS row"
                 ).fetchone()
             if row is None:
                 return None
             try:
                 return Fit.read(row)
-            except JobError as error:  # of another version: nobody can carry it out
-                self.end(row["id"], "failed", str(error))
+            except JobError as error:  # damaged or of another version: nobody can carry it out
+                with self._open(write=True) as table:
+                    query = "UPDATE fits SET state = 'failed', message = ? WHERE rowid = ?"
+                    table.execute(query, (str(error), row["row"]))
+                    if is_key(row["id"]):
+                        self._input(row["id"]).unlink(missing_ok=True)
 
     def orphans(self, why: str = "") -> None:
         """What a worker that is gone had under way waits again, or has failed where that happened too often.
@@ -270,6 +294,14 @@ class Fits:
 
     def _input(self, key: str) -> Path:
         return self.folder / f"{key}.safetensors"
+
+
+def _is_open(row: sqlite3.Row) -> bool:
+    """Whether a fit waits or runs; one that cannot be read is over."""
+    try:
+        return Fit.read(row).state in OPEN
+    except JobError:
+        return False
 
 
 @lru_cache(maxsize=256)  # said once: a page asks for the list every second

@@ -21,9 +21,9 @@ from ..registry import kept_folder
 from .database import Database
 from .faults import growing, no_place, until_written
 from .job import Job
+from .measurements import Measurements
 from .presence import Presence
 from .processes import MEASURING, lock_file
-from .table import Jobs
 
 NICENESS = 19
 BEAT_SECONDS = 1.0
@@ -42,7 +42,7 @@ def measure_models(data_dir: Path, why: str = "") -> bool:
         why: the last such process ended, see `endings.cause`; "" where nobody knows.
     """
     database = Database(data_dir)
-    jobs, presence = Jobs(database), Presence(database)
+    waiting, presence = Measurements(database), Presence(database)
     try:
         with FileLock(lock_file(data_dir, MEASURING), timeout=0.5):
             torch.distributions.Distribution.set_default_validate_args(False)
@@ -50,10 +50,10 @@ def measure_models(data_dir: Path, why: str = "") -> bool:
             if hasattr(os, "nice"):
                 os.nice(NICENESS)
             until_written(lambda: presence.worker_beat(MEASURING, os.getpid()))
-            until_written(lambda: jobs.orphaned_measuring(why))
+            until_written(lambda: waiting.orphans(why))
             waits = growing()
-            while (job := jobs.claim_measuring()) is not None:
-                if carry_out(jobs, job, kept_folder()):
+            while (job := waiting.claim()) is not None:
+                if carry_out(waiting, job, kept_folder()):
                     waits = growing()
                 else:
                     time.sleep(next(waits))
@@ -63,7 +63,7 @@ def measure_models(data_dir: Path, why: str = "") -> bool:
     return True
 
 
-def carry_out(jobs: Jobs, job: Job, models: Path) -> bool:
+def carry_out(waiting: Measurements, job: Job, models: Path) -> bool:
     """Measures one run's model; False where the disk is in the way, so that it waits again."""
     last = time.monotonic()
 
@@ -71,7 +71,7 @@ def carry_out(jobs: Jobs, job: Job, models: Path) -> bool:
         nonlocal last
         if time.monotonic() - last > BEAT_SECONDS:
             last = time.monotonic()
-            if not jobs.report_measuring(job, share):
+            if not waiting.report(job, share):
                 raise Gone
 
     note = None
@@ -89,14 +89,14 @@ def carry_out(jobs: Jobs, job: Job, models: Path) -> bool:
     except Exception as error:  # a model that cannot be measured is kept all the same
         if no_place(error):
             logging.getLogger("explorer").warning("Run %s waits to be measured: %s", job.id, error)
-            until_written(lambda: jobs.measure_again(job))
+            until_written(lambda: waiting.again(job))
             return False
         if isinstance(error, (CheckpointError, DatasetError)):
             logging.getLogger("explorer").warning("Run %s was not measured: %s", job.id, error)
         else:
             logging.getLogger("explorer").error("Run %s was not measured.", job.id, exc_info=error)
         note = f"The model is kept, but it could not be measured ({type(error).__name__})."
-    until_written(lambda: jobs.end_measuring(job, note))
+    until_written(lambda: waiting.end(job, note))
     return True
 
 

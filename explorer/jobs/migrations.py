@@ -44,7 +44,7 @@ def _hide_words(table: sqlite3.Connection) -> None:
     table.create_function("mark_of", 1, mark_of, deterministic=True)
     for name in ("jobs", "fits"):
         table.execute(f"ALTER TABLE {name} ADD COLUMN network TEXT NOT NULL DEFAULT ''")
-        table.execute(f"UPDATE {name} SET person = mark_of(person)")
+        table.execute(f"UPDATE {name} SET person = mark_of(person) WHERE typeof(person) = 'text'")  # else damaged
     table.execute("ALTER TABLE fits ADD COLUMN turn INTEGER NOT NULL DEFAULT 0")
     table.execute("CREATE TABLE exchanged (owner TEXT PRIMARY KEY, at REAL NOT NULL)")
     file = table.execute("PRAGMA database_list").fetchone()[2]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 
 from .database import Database
+from .job import is_count, is_number, read_json
+
+_KINDS = {"small", "mlp", "conv"}  # of networks that are timed, see `rates`
 
 
 class Presence:
@@ -29,11 +33,15 @@ class Presence:
             table.execute("UPDATE workers SET beat = 0 WHERE device = ?", (device,))
 
     def workers(self) -> dict[str, tuple[int, float]]:
-        """Process and seconds since the last sign of each device's worker."""
+        """Process and seconds since the last sign of each device's worker; a damaged row is left out."""
         now = time.time()
         with self._open() as table:
             rows = table.execute("SELECT device, pid, beat FROM workers").fetchall()
-        return {row["device"]: (row["pid"], now - row["beat"]) for row in rows}
+        return {
+            row["device"]: (row["pid"], now - row["beat"])
+            for row in rows
+            if isinstance(row["device"], str) and is_count(row["pid"]) and row["pid"] < 2**31 and is_number(row["beat"])
+        }
 
     def keep_rates(self, device: str, rates: dict[str, float]) -> None:
         """How fast the device is, see `rates`."""
@@ -47,10 +55,16 @@ class Presence:
             return table.execute(query, (device,)).fetchone() is not None
 
     def rates(self) -> dict[str, float] | None:
-        """The rates of the fastest device measured; None where none was yet."""
+        """The rates of the fastest device measured; None where none was yet. A damaged row is left out."""
         with self._open() as table:
             rows = table.execute("SELECT rates FROM workers WHERE rates IS NOT NULL").fetchall()
-        return min((json.loads(row["rates"]) for row in rows), key=lambda rates: rates["mlp"], default=None)
+        sound = []
+        for row in rows:
+            with contextlib.suppress(ValueError, TypeError, RecursionError):
+                rates = read_json(row["rates"], dict)
+                if set(rates) >= _KINDS and all(is_number(rate) and rate > 0 for rate in rates.values()):
+                    sound.append(rates)
+        return min(sound, key=lambda rates: rates["mlp"], default=None)
 
     def server_beat(self, pid: int) -> None:
         """A server shows itself; those long silent are forgotten."""
@@ -61,5 +75,6 @@ class Presence:
     def is_served(self, seconds: float) -> bool:
         """Whether any server has shown itself within so many seconds."""
         with self._open() as table:
-            row = table.execute("SELECT max(beat) AS last FROM servers").fetchone()
+            numbers = "typeof(beat) IN ('real', 'integer')"
+            row = table.execute(f"SELECT max(beat) AS last FROM servers WHERE {numbers}").fetchone()
         return row["last"] is not None and time.time() - row["last"] < seconds

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import torch
 
+from ..leftovers import sweep
 from .database import Database
 from .endings import cause, memory_kills
 from .fits import Fits
 from .job import JobError
+from .measurements import Measurements
 from .presence import Presence
 from .processes import MAPS, MEASURING, is_there, spawn
 from .table import Jobs
@@ -82,6 +84,7 @@ class Supervisor:
 
     def _watch(self) -> None:
         wait = 0.0
+        sweep(self.data_dir)
         while not self._ended.is_set():
             expected = _expected.wait(wait)
             _expected.clear()
@@ -91,9 +94,8 @@ class Supervisor:
             try:
                 database = Database(self.data_dir)
                 Presence(database).server_beat(os.getpid())
-                jobs = Jobs(database)
-                self._train(jobs, expected)
-                if jobs.to_measure():
+                self._train(Jobs(database), expected)
+                if Measurements(database).any():
                     self._have(MEASURING, "--measure")
                 self._fit_maps(Fits(database))
             except (JobError, OSError, sqlite3.Error) as error:  # such as a full disk: it may pass

@@ -6,7 +6,6 @@ both have their way: a job is claimed by an update that only the first can make.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import secrets
 import time
@@ -16,6 +15,7 @@ from typing import Any
 from ..config import Config
 from ..names import free_name, is_name, name_from
 from ..owners import may_change
+from .actions import changes_of
 from .database import Database
 from .endings import sentence
 from .job import ACTIVE, Job, JobError, not_yours
@@ -29,9 +29,6 @@ DOUBLE_CLICK_SECONDS = 3.0
 MAX_DEATHS = 3
 # A running job that nobody has heard of for so long has no worker, whatever its device.
 LOST_SECONDS = 900.0
-_SHARE = "CASE WHEN json_valid(facts) THEN json_extract(facts, '$.measuring') END"
-_MEASURING = f"{_SHARE} IS NOT NULL"
-SLOWEST_PACE, FASTEST_PACE = 0.1, 1_000.0
 
 
 class Jobs:
@@ -108,14 +105,29 @@ class Jobs:
             return {row["name"]: row["person"] for row in table.execute("SELECT name, person FROM jobs")}
 
     def all(self, limit: int = 200) -> list[Job]:
-        """The newest jobs, the newest first."""
+        """The newest jobs, the newest first, without those that cannot be read, see `damaged`."""
+        return self._read_all(limit)[0]
+
+    def damaged(self) -> list[str]:
+        """A sentence for each row that cannot be read, damaged or of another version."""
+        return self._read_all(-1)[1]
+
+    def names(self) -> dict[str, bool]:
+        """The names of all runs, those that cannot be read among them, and whether each may still write its folder."""
+        with self._open() as table:
+            rows = table.execute("SELECT name, state FROM jobs").fetchall()
+        return {str(row["name"]): row["state"] in ACTIVE for row in rows}
+
+    def _read_all(self, limit: int) -> tuple[list[Job], list[str]]:
         with self._open() as table:
             rows = table.execute("SELECT * FROM jobs ORDER BY created DESC, rowid DESC LIMIT ?", (limit,)).fetchall()
-        found = []
+        found, damaged = [], []
         for row in rows:
-            with contextlib.suppress(JobError):  # of another version, perhaps: the others are still to be seen
+            try:
                 found.append(Job.read(row))
-        return found
+            except JobError as error:
+                damaged.append(str(error))
+        return found, damaged
 
     def place(self, job: Job) -> int | None:
         """How many queued jobs come up to and including this one; None where it does not wait."""
@@ -148,7 +160,7 @@ class Jobs:
             job = Job.read(row)
             if not may_change(job.person, person, local):
                 raise JobError(not_yours("run", person))
-            changes = _changes(job, action, pace)
+            changes = changes_of(job, action, pace)
             assignments = ", ".join(f"{column} = ?" for column in changes)
             table.execute(f"UPDATE jobs SET {assignments} WHERE id = ?", (*changes.values(), identity))
         return self.get(identity)
@@ -160,18 +172,18 @@ class Jobs:
         with self._open(write=True) as table:
             row = table.execute(
                 "UPDATE jobs SET state = 'running', device = ?, beat = ?, attempt = attempt + 1, message = NULL, "
-                "started = coalesce(started, ?) WHERE id = (SELECT id FROM jobs WHERE state = 'queued' "
-                "ORDER BY rank, rowid LIMIT 1) AND state = 'queued' RETURNING *",
+                "started = coalesce(started, ?) WHERE rowid = (SELECT rowid FROM jobs WHERE state = 'queued' "
+                "ORDER BY rank, rowid LIMIT 1) AND state = 'queued' RETURNING *, rowid AS row",
                 (device, time.time(), time.time()),
             ).fetchone()
         if row is None:
             return None
         try:
             return Job.read(row)
-        except JobError as error:  # of another version: nobody can carry it out
+        except JobError as error:  # damaged or of another version: nobody can carry it out
             with self._open(write=True) as table:
-                query = "UPDATE jobs SET state = 'failed', finished = ?, message = ? WHERE id = ?"
-                table.execute(query, (time.time(), str(error), row["id"]))
+                query = "UPDATE jobs SET state = 'failed', finished = ?, message = ? WHERE rowid = ?"
+                table.execute(query, (time.time(), str(error), row["row"]))
             return self.claim(device)
 
     def beat(self, job: Job, **values: Any) -> Job | None:
@@ -285,88 +297,3 @@ class Jobs:
                 "UPDATE jobs SET state = 'failed', finished = ?, message = ? WHERE state = 'queued' AND deaths > ?",
                 (time.time(), sentence("this run", MAX_DEATHS + 1, why), MAX_DEATHS),
             )
-
-    # Measuring, which comes after the end of a run: `facts["measuring"]` is "waiting", then the share that is done.
-
-    def to_measure(self) -> bool:
-        """Whether any model waits to be measured, or is being measured."""
-        with self._open() as table:
-            return table.execute(f"SELECT 1 FROM jobs WHERE {_MEASURING} LIMIT 1").fetchone() is not None
-
-    def claim_measuring(self) -> Job | None:
-        """The run whose model has waited longest to be measured; None where none does."""
-        with self._open(write=True) as table:
-            row = table.execute(
-                "UPDATE jobs SET facts = json_set(facts, '$.measuring', 0.0) WHERE id = (SELECT id FROM jobs "
-                f"WHERE {_MEASURING} AND {_SHARE} = 'waiting' ORDER BY finished, rowid LIMIT 1) RETURNING *"
-            ).fetchone()
-        if row is None:
-            return None
-        try:
-            return Job.read(row)
-        except JobError:  # of another version: nobody can measure it
-            self._change_facts(row["id"], "json_remove(facts, '$.measuring')")
-            return self.claim_measuring()
-
-    def report_measuring(self, job: Job, share: float) -> bool:
-        """Says how far the measuring is, 0 to 1; False where the run is not there any more."""
-        return self._change_facts(job.id, "json_set(facts, '$.measuring', ?)", float(share))
-
-    def measure_again(self, job: Job) -> None:
-        """Puts a model back among those that wait."""
-        self._change_facts(job.id, "json_set(facts, '$.measuring', 'waiting')")
-
-    def end_measuring(self, job: Job, note: str | None = None) -> None:
-        """A model is measured, or cannot be."""
-        self._change_facts(job.id, "json_remove(facts, '$.measuring', '$.measuring_deaths')")
-        if note:
-            self.note(job, note)
-
-    def orphaned_measuring(self, why: str) -> None:
-        """What was being measured when its process ended waits again, or is given up where that happened too often."""
-        with self._open() as table:
-            rows = table.execute(f"SELECT * FROM jobs WHERE {_MEASURING} AND {_SHARE} != 'waiting'").fetchall()
-        for row in rows:
-            deaths = 1 + int(json.loads(row["facts"]).get("measuring_deaths", 0))
-            if deaths < MAX_DEATHS:
-                change = "json_set(facts, '$.measuring', 'waiting', '$.measuring_deaths', ?)"
-                self._change_facts(row["id"], change, deaths)
-            else:
-                self._change_facts(row["id"], "json_remove(facts, '$.measuring', '$.measuring_deaths')")
-                self.note(self.get(row["id"]), sentence("measuring this model", deaths, why))
-
-    def _change_facts(self, identity: str, change: str, *values: object) -> bool:
-        with self._open(write=True) as table:
-            query = f"UPDATE jobs SET facts = {change} WHERE id = ? AND json_valid(facts)"
-            return bool(table.execute(query, (*values, identity)).rowcount)
-
-
-def _changes(job: Job, action: str, pace: float | None) -> dict[str, Any]:
-    """What an action changes in the row."""
-    if job.state not in ACTIVE:
-        raise JobError(f"This run is {job.state}, so there is nothing to {action}.")
-    if job.wanted == "stop" and action != "stop":
-        raise JobError("This run is being stopped: its model will be here in a moment.")
-    behind = {"rank": max(job.created, job.rank)}  # where its turns have brought it, but not before all others
-    if action == "pause":
-        return {"wanted": "pause"} if job.state == "running" else {"state": "paused", "wanted": "run"} | behind
-    if action == "resume":
-        if job.state == "paused":
-            return {"state": "queued", "wanted": "run", "pace": None, "deaths": 0} | behind
-        return {"wanted": "run", "pace": None}
-    if action == "stop":
-        if job.state == "running":
-            return {"wanted": "stop"}
-        if job.attempt:  # it has learnt something: a worker makes a model of it
-            return {"state": "queued", "wanted": "stop", "rank": 0.0}
-        return {"state": "stopped", "finished": time.time(), "message": "It was stopped before it had begun."}
-    held = {"pace": 0.0, "wanted": "run"} | ({"state": "queued"} if job.state == "paused" else {})
-    if action == "step":
-        return held | {"allowed": max(job.allowed, job.step) + 1}
-    if action == "epoch":
-        return held | {"allowed": max(job.allowed, job.step) + int(job.facts.get("steps_per_epoch", 1))}
-    if action == "pace":
-        if pace is not None and pace != 0 and not SLOWEST_PACE <= pace <= FASTEST_PACE:  # also true for NaN
-            raise JobError(f"A pace is 0, or between {SLOWEST_PACE:g} and {FASTEST_PACE:g} steps a second.")
-        return held | {"pace": pace, "allowed": 0}
-    raise JobError(f"There is nothing called {action[:20]!r} to do with a run.")

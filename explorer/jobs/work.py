@@ -210,6 +210,7 @@ class Work:
 
     def _make_model(self, run: Run, test: Dataset, whole: bool) -> None:
         """Writes the checkpoint and what opening it needs; it is measured afterwards, see `measuring`."""
+        ended = time.monotonic()
         config = run.finish(whole=whole)
         state, message = ("done" if whole else "stopped"), None
         if self.job.deaths >= MAX_DEATHS:
@@ -217,6 +218,8 @@ class Work:
             state, message = "failed", f"{said} What it had learnt by step {run.state.step:,} is kept."
         message = self._open_up(config, test) or message
         self.jobs.settle(self.job, state, message, measure=self._made)
+        seconds = time.monotonic() - ended
+        logging.getLogger("explorer").info("Run %s can be opened, %.1f s after its last step.", self.job.id, seconds)
         if whole:
             run.discard_state()  # not before: a worker that ends in between need not train again
 

@@ -25,6 +25,7 @@ from ..registry import kept_folder
 from .database import Database
 from .faults import growing, until_written
 from .job import JobError
+from .measurements import Measurements
 from .presence import Presence
 from .processes import MEASURING, is_there, lock_file, spawn
 from .rates import measure_rates
@@ -51,7 +52,7 @@ def work(data_dir: Path, device: torch.device, *, while_served: bool, why: str =
         device = torch.device("cuda", 0)  # one device, one name: the supervisor numbers them all
     name = str(device)
     database = Database(data_dir)
-    jobs, presence = Jobs(database), Presence(database)
+    jobs, waiting, presence = Jobs(database), Measurements(database), Presence(database)
     try:
         with FileLock(lock_file(data_dir, name), timeout=0.5):
             torch.distributions.Distribution.set_default_validate_args(False)
@@ -62,7 +63,7 @@ def work(data_dir: Path, device: torch.device, *, while_served: bool, why: str =
             pulse.start()
             try:
                 until_written(lambda: jobs.orphans(name, why))
-                _serve(jobs, presence, device, while_served)
+                _serve(jobs, waiting, presence, device, while_served)
             finally:
                 over.set()
                 pulse.join()
@@ -82,7 +83,7 @@ def _beat(presence: Presence, name: str, over: threading.Event) -> None:
             return
 
 
-def _serve(jobs: Jobs, presence: Presence, device: torch.device, while_served: bool) -> None:
+def _serve(jobs: Jobs, waiting: Measurements, presence: Presence, device: torch.device, while_served: bool) -> None:
     name = str(device)
     leisure = _leisure(jobs, presence, device)
     waits, busy = growing(), time.monotonic()
@@ -97,7 +98,7 @@ def _serve(jobs: Jobs, presence: Presence, device: torch.device, while_served: b
                     waits = growing()
                 else:
                     _rest(presence, next(waits), while_served)
-            elif not while_served and jobs.to_measure() and not is_there(jobs.data_dir, MEASURING):
+            elif not while_served and waiting.any() and not is_there(jobs.data_dir, MEASURING):
                 spawn(jobs.data_dir, "--measure")  # with a server it is the supervisor that does so
                 time.sleep(POLL_SECONDS)
             elif next(leisure, None) is not None:

@@ -32,5 +32,6 @@ def latent_map(manifest: dict[str, Any], state: dict[str, Any], *, notices: Sequ
         notices: sentences to show over the map at the start.
         key: keeps one instance while the manifest changes.
     """
-    data = {"manifest": manifest, "state": state, "notices": list(notices)}
+    # In a list: the first level of a mapping is searched for tables, by packages of 120 MB.
+    data = [{"manifest": manifest, "state": state, "notices": list(notices)}]
     component("latent_map", "streamlit.mjs", "lx-root")(data=data, key=key)

@@ -16,4 +16,4 @@ def training_view(data: dict[str, Any], *, key: str) -> None:
             runs, and sentences: `refused` for runs that cannot be compared, `notices`.
         key: keeps one instance while the data change.
     """
-    component("training_view", "training/streamlit.mjs", "lt-root")(data=data, key=key)
+    component("training_view", "training/streamlit.mjs", "lt-root")(data=[data], key=key)  # in a list, as the map's

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..cancellation import check_cancelled
+
 NEIGHBOURS = 30
 ROUNDING = 1e-24
 # Of the neighbours' mean square distance along an axis, added to both axes of the regression: slopes of neighbours
@@ -104,6 +106,7 @@ class Local:
         """The k nearest points and their weights (m, k), which sum to 1."""
         indices, weights = [], []
         for part in at.split(max(1, PAIRS // len(points))):
+            check_cancelled()
             k = min(self.neighbours + 1, len(points))
             found = torch.cdist(part, points).topk(k, largest=False)
             distance, farthest = found.values[:, : self.neighbours], found.values[:, -1:]

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..cancellation import check_cancelled
+
 # Up to here every distance is computed. Above, a graph of neighbours is searched (pynndescent, which comes with UMAP;
 # Dong, Charikar & Li 2011), which takes minutes to make and finds most of the nearest, not always all.
 EXACT_UP_TO = 80_000
@@ -53,9 +55,9 @@ class Nearest:
             return torch.from_numpy(found[0]).long(), torch.from_numpy(distances[0]).double()
         step = max(1, CHUNK_VALUES // self.points.shape[1])
         # Differences, not the expanded square: among near ones that would lose its digits.
-        squares = [
-            (part.float().div_(self.white) - at.float()).square_().sum(1, dtype=torch.float64)
-            for part in self.points.split(step)
-        ]
+        squares = []
+        for part in self.points.split(step):
+            check_cancelled()
+            squares.append((part.float().div_(self.white) - at.float()).square_().sum(1, dtype=torch.float64))
         found = torch.cat(squares).topk(count, largest=False)
         return found.indices, found.values.sqrt()

@@ -14,6 +14,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ..cancellation import check_cancelled
+
 NEIGHBOURS = 30
 CHUNK = 256
 
@@ -45,6 +47,7 @@ def trustworthiness(
     codes, places = codes.double(), places.double()
     lost = torch.empty(n, dtype=torch.float64)
     for first in range(0, n, CHUNK):
+        check_cancelled()
         rows = torch.arange(first, min(first + CHUNK, n))
         own = torch.arange(len(rows))
         far, near = _distances(codes, rows), _distances(places, rows)

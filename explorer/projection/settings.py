@@ -62,7 +62,7 @@ class UmapSettings:
         """
         try:
             values = json.loads(text)
-        except (ValueError, RecursionError):
+        except (ValueError, TypeError, RecursionError):
             raise ProjectionError("The settings of the map are not JSON.") from None
         names = {field.name for field in fields(cls)}
         if not isinstance(values, dict) or not set(values) <= names:

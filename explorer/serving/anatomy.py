@@ -19,7 +19,7 @@ from ..inference.posterior import kl_to_posterior
 from .best import best_of
 from .posteriors import log_evidence_anew, posterior_of
 from .space import Space
-from .state import BadState, Image, gaussian_in, plane_gaussian_in
+from .state import BadState, Image, NotFiniteError, gaussian_in, plane_gaussian_in
 
 CREDIBLE = (0.5, 0.95)
 _DRAWS = 200
@@ -72,7 +72,15 @@ def pack_evidence(space: Space, image: Image) -> bytes:
 
 
 def packed(facts: dict[str, Any], tail: bytes = b"") -> bytes:
-    text = json.dumps(facts, allow_nan=False).encode()
+    """uint32: the length of a JSON text; the text, padded by spaces to a multiple of four; and a tail.
+
+    Raises:
+        NotFiniteError: a number of the facts is not finite.
+    """
+    try:
+        text = json.dumps(facts, allow_nan=False).encode()
+    except ValueError:
+        raise NotFiniteError("The answer is not finite.") from None
     text += b" " * (-len(text) % 4)
     return struct.pack("<I", len(text)) + text + tail
 

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+import torch
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from .addresses import PREFIX
 from .anatomy import gradient_of, kl_of, pack_evidence
-from .asking import GONE, answers
+from .asking import GONE, answers, refused
 from .best import describe_best
 from .blobs import Blob, make_blob
 from .gaps import pack_gaps
-from .kept import Kept
-from .pools import heavily
+from .kept import MB, Kept
+from .pools import heavily, lightly
 from .space import SPACES, Space
-from .state import image_in, image_of
+from .state import NotFiniteError, image_in, image_of
 from .summary import pack_units
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
-_EVIDENCE: Kept[Blob] = Kept(1_024)
-_UNITS: Kept[Blob] = Kept(16)
+_EVIDENCE: Kept[Blob] = Kept(1_024, 16 * MB)
+_UNITS: Kept[Blob] = Kept(16, 4 * MB)
 
 
 async def evidence(request: Request) -> Response:
@@ -42,12 +41,11 @@ async def evidence(request: Request) -> Response:
         return _EVIDENCE.get((key, number), lambda: make_blob(pack_evidence(space, image_of(space, int(number)))))
 
     try:
-        blob = await heavily(request, packed)
-    except ClientDisconnect:
-        return Response(status_code=400)
-    except (ValueError, RuntimeError):  # a number that JSON has no form for, or a matrix that has no inverse
-        logging.getLogger("explorer").warning("log p(x) of image %s was not found.", number, exc_info=True)
+        blob = _EVIDENCE.peek((key, number)) or await heavily(request, packed, key=("evidence", key, number))
+    except (NotFiniteError, torch.linalg.LinAlgError):
         return PlainTextResponse("log p(x) of this image is not finite under this model.", 422)
+    except Exception as error:
+        return refused(error, f"log p(x) of image {number} was not found.")
     assert blob is not None
     return blob.response()
 
@@ -57,12 +55,16 @@ async def units(request: Request) -> Response:
     space = SPACES.by_key(request.path_params["key"])
     if space is None:
         return PlainTextResponse(GONE, 404)
+
+    def packed() -> Blob | None:
+        return _UNITS.get(space.key, lambda: make_blob(pack_units(space)))
+
     try:
-        blob = await heavily(request, lambda: _UNITS.get(space.key, lambda: make_blob(pack_units(space))))
-    except ClientDisconnect:
-        return Response(status_code=400)
-    except ValueError:
+        blob = _UNITS.peek(space.key) or await heavily(request, packed, key=("units", space.key), long=True)
+    except NotFiniteError:
         return PlainTextResponse("The codes of this model are not finite numbers.", 422)
+    except Exception as error:
+        return refused(error, "The units of a model were not measured.")
     assert blob is not None
     return blob.response()
 
@@ -73,7 +75,7 @@ async def gaps(request: Request) -> Response:
     space = SPACES.by_key(request.path_params["key"], request.query_params.get("model"))
     if space is None:
         return PlainTextResponse(GONE, 404)
-    table = await run_in_threadpool(pack_gaps, space)
+    table = await lightly(lambda: pack_gaps(space))
     # Under the same key there can be more images tomorrow.
     return Response(table, media_type="application/octet-stream", headers={"Cache-Control": "no-cache"})
 
@@ -94,7 +96,8 @@ def _encode(space: Space, state: Any) -> dict[str, Any]:
 def anatomy_routes() -> list[BaseRoute]:
     """Under `PREFIX`, with the space's key in the path."""
     heavy = {"evidence": _drawn_evidence, "best": _best, "gradient": gradient_of, "kl": kl_of}
-    asked = {name: answers(function, heavy=True) for name, function in heavy.items()} | {"encode": answers(_encode)}
+    asked = {name: answers(function, heavy=True, alike=True) for name, function in heavy.items()}
+    asked["encode"] = answers(_encode)
     return [
         Route(f"{PREFIX}/evidence/{{key}}/{{image}}.bin", evidence),
         Route(f"{PREFIX}/units/{{key}}.json", units),

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..inference.gaps import FAMILIES, Gaussians, best_gaussian, measured, rule_for
 from ..inference.lattice import MOST_DIMENSIONS, QuadratureError
-from .kept import Kept
+from .kept import MB, Kept
 from .posteriors import posterior_of
 from .space import Space
 from .state import Image
@@ -33,7 +33,7 @@ class Best:
         return self.families.get("full", self.encoder)
 
 
-_BEST: Kept[Best] = Kept(512)
+_BEST: Kept[Best] = Kept(512, 8 * MB)
 
 
 def best_of(space: Space, image: Image) -> Best:

@@ -7,11 +7,12 @@ import re
 import torch
 from torch import Tensor
 
+from ..cancellation import check_cancelled
 from ..gap_table import load_gaps
 from ..inference import elbo
 from ..inference.units import kl_by_dimension
 from .anatomy import packed
-from .kept import Kept
+from .kept import MB, Kept
 from .own_rows import kinds_of
 from .space import Space
 
@@ -22,7 +23,7 @@ CHUNK = 500
 LARGEST = 3e38  # of float32
 NAMES = ("kl", "reconstruction", "elbo", "log_evidence", "gap")
 OWN = re.compile(r"own-([0-9]{1,3})")  # a column of the set's, by its number
-_DRAWN: Kept[tuple[Tensor, int]] = Kept(16)
+_DRAWN: Kept[tuple[Tensor, int]] = Kept(16, 16 * MB)
 
 
 def pack_column(space: Space, name: str) -> bytes | None:
@@ -89,6 +90,7 @@ def _drawn(space: Space) -> tuple[Tensor, int]:
     parts = []
     step = max(1, min(CHUNK, (1 << 22) // space.checkpoint.config.model.pixels))
     for first in range(0, n, step):
+        check_cancelled()
         x = space.latents.observed(slice(first, first + step)).to(device)
         parts.append(elbo(model, x, samples=draws, generator=generator).log_likelihood.double().cpu())
     return torch.cat(parts), draws

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Picture
 
+from ..cancellation import check_cancelled
 from ..datasets.formulas import marked, to_csv
 from .columns import NAMES, column_of, draws_of
 from .fitted_maps import places_in, trust_in
@@ -103,6 +104,7 @@ def _arrays(space: Space, rows: np.ndarray, table: dict[str, np.ndarray]) -> byt
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as folder:
         for name in (*whole, *columns):  # one copy at a time
+            check_cancelled()
             values = whole[name].numpy()[rows] if name in whole else columns[name]
             if values.dtype == object:  # fixed-width text: objects would be a pickle
                 values = values.astype(str)
@@ -138,6 +140,7 @@ def _table(space: Space, rows: np.ndarray, state: dict[str, Any]) -> dict[str, n
     labels = latents.labels.numpy()[rows]
     table = _whose(space, rows) | {"label": labels, "class": np.array(latents.classes, dtype=object)[labels]}
     for name in NAMES:
+        check_cancelled()
         values = column_of(space, name)[0].numpy()[rows]
         if np.isfinite(values).any():
             table[name] = values
@@ -257,6 +260,7 @@ def _pictures(space: Space, rows: np.ndarray, state: dict[str, Any]) -> bytes:
         for name, column in [*_own(space, rows).items(), *_brought(state.get("columns"), len(images), rows)]:
             table[free_column(name, table)] = column
         for at, row in enumerate(rows.tolist()):
+            check_cancelled()
             image = images[row]
             values = image.permute(1, 2, 0).numpy() if image.shape[0] == 3 else image[0].numpy()
             one = io.BytesIO()

@@ -16,13 +16,13 @@ from ..projection.quality import quality_neighbours
 from ..signature import fingerprint
 from .anatomy import packed
 from .jobs import open_database
-from .kept import Kept
+from .kept import MB, Kept
 from .person import Visitor
 from .space import Space
 from .state import BadState
 
-_SUBJECTS: Kept[bytes] = Kept(64)
-_READY: Kept[list[dict[str, Any]]] = Kept(64)  # facts of a space's maps, as long as no file is new or changed
+_SUBJECTS: Kept[bytes] = Kept(64, MB)
+_READY: Kept[list[dict[str, Any]]] = Kept(64, 4 * MB)  # facts of a space's maps, as long as no file is new or changed
 
 
 def open_fits() -> Fits:
@@ -55,7 +55,7 @@ def _ready(space: Space) -> list[dict[str, Any]]:
     stamps = tuple(map_stamps(folders))
 
     def read() -> list[dict[str, Any]]:
-        found = list_maps(folders, space.checkpoint.model, space.latents, space.fit_count)
+        found = list_maps(folders, space.checkpoint.model, space.latents, space.fit_count, space.test_count)
         return [_facts(key, embedding) for key, embedding in found]
 
     return _READY.get((space.key, space.name, stamps), read) or []
@@ -79,7 +79,7 @@ def _settings(settings: UmapSettings) -> dict[str, Any]:
 
 def _key(space: Space, settings: UmapSettings) -> str:
     """`map_key`, with the weights read once and not at each of many questions."""
-    subject = _SUBJECTS.get(space.key, lambda: map_subject(space.checkpoint.model, space.latents))
+    subject = _SUBJECTS.get(space.key, lambda: map_subject(space.checkpoint.model, space.latents, space.test_count))
     assert subject is not None
     return key_of(subject, settings)
 

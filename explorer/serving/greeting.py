@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from ..jobs import JobError
 from .bucket import Buckets, network_of
+from .gate.settings import path_below, served
 from .old_words import identity_for
 from .person import new_word, person_of, set_cookie, signed
 
@@ -21,7 +22,7 @@ WORDS = Buckets(AT_ONCE, AN_HOUR)
 def greeting(scope: Scope) -> str:
     """The Set-Cookie header that goes with a page; "" where the browser has its word, or gets none now."""
     # Deeper addresses are no pages of ours, and would give the cookie a path that the pages do not have.
-    if scope["method"] != "GET" or scope["path"].removeprefix(scope.get("root_path", "")).count("/") > 1:
+    if scope["method"] != "GET" or path_below(scope, served().base).count("/") > 1:
         return ""
     request = HTTPConnection(scope)
     if person_of(request.cookies) or not WORDS.take(network_of(request.client.host if request.client else None)):

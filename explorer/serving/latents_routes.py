@@ -6,30 +6,29 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from .addresses import PREFIX
-from .asking import GONE, Handler, answers
+from .asking import GONE, Handler, answers, refused
 from .blobs import Blob, make_blob
 from .columns import NAMES, OWN, pack_column
 from .exports import export_of
 from .fitted_maps import describe_maps, map_stamp, order_map, pack_map
-from .kept import Kept
+from .kept import MB, Kept
 from .near import near_of
 from .person import Visitor, visitor_of
 from .plane_trust import pack_trust
-from .pools import heavily
+from .pools import heavily, lightly
 from .space import SPACES, Space
 from .tables import MAX_BYTES, bring_table, kept_table
 from .ways import MOST_DRAWN, strip_of, ways_of
 
 _MAP = re.compile(r"[0-9a-f]{16}")
-_MAPS: Kept[Blob] = Kept(64)
-_COLUMNS: Kept[Blob] = Kept(128)
-_TRUST: Kept[Blob] = Kept(128)
+_MAPS: Kept[Blob] = Kept(64, 16 * MB)
+_COLUMNS: Kept[Blob] = Kept(128, 8 * MB)
+_TRUST: Kept[Blob] = Kept(128, 8 * MB)
 # A number in full is 25 characters: drawn lines of places, and a way's steps.
 MAX_PLACES_BYTES = 25 * MOST_DRAWN * 512
 MAX_PLACES = MOST_DRAWN * 514
@@ -62,9 +61,9 @@ async def _blob(
         return made() if now is None else kept.get((space.key, space.name, name, now), made)
 
     try:
-        blob = await heavily(request, found)
-    except ClientDisconnect:
-        return Response(status_code=400)
+        blob = await heavily(request, found, key=(pack, space.key, space.name, name), long=True)
+    except Exception as error:
+        return refused(error, f"{name} of a model was not made.")
     if blob is None:
         return PlainTextResponse(NONE, 404)
     return blob.response()
@@ -110,9 +109,9 @@ def _now(function: Callable[[Space, Visitor], dict[str, Any]], *, heavy: bool = 
             return JSONResponse(function(space, visitor_of(request)), headers={"Cache-Control": "no-store"})
 
         try:
-            return await (heavily(request, found) if heavy else run_in_threadpool(found))
-        except ClientDisconnect:
-            return Response(status_code=400)
+            return await (heavily(request, found, long=True) if heavy else lightly(found))
+        except Exception as error:
+            return refused(error, "What there is of a model was not listed.")
 
     return handler
 
@@ -121,11 +120,11 @@ def latents_routes() -> list[BaseRoute]:
     """Under `PREFIX`, with the space's key in the path."""
     posted = {
         "maps": answers(order_map, personal=True),
-        "ways": answers(ways_of, heavy=True, most_bytes=MAX_PLACES_BYTES, most_values=MAX_PLACES),
-        "strip": answers(strip_of, heavy=True, most_bytes=MAX_PLACES_BYTES, most_values=MAX_PLACES),
+        "ways": answers(ways_of, long=True, alike=True, most_bytes=MAX_PLACES_BYTES, most_values=MAX_PLACES),
+        "strip": answers(strip_of, long=True, most_bytes=MAX_PLACES_BYTES, most_values=MAX_PLACES),
         "near": answers(near_of, heavy=True),
-        "table": answers(bring_table, heavy=True, personal=True, most_bytes=MAX_BYTES, most_values=16),
-        "export": answers(export_of, heavy=True, personal=True),
+        "table": answers(bring_table, long=True, personal=True, most_bytes=MAX_BYTES, most_values=16),
+        "export": answers(export_of, long=True, personal=True),
     }
     return [
         Route(f"{PREFIX}/maps/{{key}}", _now(describe_maps), methods=["GET"]),

@@ -6,18 +6,12 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
-from ..inference.units import kl_by_dimension
 from ..latent_map.files import static_key
 from ..projection.settings import METRICS, MOST_NEIGHBOURS, UmapSettings
 from ..view import MAX_SIGMA, MIN_SIGMA
 from .addresses import BELOW
-from .pack import map_range, sheet_size
+from .pack import sheet_size
 from .space import Space
-
-
-def rates(space: Space) -> list[float]:
-    """The mean KL of each latent dimension over the images, nats (d,)."""
-    return kl_by_dimension(space.latents.loc, space.latents.scale).mean(0).tolist()
 
 
 def describe(space: Space) -> dict[str, Any]:
@@ -54,7 +48,7 @@ def describe(space: Space) -> dict[str, Any]:
             "kind": space.plane.kind,
             "basis": space.plane.basis.tolist(),
             "explained": space.plane.explained,
-            "range": map_range(space),
+            "range": space.map_range,
         },
         "points": space.points,
         "sigma": [MIN_SIGMA, MAX_SIGMA],
@@ -77,7 +71,7 @@ def describe(space: Space) -> dict[str, Any]:
         **{name: f"{BELOW}/{name}/{space.key}" for name in ("best", "gradient", "kl", "encode")},
         **{name: f"{BELOW}/{name}/{space.key}{own}" for name in ("maps", "ways", "strip", "near", "table", "export")},
         **{name: f"{BELOW}/{name}/{space.key}/{{name}}.bin{own}" for name in ("map", "column", "trust")},
-        "rates": rates(space),
+        "rates": space.rates,
         "umap": {**asdict(UmapSettings()), "metrics": list(METRICS), "most_neighbours": MOST_NEIGHBOURS},
         "gaps": f"{BELOW}/gaps/{space.key}.bin{own}",
         "socket": f"{BELOW}/engine/{space.key}",

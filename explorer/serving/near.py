@@ -9,14 +9,15 @@ import torch
 from torch import Tensor
 
 from ..projection.nearest import Nearest
-from .kept import Kept
+from .kept import MB, Kept
 from .space import Space
 from .state import BadState, image_in, latent_in
 
 SPACES_OF = ("latent", "pixels")
 OF = ("place", "image")
 MOST = 100
-_INDICES: Kept[Nearest] = Kept(8)
+# Their points are the spaces' own; a graph of them takes about as much again.
+_INDICES: Kept[Nearest] = Kept(8, 256 * MB, lambda found: found.points.nbytes)
 
 
 def _nearest(points: Tensor, white: float = 1.0) -> Nearest:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from ..inference import Rule
+from ..latents import Bits
 from .space import Space
 
 # Images a sheet, and the bytes it may have: whoever hovers over a point waits for a whole sheet.
@@ -52,23 +51,11 @@ def sheet_rows(space: Space, sheet: int) -> slice:
 def pack_images(space: Space, sheet: int) -> bytes:
     """Images as uint8 (m, D), then, where x is binary, its bits from the highest (m, ceil(D / 8))."""
     rows = sheet_rows(space, sheet)
-    images = _bytes(space.latents.images[rows], "u1")
-    if not space.latents.binary:
-        return images
-    return images + np.packbits(space.latents.x[rows].flatten(1).numpy(), axis=1).tobytes()
+    images, x = _bytes(space.latents.images[rows], "u1"), space.latents.x
+    return images + _bytes(x.packed[rows], "u1") if isinstance(x, Bits) else images
 
 
 def pack_latents(space: Space, sheet: int) -> bytes:
     """q(z|x) of a sheet's images: means float32 (m, d), then scales float32 (m, d)."""
     rows = sheet_rows(space, sheet)
     return _bytes(space.latents.loc[rows], "<f4") + _bytes(space.latents.scale[rows], "<f4")
-
-
-def map_range(space: Space) -> list[float]:
-    """[x0, x1, y0, y1]: the codes but for the outermost 1 in 1,000, with a margin, and the prior's bulk."""
-    u = space.codes
-    low, high = torch.quantile(u[:20_000], torch.tensor([0.0005, 0.9995], dtype=u.dtype), dim=0)
-    low, high = torch.minimum(low, torch.tensor(-2.5)), torch.maximum(high, torch.tensor(2.5))
-    margin = 0.06 * (high - low)
-    low, high = low - margin, high + margin
-    return [low[0].item(), high[0].item(), low[1].item(), high[1].item()]

@@ -5,17 +5,16 @@ from __future__ import annotations
 from ..inference.lattice import Lattice, QuadratureError, fitted_lattice
 from ..inference.posterior import TruePosterior, true_posterior
 from ..inference.quadrature import quadrature
-from .kept import Kept
+from .kept import MB, Kept
 from .space import Space
 from .state import Image
 
 TOLERANCE = 1e-3
 # Of a second lattice, which shares no node with the first: what is checked is integrated anew.
 CHECK_NODES = 8_000
-# A lattice takes up to 128 MB.
-_LATTICES: Kept[Lattice] = Kept(3)
-_CHECKS: Kept[Lattice] = Kept(3)
-_POSTERIORS: Kept[TruePosterior] = Kept(256)
+_LATTICES: Kept[Lattice] = Kept(8, 192 * MB, lambda lattice: lattice.bytes)
+_CHECKS: Kept[Lattice] = Kept(8, 48 * MB, lambda lattice: lattice.bytes)
+_POSTERIORS: Kept[TruePosterior] = Kept(256, 16 * MB)
 
 
 def lattice_of(space: Space) -> Lattice:
@@ -24,7 +23,7 @@ def lattice_of(space: Space) -> Lattice:
     Raises:
         QuadratureError: more than two latent dimensions.
     """
-    lattice = _LATTICES.get(space.key, lambda: fitted_lattice(space.checkpoint.model, space.latents.loc))
+    lattice = _LATTICES.get(space.key, lambda: fitted_lattice(space.checkpoint.model, space.latents.loc, rough=True))
     assert lattice is not None
     return lattice
 
@@ -51,7 +50,7 @@ def log_evidence_anew(space: Space, image: Image) -> float:
         QuadratureError: it cannot be had by quadrature.
     """
     model, loc = space.checkpoint.model, space.latents.loc
-    lattice = _CHECKS.get(space.key, lambda: fitted_lattice(model, loc, most=CHECK_NODES))
+    lattice = _CHECKS.get(space.key, lambda: fitted_lattice(model, loc, most=CHECK_NODES, rough=True))
     value = quadrature(model, image.x, tolerance=TOLERANCE / 10, lattice=lattice).value.item()
     if value != value:
         raise QuadratureError(

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import re
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from ..export import encoder_onnx
 from ..latent_map.files import static_files, static_key
 from .addresses import PREFIX
 from .anatomy_routes import anatomy_routes
-from .asking import GONE, answers
+from .asking import GONE, answers, refused
 from .blobs import Blob, make_blob
 from .downloads import download_routes
 from .engine import engine_socket
 from .jobs import job_routes
-from .kept import Kept
+from .kept import MB, Kept
 from .latents_routes import latents_routes
+from .onnx_files import exported
 from .own_rows import sheet_of
 from .pack import pack_codes, pack_images, pack_latents, pack_points, pack_rule, sheet_rows, sheets
+from .pools import heavily, lightly
 from .space import SPACES
 from .terms import evaluate_state
 
@@ -29,8 +29,8 @@ from .terms import evaluate_state
 _SHEET = re.compile(r"0|[1-9][0-9]{0,5}")
 _LATENTS = re.compile(rf"latents-({_SHEET.pattern})\.bin")
 _OWN = re.compile(rf"own-({_SHEET.pattern})\.json")
-_ASSETS: Kept[Blob] = Kept(2_048)
-_IMAGES: Kept[Blob] = Kept(1_024)
+_ASSETS: Kept[Blob] = Kept(2_048, 64 * MB)
+_IMAGES: Kept[Blob] = Kept(1_024, 48 * MB)
 
 
 async def static(request: Request) -> Response:
@@ -53,7 +53,7 @@ def _pack(space_key: str, name: str) -> Blob | None:
     if name == "decoder.onnx":
         return make_blob(space.decoder_bytes())
     if name == "encoder.onnx":
-        return make_blob(encoder_onnx(space.checkpoint.model))
+        return make_blob(exported(space.checkpoint, "encoder", space.key))
     if name == "codes.bin":
         return make_blob(pack_codes(space))
     if name == "points.bin":
@@ -83,13 +83,23 @@ def _pack_images(data_key: str, sheet: str) -> Blob | None:
 
 
 async def model_file(request: Request) -> Response:
-    blob = await run_in_threadpool(asset, request.path_params["key"], request.path_params["name"])
+    key, name = request.path_params["key"], request.path_params["name"]
+    blob = _ASSETS.peek((key, name))
+    if blob is not None:
+        return blob.response()
+    try:
+        if name.endswith(".onnx") and SPACES.by_key(key) is not None:  # it may have to be exported first
+            blob = await heavily(request, lambda: asset(key, name), key=("asset", key, name), long=True)
+        else:
+            blob = await lightly(lambda: asset(key, name))
+    except Exception as error:
+        return refused(error, f"{name} of a model was not made.")
     return _found(blob)
 
 
 async def images_file(request: Request) -> Response:
-    blob = await run_in_threadpool(image_sheet, request.path_params["key"], request.path_params["sheet"])
-    return _found(blob)
+    key, sheet = request.path_params["key"], request.path_params["sheet"]
+    return _found(_IMAGES.peek((key, sheet)) or await lightly(lambda: image_sheet(key, sheet)))
 
 
 def _found(blob: Blob | None) -> Response:
@@ -109,7 +119,7 @@ def routes() -> list[BaseRoute]:
         Route(f"{PREFIX}/static/{{key}}/{{name:path}}", static),
         Route(f"{PREFIX}/model/{{key}}/{{name}}", model_file),
         Route(f"{PREFIX}/images/{{key}}/{{sheet}}.bin", images_file),
-        Route(f"{PREFIX}/terms/{{key}}", answers(evaluate_state), methods=["POST"]),
+        Route(f"{PREFIX}/terms/{{key}}", answers(evaluate_state, alike=True), methods=["POST"]),
         *anatomy_routes(),
         *latents_routes(),
         *job_routes(),

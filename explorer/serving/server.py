@@ -8,7 +8,7 @@ import re
 import socket
 from collections.abc import Sequence
 
-from .gate.settings import HOSTS, PROXY, settings_of
+from .gate.settings import EVERYWHERE, HOSTS, PROXY, settings_of
 
 _BASE = re.compile(r"[A-Za-z0-9._~/-]*")
 
@@ -31,7 +31,8 @@ def serve(address: str, port: int, *, hosts: Sequence[str] = (), proxies: Sequen
     # The gate reads its names from the environment, however the app is started.
     for name, words in ((HOSTS, hosts), (PROXY, proxies)):
         os.environ[name] = ",".join([*filter(None, [os.environ.get(name, "")]), *words])
-    base = settings_of(address, os.environ[HOSTS], os.environ[PROXY], base).base
+    settings = settings_of(address, os.environ[HOSTS], os.environ[PROXY], base)
+    base = settings.base
     # uvicorn believes any proxy on this machine otherwise, and the gate would not see where a request comes from.
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
     _check(address, port)
@@ -40,6 +41,14 @@ def serve(address: str, port: int, *, hosts: Sequence[str] = (), proxies: Sequen
     place = f"http://{_shown(address)}:{port}{base}"
     print(f"Latent Explorer is getting its models ready; then it is at {place}", flush=True)
     options = {"server.address": address, "server.port": port, "server.headless": True, "server.baseUrlPath": base}
+    if address not in EVERYWHERE:  # Streamlit's own lock behind the gate's
+        options["server.allowedHosts"] = [
+            "localhost",
+            "127.0.0.1",
+            "::1",
+            address,
+            *(name for name, _ in settings.named),
+        ]
     app.run(config=options)
     return 0
 

@@ -7,8 +7,7 @@ whatever is served from it can be cached for ever.
 from __future__ import annotations
 
 import contextlib
-import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -17,18 +16,20 @@ from torch import Tensor
 
 from ..checkpoint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, CheckpointError, load_checkpoint
 from ..datasets import Dataset, DatasetError
-from ..export import DECODER_FILE, export_decoder
+from ..export import DECODER_FILE
 from ..fitted_maps import fit_count
 from ..gallery import Gallery, load_gallery
 from ..inference import Rule, gaussian_rule
-from ..latents import Latents, encode
+from ..inference.units import kl_by_dimension
+from ..latents import Bits, Latents, encode
 from ..model_data import OtherDataError, has_training_images, load_model_data
 from ..models import multiply_adds
 from ..projection import Plane, fit_plane
 from ..registry import model_folder
 from ..signature import fingerprint, signature
 from .blobs import digest
-from .kept import Kept
+from .kept import MB, Kept
+from .onnx_files import exported
 from .own_rows import OwnRows, joined
 
 # What a browser gets through in one frame: about 15 G multiply-adds a second were measured, so
@@ -96,7 +97,7 @@ class Space:
     @cached_property
     def data_key(self) -> str:
         """Names the images and what is observed of them, whatever the model."""
-        x, white = self.latents.x[:64].numpy().tobytes(), str(self.latents.white).encode()
+        x, white = self.latents.x[:64].contiguous().numpy().tobytes(), str(self.latents.white).encode()
         return digest(LAYOUT, self.latents.images.numpy().tobytes(), x, white)
 
     @property
@@ -112,6 +113,39 @@ class Space:
     def engine(self) -> str:
         """Where this decoder runs unless the person asks otherwise: "browser" or "server"."""
         return "browser" if self.decoder_cost <= BROWSER_MULTIPLY_ADDS else "server"
+
+    @cached_property
+    def bytes(self) -> int:
+        """Of what it holds, what it shares with others counted in full."""
+        latents = self.latents
+        x = latents.x.packed if isinstance(latents.x, Bits) else latents.x
+        held = [latents.images, x, latents.labels, latents.loc, latents.scale, self.codes]
+        weights = self.checkpoint.model.state_dict().values()
+        return sum(tensor.nbytes for tensor in (*held, *weights))
+
+    def sharing(self, other: Space) -> Space:
+        """This space with the images of another one that shows the same."""
+        mine, theirs = self.latents.x, other.latents.x
+        same = isinstance(mine, Bits) and isinstance(theirs, Bits) and torch.equal(mine.packed, theirs.packed)
+        if not same and self.latents.binary:
+            return self
+        x = theirs if same else other.latents.images
+        return replace(self, latents=replace(self.latents, images=other.latents.images, x=x))
+
+    @cached_property
+    def rates(self) -> list[float]:
+        """The mean KL of each latent dimension over the images, nats (d,)."""
+        return kl_by_dimension(self.latents.loc, self.latents.scale).mean(0).tolist()
+
+    @cached_property
+    def map_range(self) -> list[float]:
+        """[x0, x1, y0, y1]: the codes but for the outermost 1 in 1,000, with a margin, and the prior's bulk."""
+        u = self.codes
+        low, high = torch.quantile(u[:20_000], torch.tensor([0.0005, 0.9995], dtype=u.dtype), dim=0)
+        low, high = torch.minimum(low, torch.tensor(-2.5)), torch.maximum(high, torch.tensor(2.5))
+        margin = 0.06 * (high - low)
+        low, high = low - margin, high + margin
+        return [low[0].item(), high[0].item(), low[1].item(), high[1].item()]
 
     @cached_property
     def codes(self) -> Tensor:
@@ -137,8 +171,7 @@ class Space:
             content = path.read_bytes()
             if fingerprint(self.checkpoint.model, "decoder").encode() in content:
                 return content
-        with tempfile.TemporaryDirectory() as folder:
-            return export_decoder(self.checkpoint.model, Path(folder)).read_bytes()
+        return exported(self.checkpoint, "decoder", self.key)
 
 
 def open_space(checkpoint: Checkpoint, name: str, points: str = "test") -> Space:
@@ -183,10 +216,10 @@ def open_space(checkpoint: Checkpoint, name: str, points: str = "test") -> Space
 
 
 class Spaces:
-    """The spaces that are open, at most `limit` of them; the least recently used goes first."""
+    """The spaces that are open, bounded in number and bytes; the least recently used goes first."""
 
-    def __init__(self, limit: int = 16) -> None:
-        self._kept: Kept[Space] = Kept(limit)
+    def __init__(self, limit: int = 16, budget: int = 400 * MB) -> None:
+        self._kept: Kept[Space] = Kept(limit, budget, lambda space: space.bytes)
 
     def get(self, name: str, points: str = "test") -> Space:
         """The space of a known model or a checkpoint's folder, opened where it is not yet.
@@ -205,6 +238,8 @@ class Spaces:
             if points == "all" and not has_training_images(checkpoint):
                 return self.get(name)  # not a second one with the same images
             space = open_space(checkpoint, name, points)
+            other = self.by_data_key(space.data_key)
+            space = space if other is None else space.sharing(other)
             _ = space.key  # now, while nobody else waits for it
             return space
 

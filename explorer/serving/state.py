@@ -29,6 +29,10 @@ class BadState(ValueError):
     """A state that cannot be evaluated; the message says which part of it."""
 
 
+class NotFiniteError(ValueError):
+    """An answer with numbers that are not finite, which JSON has no form for."""
+
+
 def read_pair(value: Any, name: str, low: float = -LIMIT, high: float = LIMIT) -> tuple[float, float]:
     """Two finite numbers within bounds.
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ..inference.units import ACTIVE_VARIANCE, aggregate_log_density, measure_units
-from .pack import map_range
 from .space import Space
+from .state import NotFiniteError
 
 MOST_IMAGES = 10_000
 SIDE = 72  # of the aggregate posterior's picture
@@ -34,16 +34,19 @@ def pack_units(space: Space) -> bytes:
         "information": units.information,
         "marginal": units.marginal,
         "error": units.error,
-        "range": map_range(space),
+        "range": space.map_range,
         "side": SIDE,
         "density": _density(space, loc, scale),
     }
-    return json.dumps(facts, allow_nan=False).encode()
+    try:
+        return json.dumps(facts, allow_nan=False).encode()
+    except ValueError:
+        raise NotFiniteError("The units are not finite.") from None
 
 
 def _density(space: Space, loc: Tensor, scale: Tensor) -> list[float]:
     """log q(u) of the aggregate posterior on the map; the images' covariances are taken along the map's axes alone."""
-    x0, x1, y0, y1 = map_range(space)
+    x0, x1, y0, y1 = space.map_range
     middle = (torch.arange(SIDE, dtype=torch.float64) + 0.5) / SIDE
     y, x = torch.meshgrid(y0 + (y1 - y0) * middle, x0 + (x1 - x0) * middle, indexing="ij")
     basis = space.plane.basis

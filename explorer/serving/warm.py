@@ -11,6 +11,7 @@ from ..inference.lattice import MOST_DIMENSIONS
 from ..latent_map.files import static_key
 from ..registry import models
 from .manifest import describe
+from .memory import bound_arenas, give_back
 from .posteriors import posterior_of
 from .routes import asset
 from .space import SPACES
@@ -19,11 +20,12 @@ from .terms import evaluate_state
 
 # The pretrained models and a few of one's own; a folder of a hundred would delay the start.
 MOST = 10
-LATTICES = 2  # a second's decoding and up to 128 MB each
+LATTICES = 2  # a second's decoding and up to 64 MB each
 
 
 def warm_up() -> None:
     """Opens the first models there are, packs what they serve, and takes it all out of the collector's sight."""
+    bound_arenas()
     torch.distributions.Distribution.set_default_validate_args(False)
     torch.set_num_threads(1)  # many small requests at once do better with one thread each
     static_key()
@@ -45,3 +47,4 @@ def warm_up() -> None:
     # collections cost 110 ms; frozen objects are not looked at again.
     gc.collect()
     gc.freeze()
+    give_back()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from PIL import Image as Picture
 from torch import Tensor
 
+from ..cancellation import check_cancelled
 from ..geometry import geodesic, joined, legs, length, mean_decoder, resampled, spherical, straight
 from .space import Space
 from .state import BadState, read_vector
@@ -100,7 +102,10 @@ def strip_of(space: Space, state: Any) -> bytes:
     z = read_places(state.get("z"), space.latent, 1, MOST_STEPS, "z")
     model = space.checkpoint.model
     device = next(model.parameters()).device
-    parts = [model.likelihood(part.float().to(device)).mean.cpu() for part in z.split(64)]
+    parts = []
+    for part in z.split(64):
+        check_cancelled()
+        parts.append(model.likelihood(part.float().to(device)).mean.cpu())
     grey = (torch.cat(parts).clamp(0, 1) * 255).round().byte()
     times = max(1, LEAST_SIDE // max(grey.shape[2:]))
     grey = grey.repeat_interleave(times, 2).repeat_interleave(times, 3)
@@ -114,8 +119,14 @@ def strip_of(space: Space, state: Any) -> bytes:
     if state["format"] == "gif" and grey.shape[1] == 3:  # its own way to 256 colours takes a second an image
         frames = [frame.quantize(method=Picture.Quantize.FASTOCTREE) for frame in frames]
     frames += frames[-2:0:-1]
+
+    def others() -> Iterator[Picture.Image]:
+        for frame in frames[1:]:
+            check_cancelled()
+            yield frame
+
     more = {"lossless": True} if state["format"] == "webp" else {}
     frames[0].save(
-        file, state["format"].upper(), save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0, **more
+        file, state["format"].upper(), save_all=True, append_images=others(), duration=FRAME_MS, loop=0, **more
     )
     return file.getvalue()

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +21,12 @@ from ..datasets import names, own_names
 from ..datasets.folder import has_room
 from ..gallery import INDEX_FILE, SHEET_FILE, load_gallery
 from ..gap_table import GAPS_FILE, load_gaps
+from ..leftovers import sweep
 from ..registry import kept_folder
 from .files import METRICS_FILE, NEEDED, SOURCE_FILE, TransferError
 from .kept import check_name, incoming_folder, kept_names
 
 MOST_MODELS = 500
-STALE_SECONDS = 86_400
 MAX_GALLERY_PIXELS = 80_000_000
 
 
@@ -165,7 +164,7 @@ def arriving() -> Iterator[Arrival]:
     place = incoming_folder()
     try:
         place.mkdir(parents=True, exist_ok=True)
-        _sweep(place)
+        sweep(place.parent)
         folder = Path(tempfile.mkdtemp(dir=place, prefix="model-"))
     except OSError as error:
         raise TransferError(f"The data folder cannot be written to: {error.strerror}.") from None
@@ -175,14 +174,6 @@ def arriving() -> Iterator[Arrival]:
         raise TransferError(f"The model could not be written: {error.strerror or error}.") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sweep(place: Path) -> None:
-    """Removes what a process that was killed left behind."""
-    for path in place.iterdir():
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(path)
 
 
 def _is_object(text: str) -> bool:

@@ -10,7 +10,17 @@ from typing import BinaryIO
 from ..archives import ArchiveError, Entry, Limits, read_archive
 from ..checkpoint import CONFIG_FILE, WEIGHTS_FILE
 from .arrival import Arrival, Brought, arriving
-from .files import MAX_BYTES, NEEDED, TAKEN, TransferError, passed_over, refuse_pickles, shown
+from .files import (
+    MAX_BYTES,
+    NEEDED,
+    TAKEN,
+    TransferError,
+    is_regular,
+    open_regular,
+    passed_over,
+    refuse_pickles,
+    shown,
+)
 from .kept import check_name, suggest_name
 
 ENTRIES = 2_000
@@ -55,9 +65,13 @@ def from_folder(folder: Path | str, name: str = "", *, by: str = "") -> Brought:
     """
     folder = Path(os.path.expanduser(folder))
     try:
-        there = [path.name for path in folder.iterdir() if path.is_file()]
+        entries = list(folder.iterdir())
     except (OSError, ValueError):
         raise TransferError(f"{shown(str(folder))} is not a folder that can be read here.") from None
+    there = [path.name for path in entries if is_regular(path)]
+    links = [path.name for path in entries if path.is_symlink() and path.name in TAKEN]
+    if needed := [name for name in links if name in NEEDED]:
+        raise TransferError(f"{needed[0]} is a link to another file, which is not followed: put the file itself there.")
     name = name or suggest_name(folder.resolve().name)
     check_name(name)
     _needed(there)
@@ -68,15 +82,16 @@ def from_folder(folder: Path | str, name: str = "", *, by: str = "") -> Brought:
         for file in TAKEN[1:]:
             if file in there:
                 _copy(folder, file, arrival, most if file == WEIGHTS_FILE else MAX_BYTES[file])
+        arrival.notices += [f"{file} was left out: it is a link, which is not followed." for file in sorted(links)]
         arrival.notices += passed_over(file for file in there if file not in TAKEN and not file.startswith("."))
         return arrival.keep(name, {"kind": "folder", "file": shown(folder.resolve().name), "by": by})
 
 
 def _copy(folder: Path, file: str, arrival: Arrival, most: int) -> None:
     """Copies one file; what is too large is refused, or left out where it can be done without."""
-    size = (folder / file).stat().st_size
+    size = (folder / file).lstat().st_size
     if size <= most:
-        with (folder / file).open("rb") as source, arrival.path(file, size).open("wb") as target:
+        with open_regular(folder / file) as source, arrival.path(file, size).open("wb") as target:
             left = size  # and no more, should it grow meanwhile
             while piece := source.read(min(_PIECE, left)):
                 target.write(piece)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..names import name_from
-from .files import MAX_BYTES, NEEDED, SENT, TransferError
+from .files import MAX_BYTES, NEEDED, SENT, TransferError, is_regular, open_regular
 
 MOST_BYTES = 1 << 30
 _TEXT = (".json", ".jsonl", ".md")  # pictures and half-precision weights do not pack
@@ -30,9 +30,11 @@ def write_bundle(folder: Path, name: str, target: BinaryIO) -> None:
     with zipfile.ZipFile(target, "w") as archive:
         for file in SENT:
             path = folder / file
-            if not path.is_file():
+            if not is_regular(path):
                 if file in NEEDED:
-                    raise TransferError(f"{file} of {name!r:.60} is missing, so there is nothing to download.")
+                    raise TransferError(
+                        f"{file} of {name!r:.60} is missing or a link, so there is nothing to download."
+                    )
                 continue
             if path.stat().st_size > MAX_BYTES.get(file, MOST_BYTES):
                 raise TransferError(f"{file} of {name!r:.60} is too large to be sent.")
@@ -40,5 +42,5 @@ def write_bundle(folder: Path, name: str, target: BinaryIO) -> None:
             entry.create_system, entry.external_attr = 3, 0o100644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED if file.endswith(_TEXT) else zipfile.ZIP_STORED
             entry.file_size = path.stat().st_size
-            with path.open("rb") as source, archive.open(entry, "w") as packed:
+            with open_regular(path) as source, archive.open(entry, "w") as packed:
                 shutil.copyfileobj(source, packed, 1 << 20)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
 
 from ..card import EVALUATION_FILE
 from ..checkpoint import CARD_FILE, CONFIG_FILE, MAX_CONFIG_BYTES, WEIGHTS_FILE
@@ -38,6 +43,28 @@ WHY_NO_PICKLE = (
 
 class TransferError(ValueError):
     """A model is not taken, or cannot be sent; the message says why, and what to do."""
+
+
+def is_regular(path: Path) -> bool:
+    """Whether a file lies there itself: a link may lead anywhere on this machine, and is not followed."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Opens a file for reading, and refuses what has become a link or a pipe since it was looked at.
+
+    Raises:
+        OSError: it is none, or cannot be read.
+    """
+    flags = (getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))  # where the system has them
+    handle = os.open(path, sum(flags, os.O_RDONLY))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "not an ordinary file")
+    return os.fdopen(handle, "rb")
 
 
 def refuse_pickles(names: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets import default_data_dir
-from ..jobs import ACTIVE, Database, JobError, Jobs, jobs_file
+from ..jobs import Database, JobError, Jobs, jobs_file
 from ..names import free_name, is_name, name_from
 from ..owners import may_change, owner_of
 from ..registry import kept_folder, models, read_facts
@@ -37,7 +37,7 @@ def _runs() -> dict[str, bool]:
     if not jobs_file(folder).is_file():
         return {}
     try:
-        return {job.name: job.state in ACTIVE for job in Jobs(Database(folder)).all(100_000)}
+        return Jobs(Database(folder)).names()
     except (JobError, sqlite3.Error):
         return {}
 

@@ -1,8 +1,10 @@
 """Dragging, measured with the real mouse: frames, delay from move to painted, share of moves decoded.
 
-    python -m tests.benchmarks.drag [--moves 300] [--model mnist-2d] [--training] [--anatomy | --latents] [--json]
+    python -m tests.benchmarks.drag [--moves 300] [--model mnist-2d] [--training] [--plot canvas] [--json]
+        [--anatomy | --latents]
 
 For each of 10,000 and 70,000 points, in point mode, in Gaussian mode, and on a scale's handle;
+with --plot canvas where points are drawn on a plain canvas, as without WebGL;
 with --training while the worker of the same server trains a model; with --anatomy on the page of the
 ELBO, in Gaussian mode with every layer on, under each of its tabs; with --latents on the page of the latents, on
 the model's own map and on its UMAP, also while its shade is being drawn, and on a traversal's slider.
@@ -117,6 +119,7 @@ def main() -> None:
     parser.add_argument("--model", default="mnist-2d")
     parser.add_argument("--points", nargs="*", default=["test", "all"])
     parser.add_argument("--engine", default="browser")
+    parser.add_argument("--plot", choices=("plotly", "canvas"), default="plotly")
     parser.add_argument("--training", action="store_true", help="while a run trains beside it")
     parser.add_argument("--anatomy", action="store_true", help="on the page of the ELBO, every layer on")
     parser.add_argument("--latents", action="store_true", help="on the page of the latents")
@@ -130,7 +133,7 @@ def main() -> None:
             for name, (where, handle, path) in cases.items():
                 page = browser.new_page(viewport={"width": 1280, "height": 800})
                 at = "" if "zoom=q" in where or "umap" in where else "&at=0.5,0.2"
-                page.goto(f"{address}{where}&model={args.model}&points={points}&engine={args.engine}{at}")
+                page.goto(f"{address}{where}&model={args.model}&points={points}&engine={args.engine}&plot={args.plot}{at}")
                 page.wait_for_selector(READY, timeout=60_000)
                 count = page.evaluate("() => document.querySelector('[data-testid=image-number]').max")
                 page.wait_for_timeout(4_000 if args.latents else 1_500)  # what shades the map is drawn by then
@@ -144,7 +147,7 @@ def main() -> None:
         print(json.dumps({"machine": describe_machine(), "results": results}))
         return
     print(describe_machine())
-    print(f"{args.model}, {args.engine} engine, {args.moves} mouse moves each; {beside}")
+    print(f"{args.model}, {args.engine} engine, drawn by {args.plot}, {args.moves} mouse moves each; {beside}")
     for name, r in results.items():
         print(
             f"  {name:<34} {r['fps']:5.1f} fps   frame p95 {r['frame_p95_ms']:5.1f} ms   "

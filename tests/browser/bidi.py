@@ -67,9 +67,7 @@ class Firefox:
     def evaluate(self, expression: str) -> Any:
         """The value of an expression in the page, or of the promise that it is."""
         wrapped = f"(async () => JSON.stringify((await ({expression})) ?? null))()"
-        found = self.send(
-            "script.evaluate", expression=wrapped, target={"context": self.context}, awaitPromise=True
-        )
+        found = self.send("script.evaluate", expression=wrapped, target={"context": self.context}, awaitPromise=True)
         if found["type"] == "exception":
             raise RuntimeError(found["exceptionDetails"]["text"])
         return json.loads(found["result"]["value"])

@@ -10,7 +10,6 @@ from sklearn.neighbors import NearestNeighbors
 
 from explorer.projection import UmapSettings, read_settings
 from explorer.registry import model_folder
-from explorer.serving.manifest import rates
 from explorer.serving.space import SPACES
 from tests.browser.harness import settle, term
 
@@ -30,7 +29,7 @@ def is_far(z: np.ndarray) -> np.ndarray:
     """Whether latents (m, 16) of mnist-16d lie farther from all test codes than 99 of 100 of these lie from the nearest
     other one: in the dimensions that the encoder uses, by every tenth code."""
     space = SPACES.get("mnist-16d")
-    used = np.array(rates(space)) >= 0.01
+    used = np.array(space.rates) >= 0.01
     codes = space.latents.loc.double().numpy()[:, used]
     search = NearestNeighbors().fit(codes)
     apart = np.sort(search.kneighbors(codes[::10], 2)[0][:, 1])

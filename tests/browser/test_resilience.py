@@ -14,7 +14,11 @@ def test_a_request_that_throws_does_not_hold_up_the_next_one(page: Page) -> None
           const { Latest } = await import('/static/latest.mjs');
           const seen = [];
           const reported = [];
-          addEventListener('error', (event) => { reported.push(event.message); event.preventDefault(); }, { once: true });
+          const heard = (event) => {
+            reported.push(event.message);
+            event.preventDefault();
+          };
+          addEventListener('error', heard, { once: true });
           const latest = new Latest(async (request) => {
             seen.push(request);
             if (request === 1) throw new Error('once');
@@ -43,7 +47,9 @@ def test_an_address_is_written_no_more_often_than_safari_allows(page: Page) -> N
             written.push([now, change]);
           }, { now: () => now, later: (call, wait) => timers.push([now + wait, call]) });
           const until = (end) => {
-            for (; now < end; now += 10) for (const timer of timers.splice(0)) timer[0] <= now ? timer[1]() : timers.push(timer);
+            for (; now < end; now += 10) {
+              for (const timer of timers.splice(0)) timer[0] <= now ? timer[1]() : timers.push(timer);
+            }
           };
           for (let i = 0; i < 2_000; i++) {  // a minute of key presses
             writer.write(i);
@@ -69,9 +75,18 @@ def test_calls_to_a_dead_worker_are_refused_and_the_server_takes_over(page: Page
           const { BrowserEngine, EitherEngine } = await import('/static/engines.mjs');
           const fake = [];
           const real = globalThis.Worker;
-          globalThis.Worker = class { constructor() { fake.push(this); } postMessage(message) { this.asked = message; } terminate() {} };
+          globalThis.Worker = class {
+            constructor() { fake.push(this); }
+            postMessage(message) { this.asked = message; }
+            terminate() {}
+          };
           const manifest = { runtime: {}, decoder: '/decoder' };
-          class Server { kind = 'server'; ready = Promise.resolve(); evaluate() { return 'the server’s'; } close() {} }
+          class Server {
+            kind = 'server';
+            ready = Promise.resolve();
+            evaluate() { return 'the server’s'; }
+            close() {}
+          }
           const engines = { BrowserEngine, ServerEngine: Server };
           const told = [];
           const engine = new EitherEngine(manifest, ({ kind, why }) => told.push([kind, why]), engines);
@@ -125,7 +140,10 @@ def test_a_silent_server_is_given_up_and_asked_again(page: Page) -> None:
           const real = [globalThis.WebSocket, globalThis.setTimeout.bind(globalThis)];
           globalThis.WebSocket = class {
             static OPEN = 1;
-            constructor() { sockets.push(this); this.readyState = 0; queueMicrotask(() => { this.readyState = 1; this.onopen(); }); }
+            constructor() {
+              sockets.push(this);
+              queueMicrotask(() => { this.readyState = 1; this.onopen(); });
+            }
             send(message) { this.sent = message; }
             close() { this.readyState = 3; this.onclose(); }
           };
@@ -146,7 +164,8 @@ def test_a_silent_server_is_given_up_and_asked_again(page: Page) -> None:
           const { logLikelihood } = await again;
           delete performance.now;
           [globalThis.WebSocket, globalThis.setTimeout] = real;
-          return { first, sockets: sockets.length, value: logLikelihood[0], patience: waits[0], failures: engine.failures };
+          const [value] = logLikelihood;
+          return { first, sockets: sockets.length, value, patience: waits[0], failures: engine.failures };
         }"""
     )
     assert found == {
@@ -164,7 +183,9 @@ def test_a_fault_before_there_is_a_view_is_a_sentence(page: Page) -> None:
           const { Explore } = await import('/static/explore.mjs');
           const root = document.body.appendChild(document.createElement('div'));
           const plane = { basis: [[1, 0], [0, 1]], kind: 'identity', range: [-1, 1, -1, 1] };
-          const manifest = { name: 'm', imageShape: [1, 2, 2], plane, runtime: {}, decoder: '/d', style: '/s.css', rules: {}, sheet: {}, codes: '/c' };
+          const manifest = {
+            name: 'm', imageShape: [1, 2, 2], plane, runtime: {}, decoder: '/d', style: '/s.css', rules: {}, sheet: {},
+          };
           const map = new Explore(root, manifest, { layers: [], hidden: [], image: 0 }, []);
           await map.started;
           return root.textContent;
@@ -178,12 +199,19 @@ def test_two_models_of_the_same_bytes_are_two_maps(page: Page) -> None:
         """async () => {
           const { default: mount } = await import('/static/streamlit.mjs');
           globalThis.opened = [];
-          const source = 'export class Explore { constructor(root, manifest, state) { globalThis.opened.push(manifest.name);'
-            + ' Object.assign(this, { manifest, state: { layers: [], hidden: [], ...state } }); } restyle() {} destroy() {} }';
+          const source = `export class Explore {
+            constructor(root, manifest, state) {
+              globalThis.opened.push(manifest.name);
+              Object.assign(this, { manifest, state });
+            }
+            restyle() {}
+            destroy() {}
+          }`;
+          const entry = `data:text/javascript,${encodeURIComponent(source)}`;
           const parentElement = document.createElement('div');
           parentElement.innerHTML = '<div class="lx-root"></div>';
           for (const name of ['one', 'its copy', 'its copy']) {
-            const manifest = { entry: `data:text/javascript,${encodeURIComponent(source)}`, terms: '/terms/same', name, count: 1, imageShape: [1] };
+            const manifest = { entry, terms: '/terms/same', name, count: 1, imageShape: [1] };
             mount({ parentElement, data: { manifest, notices: [], state: { image: 0, layers: [], hidden: [] } } });
           }
           while (globalThis.opened.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -199,10 +227,11 @@ def test_points_are_found_near_a_place_and_within_an_outline(page: Page) -> None
           const { nearest, within } = await import('/static/plot/picking.mjs');
           const plot = {
             points: { u: Float32Array.of(0, 0, 1, 1, 1, 1.05, -1, 0), labels: Uint8Array.of(0, 0, 1, 1) },
-            manifest: { classes: ['a', 'b'] }, hidden: new Set(), unit: () => 100, frame: () => ({ left: 10, top: 20, view: [-2, 2, -2, 2] }),
+            manifest: { classes: ['a', 'b'] }, hidden: new Set(), unit: () => 100,
+            frame: () => ({ left: 10, top: 20, view: [-2, 2, -2, 2] }),
           };
           const at = (x, y) => [10 + (x + 2) * 100, 20 + (2 - y) * 100];
-          const near = [nearest(plot, at(0.05, 0.05), 12), nearest(plot, at(0.5, 0.5), 12), nearest(plot, at(1, 1.04), 12)];
+          const near = [[0.05, 0.05], [0.5, 0.5], [1, 1.04]].map((place) => nearest(plot, at(...place), 12));
           const bent = [[-0.5, -0.5], [1.5, -0.5], [1.5, 1.5], [0.5, 1.5], [0.5, 0.5], [-0.5, 0.5]];  // an L
           const all = within(plot, bent);
           plot.hidden.add(1);
@@ -220,7 +249,8 @@ def test_seventy_thousand_discs_take_a_blink(page: Page) -> None:
           const areas = [2.5, 4, 6].flatMap((size) => [[10, 10], [10.3, 10.9], [10.5, 10.5]].map(([x, y]) => {
             const image = new ImageData(20, 20);
             new Painter(image).disc(x, y, size, 1, 10, 20, 30);
-            return image.data.reduce((sum, value, at) => sum + (at % 4 === 3 ? value / 255 : 0), 0) / (Math.PI * (size / 2) ** 2);
+            const covered = image.data.reduce((sum, value, at) => sum + (at % 4 === 3 ? value / 255 : 0), 0);
+            return covered / (Math.PI * (size / 2) ** 2);
           }));
           const edge = new ImageData(4, 4);
           new Painter(edge).disc(-1, 1, 4, 1, 255, 0, 0);
@@ -230,7 +260,9 @@ def test_seventy_thousand_discs_take_a_blink(page: Page) -> None:
           const times = [];
           for (let run = 0; run < 7; run++) {
             const began = performance.now();
-            for (let i = 0; i < 70_000; i++) painter.disc((i * 0.618034 * 700) % 700, (i * 0.7548777 * 560) % 560, 2.5, 0.5, 200, 40, 60);
+            for (let i = 0; i < 70_000; i++) {
+              painter.disc((i * 432.6238) % 700, (i * 422.7315) % 560, 2.5, 0.5, 200, 40, 60);
+            }
             times.push(performance.now() - began);
           }
           return { areas, cut: [edge.data[3] > 0, edge.data[4 * 3 + 3]], best: Math.min(...times) };

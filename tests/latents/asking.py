@@ -34,6 +34,6 @@ def keep_map(space: Space, folder: Path, settings: UmapSettings, count: int | No
     places = space.latents.loc[:count, :2].clone()
     rows = row_sums(space.latents, count)
     made = Embedding(places, torch.rand(count), torch.rand(count), settings, "by hand", rows)
-    key = map_key(space.checkpoint.model, space.latents, settings)
+    key = map_key(space.checkpoint.model, space.latents, settings, space.test_count)
     save_embedding(map_file(folder, key), made, key)
     return key, made

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from explorer import publish
-from explorer.jobs import Database, Jobs, work
+from explorer.jobs import Database, Jobs, Measurements, work
 from explorer.training import cadence, loop
 from explorer.training import run as run_module
 
@@ -16,6 +16,11 @@ from explorer.training import run as run_module
 @pytest.fixture
 def jobs(tmp_path: Path) -> Jobs:
     return Jobs(Database(tmp_path))
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> Measurements:
+    return Measurements(Database(tmp_path))
 
 
 @pytest.fixture

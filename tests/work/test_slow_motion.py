@@ -28,7 +28,7 @@ def under_way(jobs: Jobs, tmp_path: Path) -> Iterator[Job]:
 
 
 def reach(jobs: Jobs, job: Job, step: int) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while jobs.get(job.id).step < step:
         assert time.monotonic() < until, jobs.get(job.id)
         time.sleep(0.01)

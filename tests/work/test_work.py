@@ -11,7 +11,7 @@ import torch
 
 from explorer.checkpoint import load_checkpoint
 from explorer.config import ModelConfig
-from explorer.jobs import Job, Jobs, measuring, work
+from explorer.jobs import Job, Jobs, Measurements, measuring, work
 from explorer.jobs.snapshots import FOLDER, HELDOUT_FILE, Snapshots, read_index
 from explorer.jobs.work import Work
 from explorer.serving.jobs import measuring as sentence_on_measuring
@@ -20,7 +20,9 @@ from explorer.training import run as run_module
 from tests.work.at_work import CPU, ME, STEPS, YOU, Meanwhile, carry_out, config_of, same_weights, take_up
 
 
-def test_a_job_becomes_a_model_with_its_curve_and_its_snapshots(jobs: Jobs, tmp_path: Path, whole_models: None) -> None:
+def test_a_job_becomes_a_model_with_its_curve_and_its_snapshots(
+    jobs: Jobs, waiting: Measurements, tmp_path: Path, whole_models: None
+) -> None:
     job = carry_out(jobs, tmp_path, config_of(epochs=3))
     assert job.state == "done" and job.message is None
     folder = tmp_path / job.name
@@ -30,12 +32,12 @@ def test_a_job_becomes_a_model_with_its_curve_and_its_snapshots(jobs: Jobs, tmp_
     assert not (folder / STATE_FILE).exists()
 
     # It can be opened, and is measured afterwards.
-    assert "evaluation.json" not in files and job.facts["measuring"] == "waiting" and jobs.to_measure()
+    assert "evaluation.json" not in files and job.facts["measuring"] == "waiting" and waiting.any()
     assert "waits for its turn" in sentence_on_measuring(job)[0]
-    assert measuring.carry_out(jobs, jobs.claim_measuring(), tmp_path)
+    assert measuring.carry_out(waiting, waiting.claim(), tmp_path)
     measured = jobs.get(job.id)
-    assert "measuring" not in measured.facts and measured.notes == () and not jobs.to_measure()
-    assert sentence_on_measuring(measured) == [] and jobs.claim_measuring() is None
+    assert "measuring" not in measured.facts and measured.notes == () and not waiting.any()
+    assert sentence_on_measuring(measured) == [] and waiting.claim() is None
     assert (folder / "evaluation.json").is_file() and "| ELBO |" in (folder / "README.md").read_text()
     rows = [json.loads(line) for line in (folder / METRICS_FILE).read_text().splitlines()]
     assert [row["step"] for row in rows] == list(range(1, 3 * STEPS + 1))
@@ -187,7 +189,7 @@ def test_a_run_that_is_to_stop_or_pause_while_it_gives_way_does_so(
     settle = Jobs.settle
     for number, (action, state) in enumerate((("pause", "paused"), ("stop", "queued"))):
         person = f"{number:032x}"
-        job = jobs.submit(config_of(seed=number), person=person)
+        job = jobs.submit(config_of(seed=number), person=person, name=f"turn-{number}")
         jobs.submit(config_of(seed=9), person=YOU)
 
         def late(table: Jobs, now: Job, *said: object, action: str = action, **how: object) -> None:

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from explorer import checkpoint
 from explorer.checkpoint import load_checkpoint
 from explorer.config import Config, ModelConfig, TrainingConfig
-from explorer.jobs import DatabaseFault, Job, Jobs, endings, faults, measuring
+from explorer.jobs import DatabaseFault, Job, Jobs, Measurements, endings, faults, measuring
 from explorer.jobs import work as work_module
 from explorer.jobs.snapshots import FOLDER
 from explorer.jobs.table import MAX_DEATHS
@@ -82,7 +82,7 @@ def test_too_little_memory_halves_the_batch_and_says_so(
 
 
 def test_a_model_that_cannot_be_measured_is_kept_and_not_trained_again(
-    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    jobs: Jobs, waiting: Measurements, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 
@@ -92,34 +92,36 @@ def test_a_model_that_cannot_be_measured_is_kept_and_not_trained_again(
 
     monkeypatch.setattr(measuring, "measure", short)
     job = carry_out(jobs, tmp_path)
-    assert measuring.carry_out(jobs, jobs.claim_measuring(), tmp_path)
+    assert measuring.carry_out(waiting, waiting.claim(), tmp_path)
     job = jobs.get(job.id)
     assert asked == ["cpu", "cpu"]  # once more where a GPU's memory was not enough
     assert job.state == "done" and job.message is None and "could not be measured" in job.notes[0]
     assert load_checkpoint(tmp_path / job.name).config.training.batch_size == 128
-    assert job.attempt == 1 and job.step == 2 * STEPS and not jobs.to_measure()
+    assert job.attempt == 1 and job.step == 2 * STEPS and not waiting.any()
 
 
-def test_measuring_that_kills_its_process_is_given_up_and_the_model_stays(jobs: Jobs, tmp_path: Path) -> None:
+def test_measuring_that_kills_its_process_is_given_up_and_the_model_stays(
+    jobs: Jobs, waiting: Measurements, tmp_path: Path
+) -> None:
     job = carry_out(jobs, tmp_path)
     for _ in range(MAX_DEATHS):
-        assert jobs.claim_measuring().id == job.id
-        assert jobs.report_measuring(job, 0.25) and "25 %" in describe_measuring(jobs.get(job.id))[0]
-        jobs.orphaned_measuring("the system ended it for want of memory")
-    assert not jobs.to_measure() and jobs.claim_measuring() is None
+        assert waiting.claim().id == job.id
+        assert waiting.report(job, 0.25) and "25 %" in describe_measuring(jobs.get(job.id))[0]
+        waiting.orphans("the system ended it for want of memory")
+    assert not waiting.any() and waiting.claim() is None
     job = jobs.get(job.id)
     assert job.state == "done" and "3 times in the midst of measuring" in job.notes[-1]
     assert load_checkpoint(tmp_path / job.name)
 
 
 def test_a_run_that_is_deleted_while_its_model_is_measured_ends_the_measuring(
-    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    jobs: Jobs, waiting: Measurements, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(measuring, "BEAT_SECONDS", 0.0)
     carry_out(jobs, tmp_path)
-    job = jobs.claim_measuring()
+    job = waiting.claim()
     jobs.forget(job.id, person=ME)
-    assert measuring.carry_out(jobs, job, tmp_path)
+    assert measuring.carry_out(waiting, job, tmp_path)
     assert not (tmp_path / job.name / "evaluation.json").exists()
 
 
@@ -288,14 +290,14 @@ def test_a_database_that_cannot_be_written_costs_neither_the_run_nor_the_worker(
 
 
 def test_a_full_disk_makes_a_model_wait_to_be_measured(
-    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    jobs: Jobs, waiting: Measurements, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = carry_out(jobs, tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint.os, "replace", full)
-        assert measuring.carry_out(jobs, jobs.claim_measuring(), tmp_path) is False
+        assert measuring.carry_out(waiting, waiting.claim(), tmp_path) is False
     assert jobs.get(job.id).facts["measuring"] == "waiting" and jobs.get(job.id).notes == ()
-    assert measuring.carry_out(jobs, jobs.claim_measuring(), tmp_path) is True
+    assert measuring.carry_out(waiting, waiting.claim(), tmp_path) is True
     assert (tmp_path / job.name / "evaluation.json").is_file()
 
 

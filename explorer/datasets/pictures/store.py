@@ -22,6 +22,7 @@ from typing import BinaryIO
 
 import torch
 
+from ...leftovers import sweep
 from ...names import is_name
 from ...owners import may_change, owner_of, write_owner
 from ..dataset import DatasetError
@@ -101,6 +102,7 @@ def save_pictures(
     half = None
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
+        sweep(place.parent.parent)
         half = Path(tempfile.mkdtemp(dir=place.parent, prefix=".saving-"))
         if not has_room(half, len(reading) * reading.picture_bytes):
             raise OSError(errno.ENOSPC, "there is not enough room on the disk: make room, and save it again")

@@ -148,9 +148,15 @@ export class ServerEngine {
       return;
     }
     this.failures = 0;
-    const [id, k, D, images] = new Uint32Array(data, 0, 4);
+    const [id, k, D, images] = new Uint32Array(data, 0, Math.min(4, data.byteLength / 4));
+    const word = data.byteLength === 8 ? k : undefined; // 0: it waits its turn; 1: newer messages took its place
+    if (word === 0) return;
     const job = this.waiting.get(id);
     this.waiting.delete(id);
+    if (word === 1) {
+      job?.reject(new Error(words.engineFaults.lost));
+      return;
+    }
     job?.resolve({
       mean: new Float32Array(data, 16, images * D),
       logLikelihood: new Float32Array(data, 16 + 4 * images * D, k),

@@ -288,7 +288,7 @@ export class Explore {
   /** The host's theme changed. */
   async restyle() {
     await this.started;
-    if (this.gone || !this.overlay) return;
+    if (this.gone || !this.overlay || !this.plot.ready) return;
     await this.plot.restyle();
     await this.background.draw();
     this.place();

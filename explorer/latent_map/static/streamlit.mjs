@@ -26,7 +26,7 @@ function goesAlong(left, manifest, state) {
   return { ...state, mode, image: image ?? 0, drawn, hidden: [...hidden], u: opening ? u : null, sigma: opening ? sigma : null };
 }
 
-export default function ({ parentElement, data }) {
+export default function ({ parentElement, data: [data] }) {
   const { manifest, notices } = data;
   const identity = JSON.stringify([manifest.entry, manifest.name, manifest.terms]); // a copy of a model has the same terms
   const before = maps.get(parentElement);

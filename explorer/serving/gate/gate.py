@@ -17,7 +17,7 @@ from .hosts import is_own, is_own_origin, place_of
 from .local import is_token, marked, sits_here, token_cookie, token_in, without_token
 from .policy import with_policy
 from .proxy import spoken_for
-from .settings import Settings, served
+from .settings import Settings, path_below, served
 from .uploads import UPLOADS, Uploads, streamed
 
 FOREIGN_HOST = (
@@ -94,7 +94,7 @@ class Gate:
                 await Response(status_code=400)(scope, receive, send)
 
     async def _with_body(self, scope: Scope, receive: Receive, send: Send, settings: Settings) -> None:
-        upload = _UPLOAD.fullmatch(scope["path"].removeprefix(settings.base)) if scope["method"] == "PUT" else None
+        upload = _UPLOAD.fullmatch(path_below(scope, settings.base)) if scope["method"] == "PUT" else None
         if upload:
             async with streamed(self.uploads, upload[1], scope, receive, self.patience) as arriving:
                 await self.app(scope, arriving, send)

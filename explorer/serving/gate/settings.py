@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 
+from starlette.types import Scope
+
 from .hosts import Place, is_loopback, place_of
 
 HOSTS, PROXY = "EXPLORER_HOSTS", "EXPLORER_PROXY"
@@ -76,6 +78,11 @@ def settings_of(bound: str, hosts: str, proxies: str, base: str) -> Settings:
     """
     base = base.strip("/")
     return Settings(bound, named_hosts(hosts), named_proxies(proxies), f"/{base}" if base else "")
+
+
+def path_below(scope: Scope, base: str) -> str:
+    """A request's path as the app has it, below the path it is served under."""
+    return scope["path"].removeprefix(scope.get("root_path", "")).removeprefix(base)
 
 
 def served() -> Settings:

@@ -154,12 +154,12 @@ export class CanvasDrawing {
     const painter = new Painter(image);
     const scale = (width / (this.view[1] - x0)) * ratio;
     const { u } = plot.points;
-    const { mask } = plot;
+    const { mask, dark } = plot;
     // What is selected lies over everything that is not.
     for (const chosen of mask ? [0, 1] : [null]) {
       plot.members.forEach((indices, label) => {
         if (plot.hidden.has(label)) return;
-        const { colour, values, scale: ramp, size, opacity } = lookOf(plot, label);
+        const { colour, values, scale: ramp, size, opacity } = lookOf(plot, label, dark);
         const colours = values && coloured(ramp);
         const [red, green, blue] = colour ? rgb(colour) : [];
         const each = typeof size !== 'number';

@@ -6,9 +6,9 @@ export const FADED = 0.08; // opacity of what is not selected
 
 /**
  * The look of a class's points: { size, opacity: a number or float32, one each; colour, or values float32 and
- * scale { colorscale, cmin, cmax } where a column is shown }. Sizes are diameters in pixels.
+ * scale { colorscale, cmin, cmax } where a column is shown }. Sizes are diameters in pixels; dark: on dark ground.
  */
-export function lookOf(plot, label, dark = plot.dark) {
+export function lookOf(plot, label, dark) {
   const { column } = plot;
   const { count } = plot.manifest;
   const [size, opacity] = count > 20_000 ? [2.5, 0.5] : [count < 2_000 ? 6 : 4, 0.7];

@@ -68,9 +68,9 @@ export class PlotlyDrawing {
   }
 
   traces() {
-    const { plot } = this;
+    const { plot, marks } = this;
+    const { dark } = plot;
     const { u } = plot.points;
-    const { marks } = this;
     return plot.members.map((indices, label) => ({
       type: 'scattergl',
       mode: 'markers',
@@ -79,7 +79,7 @@ export class PlotlyDrawing {
       y: Float32Array.from(indices, (i) => u[2 * i + 1]),
       visible: !plot.hidden.has(label),
       hoverinfo: 'none',
-      marker: { ...marker(lookOf(plot, label)), line: { width: 0 } }, // where sizes differ, plotly would ring each in white
+      marker: { ...marker(lookOf(plot, label, dark)), line: { width: 0 } }, // where sizes differ, plotly would ring each in white
       selectedpoints: marks?.[label] ?? null,
       unselected: { marker: { opacity: FADED } },
     }));
@@ -143,7 +143,8 @@ export class PlotlyDrawing {
   }
 
   paints() {
-    const paints = this.plot.members.map((_, label) => marker(lookOf(this.plot, label)));
+    const { dark } = this.plot;
+    const paints = this.plot.members.map((_, label) => marker(lookOf(this.plot, label, dark)));
     return Object.fromEntries(Object.keys(paints[0]).map((name) => [`marker.${name}`, paints.map((paint) => paint[name])]));
   }
 

@@ -5,14 +5,21 @@ import { script } from '../dom.mjs';
 // Without these of WebGL's extensions plotly draws no points.
 const NEEDED = ['ANGLE_instanced_arrays', 'OES_element_index_uint'];
 
+let able; // WebGL was there once; where it has gone since, plotly finds out
+
 /** Whether the browser has a WebGL that draws points: virtual machines and remote desktops often have none. */
 export function hasWebGL() {
+  able ||= probe();
+  return able;
+}
+
+function probe() {
   try {
     const context = document.createElement('canvas').getContext('webgl');
     if (!context || context.isContextLost()) return false;
-    const able = NEEDED.every((name) => context.getExtension(name));
+    const complete = NEEDED.every((name) => context.getExtension(name));
     context.getExtension('WEBGL_lose_context')?.loseContext(); // a browser keeps but a few of them
-    return able;
+    return complete;
   } catch {
     return false;
   }

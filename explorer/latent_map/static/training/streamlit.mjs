@@ -3,7 +3,7 @@
 
 const monitors = new WeakMap();
 
-export default function ({ parentElement, data }) {
+export default function ({ parentElement, data: [data] }) {
   const identity = JSON.stringify([data.entry, data.base, data.explore]);
   const before = monitors.get(parentElement);
   if (before?.identity === identity) {
