@@ -133,6 +133,7 @@ BAD = [
     *[("layers", value) for value in ("x", "Prior", "x,y,z", LONG, SCRIPT)],
     *[("hide", value) for value in ("99,abc", "10", "-1", "1.5", "٣", "²", LONG, SCRIPT)],
     *[("points", value) for value in ("some", "ALL", LONG, SCRIPT)],
+    *[("plot", value) for value in ("svg", "Canvas", LONG, SCRIPT)],
 ]
 
 
