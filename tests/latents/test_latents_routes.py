@@ -71,6 +71,7 @@ def test_a_geodesic_that_would_take_too_much_is_refused(
     state = {"places": space.latents.loc[:2].tolist(), "steps": 16, "ways": ["geodesic"]}
     assert post(client, space, "ways", state)["geodesic"]["z"]
     monkeypatch.setattr(f"explorer.serving.ways.{limit}", 100)
+    state["steps"] = 17  # the answer to the first question is kept
     assert "would take minutes" in post(client, space, "ways", state, 400)
     assert post(client, space, "ways", {**state, "ways": ["straight"]})["straight"]["z"]
 
