@@ -1,6 +1,6 @@
 // Rows of a run made ready to be drawn: thinned, scaled, and with a range that shows what matters.
 
-import { niceStep } from './view_range.mjs';
+import { niceStep } from '../plot/axes.mjs';
 
 export const TERMS = ['elbo', 'log_likelihood', 'kl'];
 export const LINES = 16; // more dimensions than this are drawn as a heat map
