@@ -19,7 +19,13 @@ __all__ = ["load", "pretrained"]
 def load(name_or_path: str | Path) -> VAE:
     """A model in evaluation mode, on the CPU, by a pretrained name or a checkpoint's folder.
 
-    Images are float32 in [0, 1], (batch, channels, height, width).
+    Its images x are float32 of shape (batch, channels, height, width); all but the batch is `model.config.image_shape`.
+    For a Bernoulli likelihood each pixel is 0 or 1, grey values having been made binary; for all others each value is
+    k / 255 with a whole k from 0 to 255. The model's card says which.
+
+    >>> model = load("mnist-2d")
+    >>> model.config.likelihood, model.config.image_shape
+    ('bernoulli', (1, 28, 28))
 
     Raises:
         explorer.checkpoint.CheckpointError: no such model, or one that is damaged.

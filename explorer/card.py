@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .checkpoint import CARD_FILE, write_file
-from .config import Config, TrainingConfig
+from .config import Config, ModelConfig, TrainingConfig
 from .inference.evaluation import Evaluation
 
 EVALUATION_FILE = "evaluation.json"
@@ -58,6 +58,16 @@ def measure(likelihood: str) -> str:
 def describe_likelihood(likelihood: str) -> str:
     """What nats of a likelihood are nats of, in words."""
     return _MEASURES[likelihood][1]
+
+
+def describe_input(config: ModelConfig) -> str:
+    """What an image must be that is given to a model in Python, in words."""
+    values = (
+        "each pixel 0 or 1, grey values having been made binary"
+        if config.likelihood == "bernoulli"
+        else "each value k / 255 with a whole k from 0 to 255"
+    )
+    return f"x: float32 of shape (batch, {', '.join(map(str, config.image_shape))}), {values}"
 
 
 def describe_evidence(e: Evaluation) -> str:
@@ -215,6 +225,7 @@ A variational autoencoder of {training.dataset} with {model.latent} latent dimen
 
 - network: {model.network}, {layers} ({model.activation}), and its mirror image as decoder
 - likelihood: {model.likelihood}; prior: standard normal; {_objective(training)}
+- {describe_input(model)}
 - training data: the training split of {training.dataset}, sha256 `{facts.get("data_sha256", "unknown")}`
 - {facts.get("epochs", 0):,} epochs, {facts.get("steps", 0):,} steps of {training.batch_size} images, \
 {facts.get("seconds", 0):,.0f} s ({facts.get("speed", {}).get("reason", "")}), seed {training.seed}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 
 # Two processes of tests share the cores, and so do the servers and workers they start: a thread each, since waiting
@@ -45,6 +46,14 @@ def few_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
 def exports_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """ONNX files are exported by this very process, which has the exporter anyway, and kept nowhere."""
     monkeypatch.setattr("explorer.serving.onnx_files._apart", lambda checkpoint, part: None)
+
+
+@pytest.fixture(autouse=True)
+def no_answers_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that changes limits asks what another has asked."""
+    asking = sys.modules.get("explorer.serving.asking")
+    if asking is not None:
+        monkeypatch.setattr(asking, "_ANSWERS", type(asking._ANSWERS)(2_048))
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
@@ -22,7 +21,6 @@ from starlette.routing import Route
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from explorer.serving import greeting
 from explorer.serving.downloads import download_address, explore_address
 from explorer.serving.gate import Gate, is_local
 from explorer.serving.gate.local import COOKIE, TOKEN
@@ -146,16 +144,3 @@ def test_a_base_path_of_our_own_is_taken_off(upstream, space: Space) -> None:
     settings[0] = Settings(base="/tools/vae")
     assert ask(urljoin(f"{address}/tools/vae/", describe(space)["units"]))[0] == 200
     assert ask(urljoin(f"{address}/tools/other/", describe(space)["units"]))[0] == 404
-
-
-def test_a_browser_is_told_apart_below_a_base_path_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("EXPLORER_DATA", str(tmp_path))
-    monkeypatch.setattr(greeting, "served", lambda: Settings(base="/tools/vae"))
-    scope = {"type": "http", "method": "GET", "scheme": "http", "headers": [], "client": ("192.0.2.1", 1)}
-    for path, given in (
-        ("/tools/vae/", True),
-        ("/tools/vae/elbo", True),
-        ("/tools/vae/elbo/x", False),
-        ("/a/b/c", False),
-    ):
-        assert bool(greeting.greeting({**scope, "path": path})) == given, path

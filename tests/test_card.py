@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from explorer.card import describe_binarisation, describe_likelihood, front_matter, write_card
+from explorer.card import describe_binarisation, describe_input, describe_likelihood, front_matter, write_card
 from explorer.checkpoint import read_config
 from explorer.config import LIKELIHOODS, Config, ModelConfig, TrainingConfig
 from explorer.inference.evaluation import Evaluation, Range
@@ -110,6 +110,14 @@ def test_no_log_p_of_x_has_no_row(tmp_path: Path) -> None:
     assert "log p(x)" not in card(tmp_path)[0].split("| term |")[1]
 
 
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_a_card_says_what_an_image_must_be(tmp_path: Path, likelihood: str) -> None:
+    (line,) = [line for line in card(tmp_path, likelihood)[0].splitlines() if line.startswith("- x: ")]
+    assert (
+        "float32 of shape (batch, 1, 8, 8)" in line and ("0 or 1" if likelihood == "bernoulli" else "k / 255") in line
+    )
+
+
 def test_binarisation_is_said_in_words() -> None:
     said = {how: describe_binarisation(how) for how in ("dynamic", "fixed", "threshold", "none")}
     assert said["dynamic"] == said["fixed"]  # both are measured on the same fixed draw
@@ -120,6 +128,8 @@ def test_binarisation_is_said_in_words() -> None:
 def test_cards_of_the_models_that_come_along_hold_the_numbers_of_their_files(name: str) -> None:
     folder = PRETRAINED / name
     text, facts = (folder / "README.md").read_text(), json.loads((folder / "evaluation.json").read_text())
-    assert text.startswith(front_matter(name, read_config(folder / "config.json"), facts))
+    config = read_config(folder / "config.json")
+    assert text.startswith(front_matter(name, config, facts))
+    assert f"\n- {describe_input(config.model)}\n" in text
     value = front(text)["model-index"][0]["results"][0]["metrics"][0]["value"]
     assert value == round(facts["elbo"], 2) == float(re.search(r"\| ELBO \| (\S+) ±", text)[1])

@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -263,6 +264,13 @@ def test_what_no_form_holds_is_swept_and_so_is_what_a_visit_leaves(runtime: Runt
     assert runtime.held() == {"b": {"held"}}  # its page may come back
     uploads.sweep(now + 201 + LEFT_SECONDS)
     assert runtime.held() == {} and uploads.visits == {}
+
+
+def test_every_form_for_files_is_known_to_the_gate() -> None:
+    root = Path(__file__).resolve().parent.parent
+    files = (*root.glob("pages/*.py"), *root.glob("explorer/**/*.py"))
+    asking = [path for path in files if "file_uploader" in path.read_text("utf-8")]
+    assert [path.name for path in asking] == ["session.py"]
 
 
 def test_streamlit_still_is_what_the_uploads_take_it_for() -> None:

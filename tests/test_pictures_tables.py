@@ -187,7 +187,7 @@ def test_numbers_that_are_no_names_match_nothing() -> None:
     ages = "age,x\n" + "".join(f"{20 + number % 5},y\n" for number in range(30))
     assert match(table(ages), names) is None  # several rows of one number
     assert match(table("age,x\n25,y\n90,y\n91,y\n92,y\n"), names) is None  # few are found
-    two = ["a/01.png", "b/1.png", *names[2:]]
+    two = ["a/01.png", "b/001.png", *names[2:]]
     cells, said = found("id,x\n" + "".join(f"{number},{number}\n" for number in range(1, 30)), two)
     assert cells[:3] == [None, None, "2"] and "fits several pictures" in said
 

@@ -35,6 +35,8 @@ from .work import Work
 POLL_SECONDS, BEAT_SECONDS = 0.25, 1.0
 # One that the app started ends when it has had nothing to do for so long.
 IDLE_SECONDS = float(os.environ.get("EXPLORER_IDLE_SECONDS") or 60.0)
+# Between two looks, by a worker without a server, for models that nobody measures: a process takes a while to start.
+MEASURE_SECONDS = 30.0
 # An idle worker that was started by a server ends when no server has shown itself for so long.
 UNSERVED_SECONDS = 20.0
 # Behind whatever people do on the same machine.
@@ -86,7 +88,7 @@ def _beat(presence: Presence, name: str, over: threading.Event) -> None:
 def _serve(jobs: Jobs, waiting: Measurements, presence: Presence, device: torch.device, while_served: bool) -> None:
     name = str(device)
     leisure = _leisure(jobs, presence, device)
-    waits, busy = growing(), time.monotonic()
+    waits, busy, again = growing(), time.monotonic(), 0.0
     while True:
         try:
             job = jobs.claim(name)
@@ -98,9 +100,11 @@ def _serve(jobs: Jobs, waiting: Measurements, presence: Presence, device: torch.
                     waits = growing()
                 else:
                     _rest(presence, next(waits), while_served)
-            elif not while_served and waiting.any() and not is_there(jobs.data_dir, MEASURING):
-                spawn(jobs.data_dir, "--measure")  # with a server it is the supervisor that does so
-                time.sleep(POLL_SECONDS)
+            elif not while_served and time.monotonic() > again and waiting.any():
+                # With a server it is the supervisor that does so.
+                again = time.monotonic() + MEASURE_SECONDS
+                if not is_there(jobs.data_dir, MEASURING):
+                    spawn(jobs.data_dir, "--measure")
             elif next(leisure, None) is not None:
                 continue
             elif while_served and (time.monotonic() - busy > IDLE_SECONDS or not presence.is_served(UNSERVED_SECONDS)):
@@ -132,9 +136,10 @@ def _leisure(jobs: Jobs, presence: Presence, device: torch.device) -> Iterator[s
     name = str(device)
     # What the estimates of a run's length are made from. A GPU that others have filled: they can be done without.
     while not presence.has_rates(name):
-        with contextlib.suppress(JobError, RuntimeError):
+        try:
             rates = measure_rates(device, wanted=lambda: not jobs.others_wait())
-            if rates is not None:
-                presence.keep_rates(name, rates)
-                return
+        except RuntimeError:
+            return
+        if rates is not None:
+            presence.keep_rates(name, rates)
         yield "rates"

@@ -26,7 +26,7 @@ class Blob:
 
     def response(self) -> Response:
         """The blob under a name that holds its hash: a browser may keep it for ever."""
-        headers = {"Cache-Control": FOREVER, "X-Content-Type-Options": "nosniff"}
+        headers = {"Cache-Control": FOREVER}
         if self.compressed:
             # Every browser takes gzip; a client that does not is not one that can run the map.
             headers["Content-Encoding"] = "gzip"

@@ -55,7 +55,6 @@ async def download(request: Request) -> Response:
         "Content-Disposition": f"attachment; filename=\"{download_name(name)}\"; filename*=UTF-8''{full}.zip",
         "Content-Length": str(file.tell()),
         "Cache-Control": "no-cache",
-        "X-Content-Type-Options": "nosniff",
     }
     file.seek(0)
     return StreamingResponse(

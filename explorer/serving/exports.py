@@ -12,13 +12,14 @@ import numpy as np
 from PIL import Image as Picture
 
 from ..cancellation import check_cancelled
-from ..datasets.formulas import marked, to_csv
+from ..datasets.formulas import to_csv
 from .columns import NAMES, column_of, draws_of
 from .fitted_maps import places_in, trust_in
 from .own_rows import cells
 from .plane_trust import plane_named
 from .space import Space
 from .state import BadState
+from .table_files import cell_of, cells_of, is_whole, parquet_of
 from .tables import LONGEST, MAX_COLUMNS, free_column, kept_table, names_taken_away
 from .zip_names import ZipNames
 
@@ -58,27 +59,10 @@ def export_of(space: Space, state: Any, person: str) -> bytes:
     table = _table(space, rows, state)
     if arrays:
         return _arrays(space, rows, table)
-    import pandas
-
-    frame = pandas.DataFrame(table)
-    for name, values in table.items():
-        if values.dtype == np.float64 and _whole(values):  # ages are no fractions, also where some are unknown
-            frame[name] = frame[name].astype("Int64")
     if state["format"] == "parquet":
-        file = io.BytesIO()
-        frame.to_parquet(file, index=False)
-        return file.getvalue()
-    for name, values in table.items():
-        if values.dtype == object:
-            cell = {text: marked(text) for text in set(values)}
-            frame[name] = [cell[text] for text in values]
-    return frame.rename(columns=marked).to_csv(index=False).encode()
-
-
-def _whole(values: np.ndarray) -> bool:
-    """Whether all that are known, some at least, are whole numbers."""
-    known = values[~np.isnan(values)]
-    return bool(len(known)) and bool(((np.abs(known) < 2**53) & (known == np.floor(known))).all())
+        return parquet_of(table)
+    columns = [cells_of(values) for values in table.values()]
+    return to_csv([list(table), *zip(*columns, strict=True)]).encode()
 
 
 def _check_size(taken: int, images: bool) -> None:
@@ -268,14 +252,7 @@ def _pictures(space: Space, rows: np.ndarray, state: dict[str, Any]) -> bytes:
             name = f"{row:0{width}}.png" if files is None else given.name(files[at], ".png")
             folder.writestr(name, one.getvalue())
             table["file"][at] = name
-        whole = {name for name, values in table.items() if values.dtype == np.float64 and _whole(values)}
-        listed = [[_cell(value, name in whole) for value in values.tolist()] for name, values in table.items()]
+        whole = {name for name, values in table.items() if values.dtype == np.float64 and is_whole(values)}
+        listed = [[cell_of(value, name in whole) for value in values.tolist()] for name, values in table.items()]
         folder.writestr("labels.csv", to_csv([list(table), *zip(*listed, strict=True)]))
     return file.getvalue()
-
-
-def _cell(value: Any, whole: bool) -> Any:
-    """A value as a cell: nothing where it is unknown, and no fraction where a column has none."""
-    if isinstance(value, float):
-        return "" if np.isnan(value) else int(value) if whole else value
-    return value

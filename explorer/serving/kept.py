@@ -85,12 +85,13 @@ class Kept(Generic[T]):
             _, (_, gone) = self._values.popitem(last=False)
             self._bytes -= gone
 
-    def find(self, fits: Callable[[T], bool]) -> T | None:
-        """A value that is kept and fits, which counts as asking for it."""
+    def find(self, fits: Callable[[T], bool], *, asked: bool = True) -> T | None:
+        """A value that is kept and fits, which counts as asking for it where it is `asked` for."""
         with self._lock:
             for name, (value, _) in self._values.items():
                 if fits(value):
-                    self._values.move_to_end(name)
+                    if asked:
+                        self._values.move_to_end(name)
                     return value
         return None
 

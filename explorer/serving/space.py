@@ -238,7 +238,7 @@ class Spaces:
             if points == "all" and not has_training_images(checkpoint):
                 return self.get(name)  # not a second one with the same images
             space = open_space(checkpoint, name, points)
-            other = self.by_data_key(space.data_key)
+            other = self._kept.find(lambda other: other.data_key == space.data_key, asked=False)
             space = space if other is None else space.sharing(other)
             _ = space.key  # now, while nobody else waits for it
             return space

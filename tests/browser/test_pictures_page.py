@@ -110,7 +110,7 @@ def test_a_bad_zip_and_then_a_good_one_on_a_telephone(visit, address):
     expect(page.get_by_role("button", name="Read the pictures")).to_be_disabled(timeout=10_000)
     chooser.set_input_files({"name": "pictures.zip", "mimeType": "application/zip", "buffer": whole})
     page.get_by_role("button", name="Read the pictures").click()
-    expect(page.get_by_text("20 pictures, 64×64 pixels, grey")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("20 pictures, 64×64 pixels, colour")).to_be_visible(timeout=30_000)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
     accessible(page)
 

@@ -232,7 +232,7 @@ def test_a_large_table_keeps_nobody_waiting_who_asks_for_less(
     monkeypatch.setattr(tables, "find_table", seen(None))
     come_as(client, "ab")
     assert post(client, space, "table", {"csv": None}) == client.get(describe(space)["table"]).json() == found
-    assert threads == [("heavy", mark("ab"))] * 2
+    assert threads == [("long", mark("ab"))] * 2
 
 
 def test_columns_of_one_name_are_told_apart(client: TestClient, space: Space) -> None:

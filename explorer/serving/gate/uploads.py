@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -145,7 +146,10 @@ class Uploads:
         """Sweeps as long as the server is up."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            self.sweep()
+            try:
+                self.sweep()
+            except Exception:  # another version of Streamlit, perhaps: the next sweep may do better
+                logging.getLogger("explorer").warning("Files of visitors were not swept.", exc_info=True)
 
 
 @contextlib.asynccontextmanager
