@@ -214,7 +214,7 @@ def test_two_models_of_the_same_bytes_are_two_maps(page: Page) -> None:
           parentElement.innerHTML = '<div class="lx-root"></div>';
           for (const name of ['one', 'its copy', 'its copy']) {
             const manifest = { entry, terms: '/terms/same', name, count: 1, imageShape: [1] };
-            mount({ parentElement, data: { manifest, notices: [], state: { image: 0, layers: [], hidden: [] } } });
+            mount({ parentElement, data: [{ manifest, notices: [], state: { image: 0, layers: [], hidden: [] } }] });
           }
           while (globalThis.opened.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
           return globalThis.opened;
