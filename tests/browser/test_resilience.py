@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page
 
@@ -212,7 +214,7 @@ def test_two_models_of_the_same_bytes_are_two_maps(page: Page) -> None:
           parentElement.innerHTML = '<div class="lx-root"></div>';
           for (const name of ['one', 'its copy', 'its copy']) {
             const manifest = { entry, terms: '/terms/same', name, count: 1, imageShape: [1] };
-            mount({ parentElement, data: { manifest, notices: [], state: { image: 0, layers: [], hidden: [] } } });
+            mount({ parentElement, data: [{ manifest, notices: [], state: { image: 0, layers: [], hidden: [] } }] });
           }
           while (globalThis.opened.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
           return globalThis.opened;
@@ -278,6 +280,20 @@ def test_what_is_preloaded_is_what_the_map_imports() -> None:
     assert {"explore.mjs", "plot/plot.mjs", "plot/canvas_plot.mjs", "projections/local.mjs", "words.mjs"} <= set(names)
     assert not {"decoder.worker.mjs", "streamlit.mjs", "latents/latents.mjs", "drawing/pad.mjs"} & set(names)
     assert all((STATIC / name).is_file() for name in names)
+
+
+def test_what_is_imported_by_name_is_exported() -> None:
+    """A name that is missing stops a whole page, and only there is it seen."""
+    missing = []
+    for path in STATIC.rglob("*.mjs"):
+        if "vendor" in path.parts:
+            continue
+        for names, target in re.findall(r"^import \{([^}]*)\} from '(\.[^']+)'", path.read_text("utf-8"), re.MULTILINE):
+            source = (path.parent / target).resolve().read_text("utf-8")
+            for name in (each.split(" as ")[0].strip() for each in names.split(",") if each.strip()):
+                if not re.search(rf"^export .*?\b{name}\b", source, re.MULTILINE):
+                    missing.append((path.relative_to(STATIC).as_posix(), name, target))
+    assert not missing
 
 
 def test_nobody_but_the_drawing_by_plotly_reads_plotlys_own_fields() -> None:

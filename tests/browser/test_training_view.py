@@ -31,7 +31,7 @@ PAGE = """<!doctype html><html lang=en><title>Run</title><meta name=viewport con
 body {{ margin: 0; background: {1} }} main {{ padding: 64px 16px 0 }}</style>
 <main><div class=lt-root></div></main><script type=module>
 import mount from '/static/training/streamlit.mjs';
-mount({{ parentElement: document.querySelector('main'), data: {5} }});</script>"""
+mount({{ parentElement: document.querySelector('main'), data: [{5}] }});</script>"""
 
 
 class FakeRun:
