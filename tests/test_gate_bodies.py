@@ -182,6 +182,20 @@ def test_json_is_read_as_ever() -> None:
         read_json(b"[" * 50_000, 1 << 17)
 
 
+def test_json_is_counted_in_the_encoding_in_which_it_is_read() -> None:
+    """In UTF-16 the byte of a quote is half of other letters, and what follows was counted as a string."""
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32"):
+        with pytest.raises(ValueError):
+            read_json(f'["\u2220",{"[]," * 100}1]'.encode(encoding), 8)
+
+
+def test_halves_of_letters_are_refused_and_whole_ones_are_read() -> None:
+    for body in (b'{"id": "\\ud800"}', b'["\\uDC00\\ud83d"]', b'{"\\udfff": 1}', b'"\xed\xa0\x80"'):
+        with pytest.raises(ValueError):
+            read_json(body)
+    assert read_json(b'["\\ud83d\\ude00", "\\\\ud800"]') == ["\U0001f600", "\\ud800"]
+
+
 # Files
 
 
