@@ -201,7 +201,8 @@ class Config:
         """
         try:
             body = json.loads(text)
-        except (ValueError, RecursionError) as error:  # ValueError: not JSON, or a number of 5,000 digits
+            json.dumps(body, ensure_ascii=False).encode()
+        except (ValueError, RecursionError) as error:  # not JSON, a number of 5,000 digits, or half of a letter
             raise ConfigError(f"it is not JSON ({error}).") from None
         if not isinstance(body, dict):
             raise ConfigError("it must hold one JSON object.")

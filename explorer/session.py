@@ -94,8 +94,11 @@ def why_not_all(manifest: dict[str, Any]) -> str:
 
 
 def to_the_letter(text: str) -> str:
-    """Text as Markdown that shows it as it is: a file's words are not to become links or images."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+    """Text as Markdown that shows it as it is: a file's words are not to become links or images.
+
+    Halves of letters, which no message to a browser can hold, become question marks.
+    """
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text.encode("utf-8", "replace").decode())
 
 
 # Training

@@ -103,6 +103,7 @@ def test_words_of_a_file_are_shown_to_the_letter(home: Path) -> None:
     (shown,) = [element.value for element in explore().error]
     assert "!\\[x\\]\\(" in shown and "\\:red\\[" in shown and "\\<b\\>\\$" in shown
     assert to_the_letter("a-b.c") == "a\\-b\\.c"
+    assert to_the_letter("\ud800é") == "\\?é"  # what no message can hold would break the page for everybody
 
 
 @pytest.mark.parametrize("name", ["with spaces", "üñí ☃", "qu'o\"te", "a*b[c]", "%2e%2e", "-rf", "x" * 200, "$(id)"])

@@ -105,6 +105,16 @@ def test_what_is_not_a_json_object_is_refused(text: str) -> None:
         Config.from_json(text)
 
 
+@pytest.mark.parametrize("part", ["provenance", "model", None])
+def test_halves_of_letters_are_refused_wherever_they_stand(part: str | None) -> None:
+    """They are JSON, but no page, file or answer that holds them can be written."""
+    body = json.loads(Config().to_json())
+    (body if part is None else body[part])["\ud800"] = "\udfff"
+    with pytest.raises(ConfigError) as refused:
+        Config.from_json(json.dumps(body))
+    assert str(refused.value).encode()
+
+
 def test_missing_keys_take_defaults_but_format_and_family_are_asked_for() -> None:
     body = {"format": 1, "family": "vae", "model": {}, "training": {}}
     assert Config.from_json(json.dumps(body)) == Config()
