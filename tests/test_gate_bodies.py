@@ -20,7 +20,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from explorer.serving.gate import Gate, Settings, takes
 from explorer.serving.gate import bodies as bodies_
 from explorer.serving.gate.bodies import Budget, Patience
-from explorer.serving.gate.uploads import A_FILE, LEFT_SECONDS, UNHELD_SECONDS, Uploads
+from explorer.serving.gate.uploads import A_FILE, LEFT_SECONDS, UNHELD_SECONDS, Uploads, _Visit
 from explorer.serving.sent import read_json
 
 QUICK = Patience(window=0.15, rate=20_000)  # 3,000 bytes a window
@@ -252,6 +252,25 @@ def test_files_come_where_a_form_asks_and_as_many_as_a_visit_and_all_may(runtime
 
     door = gate(app, uploads=uploads)
     asyncio.run(run())
+
+
+def test_a_visit_may_begin_while_the_files_of_all_are_counted(runtime: Runtime) -> None:
+    """Pages run in threads of their own, and one may be switched to between any two visits that are counted."""
+    uploads = Uploads(lambda: runtime)
+
+    class Counted(_Visit):
+        @property
+        def coming(self) -> int:
+            uploads.begin(f"c{len(uploads.visits)}")
+            return 0
+
+        @coming.setter
+        def coming(self, _: int) -> None: ...
+
+    uploads.form("a", "pictures")
+    uploads.visits["b"] = Counted()
+    uploads.put_by("a", 10)
+    assert len(uploads.visits) == 3
 
 
 def test_what_no_form_holds_is_swept_and_so_is_what_a_visit_leaves(runtime: Runtime) -> None:

@@ -96,7 +96,8 @@ class Uploads:
         files = self._files()
         if _size(files.get(session, {})) + visit.coming + more > self.visit:
             raise Refused(413, TOO_MUCH.format(most=self.visit >> 20))
-        if sum(map(_size, files.values())) + sum(other.coming for other in self.visits.values()) + more > self.most:
+        visits = list(self.visits.values())  # pages run in other threads, and may begin a visit meanwhile
+        if sum(map(_size, files.values())) + sum(other.coming for other in visits) + more > self.most:
             raise Refused(503, FULL)
         visit.coming += more
 
