@@ -205,7 +205,7 @@ class Fits:
             table.execute("UPDATE fits SET state = 'waiting', progress = 0 WHERE state = 'running'")
             failed = table.execute("SELECT id FROM fits WHERE state = 'failed'").fetchall()
             with contextlib.suppress(OSError):  # what cannot be put away does not keep others waiting
-                for row in failed:
+                for row in filter(lambda row: is_key(row["id"]), failed):
                     self._input(row["id"]).unlink(missing_ok=True)
 
     def read_input(self, key: str) -> tuple[Tensor, Tensor, Tensor, Path, str]:
