@@ -190,7 +190,7 @@ class Fits:
                         self._input(row["id"]).unlink(missing_ok=True)
 
     def orphans(self, why: str = "") -> None:
-        """What a worker that is gone had under way waits again, or has failed where that happened too often.
+        """Puts the fits of a worker that is gone back into the queue; where that happened too often they have failed.
 
         Args:
             why: it ended, see `endings.cause`; "" where nobody knows.

@@ -143,7 +143,7 @@ def _table(space: Space, rows: np.ndarray, state: dict[str, Any]) -> dict[str, n
 
 
 def _whose(space: Space, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Which images these are: by their number on the map, by that in their split, and by their files."""
+    """Columns that identify images: by their number on the map, by that in their split, and by their files."""
     test = rows < space.test_count
     found = {
         "index": rows,
@@ -167,7 +167,7 @@ def _coordinates(space: Space) -> list[str]:
 
 
 def _places(space: Space, name: Any) -> np.ndarray:
-    """Where every image is on a map, float32 (n, 2)."""
+    """Places of all images on a map, float32 (n, 2)."""
     kind, _, key = str(name).partition("-")
     if kind == "umap":
         places = places_in(space, key)

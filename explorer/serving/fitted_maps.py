@@ -145,7 +145,7 @@ def pack_map(space: Space, key: str) -> bytes | None:
 
 
 def _places(space: Space, found: Embedding) -> torch.Tensor:
-    """Where every image is on a fitted map (n, 2)."""
+    """Places of all images on a fitted map (n, 2)."""
     fitted = min(len(found), space.fit_count)
     places = found.places[:fitted]
     if len(space.latents) == fitted:
@@ -155,7 +155,7 @@ def _places(space: Space, found: Embedding) -> torch.Tensor:
 
 
 def places_in(space: Space, key: str) -> torch.Tensor | None:
-    """Where every image is on the fitted map of this name (n, 2); None where there is none."""
+    """Places of all images on the fitted map of this name (n, 2); None where there is none."""
     named = re.fullmatch("[0-9a-f]{16}", key)
     found = find_map(_folders(space), key, space.latents, space.fit_count) if named else None
     return None if found is None or key != _key(space, found.settings) else _places(space, found)

@@ -51,7 +51,7 @@ class _Visit:
 
 
 class Uploads:
-    """What every visit has brought and may bring.
+    """Account of the files that every visit has brought and may bring.
 
     Args:
         runtime: gives Streamlit's runtime, or None where there is none.
