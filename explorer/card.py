@@ -61,7 +61,7 @@ def describe_likelihood(likelihood: str) -> str:
 
 
 def describe_input(config: ModelConfig) -> str:
-    """What an image must be that is given to a model in Python, in words."""
+    """The form of an image that is given to a model in Python, in words."""
     values = (
         "each pixel 0 or 1, grey values having been made binary"
         if config.likelihood == "bernoulli"

@@ -37,7 +37,7 @@ _VERSION = b"1"
 
 
 def fit_count(test: int, shown: int) -> int:
-    """How many images, the first of those that are shown, stand for all of them: the test set's, or where these are
+    """Number of images, the first of those that are shown, that stand for all: the test set's, or where these are
     fewer than `FEW_TEST` all that are shown.
 
     Args:
@@ -47,7 +47,7 @@ def fit_count(test: int, shown: int) -> int:
 
 
 def fitted_count(count: int) -> int:
-    """How many of the first `count` images a map is fitted to."""
+    """Number of the first `count` images that a map is fitted to."""
     return min(count, MOST_FITTED)
 
 
@@ -80,7 +80,7 @@ def map_key(model: VAE, latents: Latents, settings: UmapSettings, test: int = PR
 
 
 def map_subject(model: VAE, latents: Latents, test: int = PROBE) -> bytes:
-    """What maps of these codes have in common, see `key_of`: for whoever compares many.
+    """Hash of all that maps of these codes have in common, see `key_of`: for comparing many.
 
     Args:
         test: images of the test set, the first: those alone tell, so that a map has one name whether or not others

@@ -111,7 +111,7 @@ def _ftyp(brand: bytes) -> Kind:
 
 
 def _zip(head: bytes, tail: bytes) -> Kind | None:
-    """What a zip is beside an archive of files, by the list of its entries."""
+    """The kind of document that a zip is beside an archive of files, by the list of its entries."""
     names = _entries(tail)
     for wanted, kind in _ZIPS:
         if any(name in wanted or (b"data.pkl" in wanted and name.endswith(b"/data.pkl")) for name in names):

@@ -15,7 +15,7 @@ from pathlib import Path
 STALE_SECONDS = 3_600.0
 PATTERNS = (
     *("pictures/.saving-*", "pictures/.deleting-*", "incoming/*", "fits/*.part", "tables/*.part"),
-    *("projections/*.part", "models/*/.*-*", "models/*/snapshots/.*-*", ".secret-*"),
+    *("projections/*.part", "onnx/*.part", "models/*/.*-*", "models/*/snapshots/.*-*", ".secret-*"),
 )
 
 

@@ -68,14 +68,14 @@ def write_owner(folder: Path, owner: str) -> None:
         (folder / OWNER_FILE).write_text(json.dumps({"owner": owner}) + "\n", "utf-8")
 
 
-def hide_words(folder: Path, split: str = "-") -> None:
+def hide_words(folder: Path) -> None:
     """Renames files of the form <word>-<rest> in a folder to <mark>-<rest>~, which is not taken for one again.
 
     Files were named after the words themselves before these were signed.
     """
     with contextlib.suppress(OSError):
         for path in [*folder.glob("*.json")]:
-            word, _, rest = path.stem.partition(split)
+            word, _, rest = path.stem.partition("-")
             if rest and "~" not in rest and len(word) == MARK_LENGTH:
                 with contextlib.suppress(OSError):
                     path.replace(path.with_name(f"{mark_of(word)}-{rest}~.json"))

@@ -35,7 +35,7 @@ MOST_SECONDS = float(os.environ.get("EXPLORER_MEASURE_SECONDS") or 60.0)
 
 
 def budget_of(config: Config) -> Budget:
-    """What may be spent on measuring a model that was trained, of the processor's time."""
+    """Processor time that may be spent on measuring a model that was trained."""
     trained = config.provenance.get("seconds")
     if trained is None:
         return Budget(MOST_SECONDS)

@@ -86,7 +86,7 @@ def open_view(name: str, *, all_points: bool, tabs: str = "") -> tuple[View, dic
 
 
 def why_not_all(manifest: dict[str, Any]) -> str:
-    """Why a model is shown without its training images, where they were asked for."""
+    """The reason for which a model is shown without its training images, where they were asked for."""
     if manifest["complete"]:
         return "The training images are not on this machine, so the test images alone are shown."
     why = "The data set of this name holds other images" if manifest["replaced"] else "The data set is not here"
@@ -105,12 +105,12 @@ def to_the_letter(text: str) -> str:
 
 
 def person() -> str:
-    """Who is here, as a mark of `explorer.owners`: of the browser's cookie, or of this visit where it keeps none."""
+    """The visitor, as a mark of `explorer.owners`: of the browser's cookie, or of this visit where it keeps none."""
     return person_of(st.context.cookies) or st.session_state.setdefault("visitor", mark_of(secrets.token_hex(16)))
 
 
 def network() -> str:
-    """Where the visitor comes from, for the shares of all who do."""
+    """The mark of the visitor's network, for the shares of all who come from it."""
     return network_mark(st.context.ip_address)
 
 

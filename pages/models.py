@@ -21,7 +21,7 @@ def figures(model: Listed) -> str:
 
 
 def whose(model: Listed) -> str:
-    """Whose a model is, in a few words."""
+    """A few words on a model's owner."""
     if model.shipped:
         return "came with the project"
     if not model.kept:

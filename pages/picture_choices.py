@@ -1,4 +1,4 @@
-"""How pictures that were read are shown and parted, where there is more than one way."""
+"""Choices of how pictures that were read are shown and parted, where there is more than one way."""
 
 from __future__ import annotations
 

@@ -202,7 +202,8 @@ def litter(folder: Path, age: float) -> list[Path]:
     """One leftover of each kind, last touched so many seconds ago."""
     names = ["pictures/.saving-x/images.safetensors", "pictures/.deleting-x/mine/pictures.json"]
     names += ["incoming/model-x/config.json", "incoming/deleted-x/mine/config.json", "fits/a-0.part", "tables/a-0.part"]
-    names += ["projections/a-0.part", "models/mine/.model.safetensors-x", "models/mine/snapshots/.5.bin-x"]
+    names += ["projections/a-0.part", "onnx/a-0.part"]
+    names += ["models/mine/.model.safetensors-x", "models/mine/snapshots/.5.bin-x"]
     tops = []
     for name in names:
         path = folder / name

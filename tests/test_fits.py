@@ -18,6 +18,7 @@ from explorer.checkpoint import save_checkpoint
 from explorer.fitted_maps import map_file
 from explorer.jobs import Database, JobError
 from explorer.jobs import fit_worker as worker
+from explorer.jobs.database import DatabaseFault
 from explorer.jobs.fits import MOST_DEATHS, SHARE, Fits
 from explorer.jobs.processes import MAPS, is_there
 from explorer.jobs.supervisor import Supervisor
@@ -236,6 +237,28 @@ def test_a_fit_that_is_stopped_ends_at_its_next_report(fits: Fits, tmp_path: Pat
     ended = fits.get(KEY)
     assert ended is not None and (ended.state, ended.stopping) == ("stopped", False)
     assert not map_file(tmp_path, KEY).exists()
+
+
+def test_a_report_that_could_not_be_written_ends_no_fit(fits: Fits, tmp_path: Path, monkeypatch) -> None:
+    def busy(*_: Any) -> bool:
+        raise DatabaseFault("Another process has kept it for itself.", "busy")
+
+    monkeypatch.setattr(fitted_maps, "fit_umap", laid_out)
+    monkeypatch.setattr(worker, "REPORT_SECONDS", 0.0)
+    monkeypatch.setattr(Fits, "report", busy)
+    submit(fits)
+    worker.carry_out(fits, fits.claim(), tmp_path)  # type: ignore[arg-type]
+    assert fits.get(KEY).state == "done" and map_file(tmp_path, KEY).exists()  # type: ignore[union-attr]
+
+
+def test_a_damaged_row_names_no_file_to_delete(fits: Fits, tmp_path: Path) -> None:
+    submit(fits)
+    victim = tmp_path / "victim.safetensors"
+    victim.touch()
+    with fits._open(write=True) as table:
+        table.execute("UPDATE fits SET id = '../victim', state = 'failed'")
+    fits.orphans()
+    assert victim.exists()
 
 
 def test_what_a_dead_process_left_is_taken_up_again_but_not_for_ever(fits: Fits) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -102,14 +101,14 @@ def test_a_body_that_stalls_or_drips_is_refused_and_a_slow_one_is_not() -> None:
 
 def test_all_bodies_together_are_bounded_and_small_ones_come_through() -> None:
     async def run() -> None:
-        door = gate(budget=Budget(most=6 << 20, reserve=1 << 20), patience=Patience(0.5, 1))
+        door = gate(budget=Budget(most=6 << 20, reserve=1 << 20), patience=Patience(1.0, 1))
         stalled = [asyncio.create_task(send(door, "/large", b"x" * (2 << 20))) for _ in range(4)]
-        await asyncio.sleep(0.05)
+        while sum(task.done() for task in stalled) < 2:
+            await asyncio.sleep(0.002)
         assert door.bodies.budget.held == 4 << 20  # two of the four
-        began = time.monotonic()
         assert await send(door, "/large", b"{}", b"") == (200, {"bytes": 2})
         assert await send(door, "/quick", method="GET", length=0) == (200, {})
-        assert time.monotonic() - began < 0.5
+        assert door.bodies.budget.held == 4 << 20  # nobody waited for the large ones
         assert sorted([status for status, _ in await asyncio.gather(*stalled)]) == [408, 408, 503, 503]
         assert door.bodies.budget.held == 0
 
@@ -153,23 +152,10 @@ def test_large_bodies_are_answered_one_at_a_time_and_others_do_not_wait(monkeypa
 @pytest.mark.parametrize("body", [b"[" + b"[]," * 2_000_000 + b"[]]", b"[" * 6_000_000, b'["",' * 1_500_000,
                                   b'{"":{' * 1_000_000, b"1," * 3_000_000, b'["\\\\",' * 1_000_000])  # fmt: skip
 def test_millions_of_values_are_not_parsed(body: bytes) -> None:
-    waited, over = [], threading.Event()
-
-    def others() -> None:
-        while not over.is_set():
-            began = time.monotonic()
-            time.sleep(0.005)
-            waited.append(time.monotonic() - began)
-
-    thread = threading.Thread(target=others)
-    thread.start()
-    began = time.thread_time()
+    began = time.thread_time()  # whoever waits for the interpreter meanwhile waits no longer than this
     with pytest.raises(ValueError, match="too many"):
         read_json(body)
-    spent = time.thread_time() - began
-    over.set()
-    thread.join()
-    assert spent < 0.5 and (max(waited, default=0) < 0.5)
+    assert time.thread_time() - began < 0.5
 
 
 def test_json_is_read_as_ever() -> None:
@@ -297,6 +283,26 @@ def test_what_no_form_holds_is_swept_and_so_is_what_a_visit_leaves(runtime: Runt
     assert runtime.held() == {"b": {"held"}}  # its page may come back
     uploads.sweep(now + 201 + LEFT_SECONDS)
     assert runtime.held() == {} and uploads.visits == {}
+
+
+def test_a_visit_may_begin_while_the_room_is_counted(runtime: Runtime) -> None:
+    uploads = Uploads(lambda: runtime)
+
+    class Visit:
+        held, requests = {"form": frozenset()}, 0
+
+        @property
+        def coming(self) -> int:
+            uploads.begin(f"another {len(uploads.visits)}")  # in the thread of another page
+            return 0
+
+        @coming.setter
+        def coming(self, value: int) -> None:
+            self.put_by = value
+
+    uploads.visits["one"] = visit = Visit()  # type: ignore[assignment]
+    uploads.put_by("one", 10)
+    assert visit.put_by == 10
 
 
 def test_every_form_for_files_is_known_to_the_gate() -> None:

@@ -140,7 +140,7 @@ def _rough(
     centre: Tensor,
     linear: Callable[[Tensor], tuple[Tensor, Tensor] | None],
 ) -> Decoded | None:
-    """What `decode` gives where it may be rough; None where a weight is too large for that."""
+    """The places decoded with rough weights; None where a weight is too large for that."""
     weights = torch.empty(model.config.pixels, len(z), dtype=torch.float16)
     offset = torch.empty(len(z), dtype=torch.float64)
     step = max(1, VALUES // (model.config.pixels * model.decoder.likelihood.outputs))

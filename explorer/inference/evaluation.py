@@ -137,13 +137,12 @@ def evaluate(
     parts, means = [], []
     size = max(1, min(CHUNK, VALUES // x.shape[1:].numel()))
     evidence_block, lattice = images, None
-    if budget is not None and math.isfinite(
-        budget.seconds
-    ):  # of the model alone, not of how quick this machine is: the same draws for the same images
+    budget = budget or Budget()
+    hasty = math.isfinite(budget.seconds)
+    if hasty:  # blocks of the model alone, not of how quick this machine is: the same draws for the same images
         block = HASTY_OPERATIONS / decoding_operations(model)
         size = max(1, min(size, int(block / samples)))
         evidence_block = max(1, min(images, int(block / costs[method])))
-    budget = budget or Budget()
     for rows in budget.share(0.5 if images else 1.0).blocks(len(x), size):
         chunk = x[rows].to(device)
         parts.append(elbo(model, chunk, samples=samples, generator=generator))
@@ -151,7 +150,7 @@ def evaluate(
         progress(rows.stop * samples / cost)
     n = rows.stop
     images = min(images, n)
-    if math.isfinite(budget.seconds) and images:
+    if hasty and images:
         decoded = costs[method] + (HASTY_NODES if method == "quadrature" else 0)
         if not budget.allows(decoded * decoding_operations(model)):
             images = 0

@@ -72,7 +72,7 @@ class Survey:
 
 
 def affordable(model: VAE, operations: float) -> int:
-    """How many images a survey of so many multiply-adds has, roughly: see `decoding_operations`."""
+    """Number of images in a survey of so many multiply-adds, roughly: see `decoding_operations`."""
     return int(operations / (COST[model.config.latent <= MOST_DIMENSIONS] * decoding_operations(model)))
 
 

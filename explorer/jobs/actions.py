@@ -1,4 +1,4 @@
-"""What people may ask of a run, and what of its row each order changes."""
+"""Orders that people give to a run, and the columns of its row that each changes."""
 
 from __future__ import annotations
 

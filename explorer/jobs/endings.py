@@ -1,4 +1,4 @@
-"""Why a worker process ended in the midst of its work, as far as it can be known."""
+"""Causes for which a worker process ended in the midst of its work, as far as they can be known."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FOR_MEMORY = "for want of memory"
 
 
 def memory_kills() -> int:
-    """How many processes the system has ended so far for want of memory, in this container or on this machine."""
+    """Number of processes that the system has ended so far for want of memory, in this container or on this machine."""
     total = 0
     with contextlib.suppress(OSError, ValueError, IndexError):
         own = Path("/proc/self/cgroup").read_text().splitlines()
@@ -32,7 +32,7 @@ def _counter(path: Path) -> int:
 
 
 def cause(code: int, kills: int) -> str:
-    """What an exit code says, in words that follow "it was" or "it ended".
+    """The meaning of an exit code, in words that follow "it was" or "it ended".
 
     Args:
         code: as `Popen.returncode` has it; kills: how many more than at its start `memory_kills` gives.
@@ -49,7 +49,7 @@ def cause(code: int, kills: int) -> str:
 
 
 def sentence(what: str, deaths: int, why: str) -> str:
-    """What is said where a process ended too often in the midst of something.
+    """The sentence on a process that ended too often in the midst of something.
 
     Args:
         what: it was in the midst of; why: see `cause`; "" where nobody saw it.

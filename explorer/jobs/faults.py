@@ -17,7 +17,7 @@ _NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 def no_place(error: BaseException) -> str | None:
-    """Why nothing can be written just now, in a few words; None for any other fault."""
+    """The reason for which nothing can be written just now, in a few words; None for any other fault."""
     if isinstance(error, DatabaseFault):
         return "the data folder cannot be written"
     if isinstance(error, OSError) and error.errno in _NO_PLACE:

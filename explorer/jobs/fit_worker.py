@@ -21,7 +21,7 @@ from ..models import VAE
 from ..projection import DECODED, ProjectionError, save_embedding
 from ..registry import open_model
 from ..signature import fingerprint
-from .database import Database
+from .database import Database, DatabaseFault
 from .faults import until_written
 from .fit import Fit
 from .fits import Fits
@@ -99,8 +99,9 @@ def carry_out(fits: Fits, fit: Fit, data_dir: Path) -> None:
         if share < 1 and time.monotonic() - last < REPORT_SECONDS:
             return
         last = time.monotonic()
-        if not fits.report(fit.id, share):
-            raise Stopped
+        with contextlib.suppress(DatabaseFault):  # a report can be missed, and an order be heard a moment later
+            if not fits.report(fit.id, share):
+                raise Stopped
 
     try:
         codes, labels, rows, folder, weights = fits.read_input(fit.id)

@@ -190,7 +190,7 @@ class Fits:
                         self._input(row["id"]).unlink(missing_ok=True)
 
     def orphans(self, why: str = "") -> None:
-        """What a worker that is gone had under way waits again, or has failed where that happened too often.
+        """Puts the fits of a worker that is gone back into the queue; where that happened too often they have failed.
 
         Args:
             why: it ended, see `endings.cause`; "" where nobody knows.
@@ -205,7 +205,7 @@ class Fits:
             table.execute("UPDATE fits SET state = 'waiting', progress = 0 WHERE state = 'running'")
             failed = table.execute("SELECT id FROM fits WHERE state = 'failed'").fetchall()
             with contextlib.suppress(OSError):  # what cannot be put away does not keep others waiting
-                for row in failed:
+                for row in filter(lambda row: is_key(row["id"]), failed):
                     self._input(row["id"]).unlink(missing_ok=True)
 
     def read_input(self, key: str) -> tuple[Tensor, Tensor, Tensor, Path, str]:

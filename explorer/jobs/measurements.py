@@ -1,4 +1,4 @@
-"""Which models wait to be measured, in the table of runs: `facts["measuring"]`, "waiting" or the share that is done."""
+"""The queue of models to be measured, in the table of runs: `facts["measuring"]`, "waiting" or the share done."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Measurements:
             self._jobs.note(job, note)
 
     def orphans(self, why: str) -> None:
-        """What was being measured when its process ended waits again, or is given up where that happened too often."""
+        """Puts models whose measuring process ended back into the queue; gives up where that happened too often."""
         with self._open() as table:
             rows = table.execute(f"SELECT * FROM jobs WHERE {_MEASURING} AND {_SHARE} != 'waiting'").fetchall()
         for row in rows:

@@ -57,7 +57,7 @@ MIGRATIONS: tuple[Migration, ...] = (_FIRST_TABLES, _hide_words)
 
 
 def version_of(table: sqlite3.Connection) -> int:
-    """How many of MIGRATIONS a file has had."""
+    """Number of the MIGRATIONS that a file has had."""
     return max(int(table.execute("PRAGMA user_version").fetchone()[0]), 0)
 
 

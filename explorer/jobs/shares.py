@@ -23,7 +23,7 @@ class Share:
     of_all: int
 
     def full(self, person: str, network: str, there: Iterable[tuple[str, str]]) -> str:
-        """Whose share has no room for one thing more: "one", "network" or "all"; "" where there is room.
+        """The share that has no room for one thing more: "one", "network" or "all"; "" where there is room.
 
         The n-th thing of a person finds room only while the network's things, and everybody's, take less than an
         n-th of what there may be. People who cannot be told apart are one person in each network.

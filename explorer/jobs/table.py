@@ -268,7 +268,7 @@ class Jobs:
                 table.execute(query, (job.id,))
 
     def demand(self) -> tuple[int, set[str]]:
-        """How many jobs are queued, and the devices of those that run; a device long silent is not named."""
+        """Number of queued jobs, and the devices of those that run; a device long silent is not named."""
         with self._open() as table:
             rows = table.execute("SELECT state, device, beat FROM jobs WHERE state IN ('queued', 'running')").fetchall()
         lost = time.time() - LOST_SECONDS

@@ -1,4 +1,4 @@
-"""Where our own routes lie, as the server and as a page sees it."""
+"""Addresses of our own routes, as the server and as a page sees them."""
 
 from __future__ import annotations
 

@@ -22,12 +22,12 @@ _PIECE = 1 << 18
 
 
 def download_address(name: str) -> str:
-    """Where a page finds a model's zip, whatever letters are in its name."""
+    """Address of a model's zip, whatever letters are in its name."""
     return f"{BELOW}/download/{quote(name, safe='')}.zip"
 
 
 def explore_address(name: str) -> str:
-    """Where a page finds the one that explores a model."""
+    """Address of the page that explores a model."""
     return f"./?model={quote(name, safe='')}"
 
 

@@ -16,6 +16,7 @@ from ..datasets.formulas import to_csv
 from .columns import NAMES, column_of, draws_of
 from .fitted_maps import places_in, trust_in
 from .own_rows import cells
+from .person import Visitor
 from .plane_trust import plane_named
 from .space import Space
 from .state import BadState
@@ -35,14 +36,14 @@ MOST_BYTES = 1 << 28  # of arrays, before they are compressed: 70,000 colour ima
 LARGEST = 1e300
 
 
-def export_of(space: Space, state: Any, person: str) -> bytes:
+def export_of(space: Space, state: Any, visitor: Visitor) -> bytes:
     """The rows of a selection.
 
     Args:
         state: {"format": one of FORMATS, "rows": base64 of one bit an image, from the highest; null for all,
             "map": the name of the map whose places are wanted, or null; "columns": names of those that the person
             brought}.
-        person: whose columns.
+        visitor: whose columns.
 
     Raises:
         BadState: a part of it is not usable, or nothing is selected.
@@ -50,7 +51,7 @@ def export_of(space: Space, state: Any, person: str) -> bytes:
     if not isinstance(state, dict) or str(state.get("format")) not in FORMATS:
         raise BadState(f"format must be {', '.join(FORMATS)}.")
     rows = _rows(state.get("rows"), len(space.latents))
-    state = {**state, "columns": _kept(space, state.get("columns"), person)}
+    state = {**state, "columns": _kept(space, state.get("columns"), visitor)}
     if state["format"] == "zip":
         return _pictures(space, rows, state)
     arrays = state["format"] == "npz"
@@ -142,7 +143,7 @@ def _table(space: Space, rows: np.ndarray, state: dict[str, Any]) -> dict[str, n
 
 
 def _whose(space: Space, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Which images these are: by their number on the map, by that in their split, and by their files."""
+    """Columns that identify images: by their number on the map, by that in their split, and by their files."""
     test = rows < space.test_count
     found = {
         "index": rows,
@@ -166,7 +167,7 @@ def _coordinates(space: Space) -> list[str]:
 
 
 def _places(space: Space, name: Any) -> np.ndarray:
-    """Where every image is on a map, float32 (n, 2)."""
+    """Places of all images on a map, float32 (n, 2)."""
     kind, _, key = str(name).partition("-")
     if kind == "umap":
         places = places_in(space, key)
@@ -178,13 +179,13 @@ def _places(space: Space, name: Any) -> np.ndarray:
     return places.numpy().astype("<f4")
 
 
-def _kept(space: Space, names: Any, person: str) -> list[dict[str, Any]]:
+def _kept(space: Space, names: Any, visitor: Visitor) -> list[dict[str, Any]]:
     """The columns of these names that a person brought."""
     if not isinstance(names, (list, type(None))) or len(names or []) > MAX_COLUMNS:
         raise BadState(f"Columns of one's own are a list of up to {MAX_COLUMNS} names.")
     if not names:
         return []
-    kept = {column["name"]: column for column in kept_table(space, person)["columns"]}
+    kept = {column["name"]: column for column in kept_table(space, visitor)["columns"]}
     for name in names:
         if not isinstance(name, str) or name not in kept:
             raise BadState(

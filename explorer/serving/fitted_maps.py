@@ -133,8 +133,8 @@ def pack_map(space: Space, key: str) -> bytes | None:
 
     Images beyond those are placed among them, and move none.
     """
-    found = find_map(_folders(space), key, space.latents, space.fit_count)
-    if found is None or key != _key(space, found.settings):
+    found = _found(space, key)
+    if found is None:
         return None
     fitted = min(len(found), space.fit_count)
     facts = {**_facts(key, found), "count": len(space.latents), "fitted": fitted}
@@ -144,8 +144,16 @@ def pack_map(space: Space, key: str) -> bytes | None:
     return packed(facts, b"".join(part.contiguous().numpy().astype("<f4", copy=False).tobytes() for part in parts))
 
 
+def _found(space: Space, key: str) -> Embedding | None:
+    """The fitted map of this name, where it is one of these codes by these settings; None else."""
+    if not re.fullmatch("[0-9a-f]{16}", key):
+        return None
+    found = find_map(_folders(space), key, space.latents, space.fit_count)
+    return found if found is not None and key == _key(space, found.settings) else None
+
+
 def _places(space: Space, found: Embedding) -> torch.Tensor:
-    """Where every image is on a fitted map (n, 2)."""
+    """Places of all images on a fitted map (n, 2)."""
     fitted = min(len(found), space.fit_count)
     places = found.places[:fitted]
     if len(space.latents) == fitted:
@@ -155,17 +163,15 @@ def _places(space: Space, found: Embedding) -> torch.Tensor:
 
 
 def places_in(space: Space, key: str) -> torch.Tensor | None:
-    """Where every image is on the fitted map of this name (n, 2); None where there is none."""
-    named = re.fullmatch("[0-9a-f]{16}", key)
-    found = find_map(_folders(space), key, space.latents, space.fit_count) if named else None
-    return None if found is None or key != _key(space, found.settings) else _places(space, found)
+    """Places of all images on the fitted map of this name (n, 2); None where there is none."""
+    found = _found(space, key)
+    return None if found is None else _places(space, found)
 
 
 def trust_in(space: Space, key: str) -> dict[str, torch.Tensor]:
     """Trustworthiness and continuity of every image (n,) on a fitted map, NaN of those that were placed afterwards."""
-    named = re.fullmatch("[0-9a-f]{16}", key)
-    found = find_map(_folders(space), key, space.latents, space.fit_count) if named else None
-    if found is None or key != _key(space, found.settings):
+    found = _found(space, key)
+    if found is None:
         return {}
     columns = {}
     for name in ("trustworthiness", "continuity"):

@@ -22,7 +22,7 @@ MOST_KINDS = 1_000  # different texts that points are told apart by
 
 @dataclass(frozen=True)
 class OwnRows:
-    """What is known of each image beside its label.
+    """Files and columns of images, beside their labels.
 
     Attributes:
         files: the name of each image's file; empty where they are not known.

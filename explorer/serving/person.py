@@ -1,4 +1,4 @@
-"""Who is asking: a signed word in a cookie, so that a reload is the same person. Nobody signs in.
+"""Visitors told apart by a signed word in a cookie, so that a reload is the same person. Nobody signs in.
 
 A word is 128 random bits and their signature by the data folder's secret; one that was invented or altered is
 nobody's. The word itself is read here alone: the rest of the program knows its mark, see `explorer.owners`.
@@ -28,7 +28,7 @@ _WORD = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{32})")
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who asks, as far as it matters for what may be kept and changed.
+    """A visitor, as far as it matters for what may be kept and changed.
 
     Attributes:
         person: the mark of the signed word, "" without one; network: of the client's address, hashed.
@@ -74,7 +74,7 @@ def network_mark(address: str | None) -> str:
 
 
 def visitor_of(request: HTTPConnection) -> Visitor:
-    """Who sends a request."""
+    """The visitor who sends a request."""
     address = request.client.host if request.client else None
     return Visitor(person_of(request.cookies), network_mark(address), is_local(request.headers))
 

@@ -52,7 +52,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def _read(path: Path) -> bytes | None:
-    """What the file holds; None where there is none, or not a whole one."""
+    """The file's secret; None where there is none, or not a whole one."""
     try:
         found = path.read_bytes()
     except FileNotFoundError:

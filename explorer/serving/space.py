@@ -80,7 +80,7 @@ class Space:
 
     @property
     def fit_count(self) -> int:
-        """How many images, the first, curved maps are fitted to and places are judged by."""
+        """Number of images, the first, that curved maps are fitted to and places are judged by."""
         return fit_count(self.test_count, len(self.latents))
 
     @cached_property

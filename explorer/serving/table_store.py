@@ -106,14 +106,15 @@ def _entries(folder: Path) -> list[Entry]:
 def _make_room(visitor: Visitor, kept: list[Entry], size: int) -> None:
     """Takes away the visitor's own oldest beyond their share, and of everybody's those that are a day old."""
     own = [entry for entry in kept if entry.person == visitor.person]
-    for entry in own[: max(0, len(own) + 1 - SHARE.of_one)]:
-        kept.remove(entry)
-        entry.path.unlink(missing_ok=True)
+    beyond = own[: max(0, len(own) + 1 - SHARE.of_one)]
+    kept = [entry for entry in kept if entry not in beyond]
     young = [entry for entry in kept if entry.written > time.time() - SAFE_SECONDS]
     here = [entry for entry in young if entry.network == visitor.network[:16]]
     full = SHARE.full(visitor.person, visitor.network[:16], [(entry.person, entry.network) for entry in young])
     if full or _bytes(here) + size > MOST_NETWORK_BYTES or _bytes(young) + size > MOST_BYTES:
         raise StoreFull("This server keeps as many tables as it can until tomorrow")
+    for entry in beyond:
+        entry.path.unlink(missing_ok=True)
     old = [entry for entry in kept if entry not in young]
     while old and (len(kept) >= SHARE.of_all or _bytes(kept) + size > MOST_BYTES):
         with contextlib.suppress(OSError):

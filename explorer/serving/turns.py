@@ -135,7 +135,7 @@ class Turns:
             running.add_done_callback(lambda done, job=job: self._ended(job, done))
 
     def _next(self) -> Iterator[tuple[str, _Job]]:
-        """Whose turn it is: those of whom nothing runs first, then anybody, so that no thread is idle for nothing."""
+        """Visitors and jobs in turn: those of whom nothing runs first, then anybody, so that no thread is idle."""
         long = sum(job.long for job in self._running) >= self.at_once
         busy = set(self._running.values())
         for with_turn in (False, True):

@@ -87,7 +87,7 @@ def sweep(folder: Path) -> None:
 
 
 def _speed(text: str, device: torch.device) -> Speed | None:
-    """How the arithmetic was done; None where it is not known, or was another kind of device's."""
+    """Threads and precision of the arithmetic; None where they are not known, or were another kind of device's."""
     with contextlib.suppress(ValueError, KeyError, TypeError):
         kept = json.loads(text)
         speed = Speed(int(kept["threads"]), bool(kept["bfloat16"]), str(kept["reason"])[:200])

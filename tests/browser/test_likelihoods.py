@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from explorer.checkpoint import load_checkpoint
+from explorer.export import export_decoder
 from tests.browser.harness import drag, pixels, server, settle, term
 from tests.spaces import save_pictures
 
@@ -25,6 +27,7 @@ def address(tmp_path_factory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("models")
     for name, (shape, likelihood, options) in MODELS.items():
         save_pictures(folder / name, shape, likelihood, gain=1.7, **options)
+        export_decoder(load_checkpoint(folder / name).model, folder / name)  # as every model of the app has it
     with server(EXPLORER_MODELS=str(folder)) as url:
         yield url
 

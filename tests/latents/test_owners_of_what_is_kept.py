@@ -197,6 +197,19 @@ def test_ones_own_oldest_table_makes_room(client: TestClient, space: Space, data
     assert [*(data / "tables").glob("*-0001-9~*")]
 
 
+def test_a_full_store_costs_nobody_a_table(
+    client: TestClient, space: Space, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_store, "SHARE", Share(of_one=1, of_network=9, of_all=9))
+    come_as(client, "me")
+    (data / "tables").mkdir()
+    path = data / "tables" / f"{mark('me')}-other-9~{network_mark('testclient')}.json"
+    path.write_text("{}")
+    monkeypatch.setattr(table_store, "MOST_BYTES", 3)
+    assert "as many tables" in post(client, space, "table", {"csv": "index,score\n7,1\n"})["remarks"][-1]
+    assert tables_in(data) == [path]
+
+
 def test_a_table_too_large_for_the_store_is_not_kept(
     client: TestClient, space: Space, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

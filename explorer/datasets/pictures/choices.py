@@ -1,4 +1,4 @@
-"""Where labels and a split can come from, for pictures that were read, the likeliest first."""
+"""Sources of labels and of a split, for pictures that were read, the likeliest first."""
 
 from __future__ import annotations
 

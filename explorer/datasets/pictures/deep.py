@@ -39,7 +39,7 @@ def planes(content: bytes, picture: Image.Image) -> Iterator[Image.Image] | None
 
 
 def _layout(picture: Image.Image) -> str:
-    """How the bytes of a PNG lie in the file; "" for other kinds."""
+    """Pillow's name of the layout of a PNG's bytes; "" for other kinds."""
     return str(picture.tile[0][3]) if picture.format == "PNG" and picture.tile else ""
 
 

@@ -39,7 +39,7 @@ _ENDINGS = frozenset(
 _WHOLE_NUMBER = re.compile(r"([0-9]{1,18})(?:\.0{1,18})?")
 _NUMBERED = re.compile(r"([^0-9]{0,200})([0-9]{1,18})")
 EXACT, END, ENDING, NUMBER = range(4)
-"""How a cell names its picture: by its path or the end of it; by the end of a longer path; with
+"""Ways in which a cell names its picture: by its path or the end of it; by the end of a longer path; with
 another ending; by number."""
 
 

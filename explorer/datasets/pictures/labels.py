@@ -40,7 +40,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Labelling:
-    """What each picture is, in the order of `Reading.names`, which are the names of their files.
+    """Labels and columns of each picture, in the order of `Reading.names`, which are the names of their files.
 
     Attributes:
         labels: int64 (n,), each an index into `classes`.

@@ -1,4 +1,4 @@
-"""What can be told only over a whole set: the range that 16 bits use, and what lies under transparent parts.
+"""Renditions settled over a whole set: the range that 16 bits use, and the paper under transparent parts.
 
 Until then such squares are kept raw, beside the pictures: uint16 (1 or 3, size, size) of 16 bits a
 channel, uint8 (4, size, size) with transparency. A person may choose otherwise afterwards.
@@ -42,12 +42,12 @@ class Renditions:
 
     @property
     def deep(self) -> int:
-        """How many pictures have 16 bits a channel."""
+        """Number of pictures with 16 bits a channel."""
         return sum(channels < 4 for _, channels, _, _ in self._squares)
 
     @property
     def clear(self) -> int:
-        """How many pictures have transparent parts."""
+        """Number of pictures with transparent parts."""
         return len(self._squares) - self.deep
 
     @property

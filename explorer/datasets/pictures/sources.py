@@ -27,7 +27,7 @@ def is_table(name: str) -> bool:
 
 
 def origin_of(names: Sequence[str]) -> str:
-    """What files may be called together: the archive or the folder that they come in; "" for loose ones."""
+    """A name for files together: the archive or the folder that they come in; "" for loose ones."""
     paths = [name.replace("\\", "/").removeprefix("./") for name in names]
     archives = [path for path in paths if path.lower().endswith(".zip")]
     if len(archives) == 1:

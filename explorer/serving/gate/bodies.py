@@ -38,7 +38,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Patience:
-    """How slowly a body may arrive: so many bytes a second, looked at in windows of so many seconds."""
+    """The least speed of a body: so many bytes per second, looked at in windows of so many seconds."""
 
     window: float = 10.0
     rate: float = 16_384.0

@@ -1,4 +1,4 @@
-"""Who sits at the machine that serves, and so may do more than others: name its folders, stop what others began.
+"""The person at the machine that serves, who may do more than others: name its folders, stop what others began.
 
 The gate finds it out once for each request and socket, and says it in a header that only it can write: pages read it in
 `st.context.headers`, routes in `request.headers`, by the one function `is_local`.

@@ -1,4 +1,4 @@
-"""What a named proxy says of the visitor it speaks for."""
+"""Headers in which a named proxy describes the visitor it speaks for."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def spoken_for(scope: Scope, proxies: Sequence[Network]) -> Scope:
 
 
 def _last(headers: Headers, name: str) -> str:
-    """What the nearest proxy wrote; another one before it may have written something, too."""
+    """The nearest proxy's entry of a header; another one before it may have written one, too."""
     return ",".join(headers.getlist(name)).rpartition(",")[2].strip()
 
 

@@ -1,4 +1,4 @@
-"""Under which names a server is reached, and what stands in front of it."""
+"""Names under which a server is reached, and proxies in front of it."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class _Visit:
 
 
 class Uploads:
-    """What every visit has brought and may bring.
+    """Account of the files that every visit has brought and may bring.
 
     Args:
         runtime: gives Streamlit's runtime, or None where there is none.
@@ -93,11 +93,11 @@ class Uploads:
         visit = self.visits.get(session)
         if visit is None or not visit.held:
             raise Refused(403, UNASKED)
-        files = self._files()
+        files = self._files()  # copies, as of the visits below: pages' threads add to both meanwhile
         if _size(files.get(session, {})) + visit.coming + more > self.visit:
             raise Refused(413, TOO_MUCH.format(most=self.visit >> 20))
-        visits = list(self.visits.values())  # pages run in other threads, and may begin a visit meanwhile
-        if sum(map(_size, files.values())) + sum(other.coming for other in visits) + more > self.most:
+        coming = sum(other.coming for other in list(self.visits.values()))
+        if sum(map(_size, files.values())) + coming + more > self.most:
             raise Refused(503, FULL)
         visit.coming += more
 
