@@ -56,7 +56,7 @@ def submit(jobs: Jobs, config: Config, *, person: str, name: str, tensorboard: b
 
 def length(config: Config, images: Images, jobs: Jobs, presence: Presence) -> str:
     """How long a run will take and how large the model is, in a sentence."""
-    size = f"{cost(config.model) / 1e6:.2f} million multiply-adds an image"
+    size = f"{cost(config.model) / 1e6:.2f} million multiply-adds per image"
     epoch = _epoch_seconds(config, images, jobs, presence)
     if config.training.seconds:
         epochs = "" if epoch is None else f", roughly {_roughly(config.training.seconds / epoch)} epochs"
