@@ -248,3 +248,14 @@ def test_points_of_which_nothing_is_known_can_be_seen_where_there_are_few(page: 
     )
     assert few[1] == 0.5 and few[3] >= 5  # grey, and no smaller than others are
     assert many[1] < 0.2 and many[3] < many[2]  # in the background
+
+
+def test_a_name_stands_above_its_points_where_they_are_few(page: Page) -> None:
+    few, many = page.evaluate(
+        """async () => {
+          const { SIZE, nameLabels } = await import('/static/plot/labels.mjs');
+          const names = [{ text: 'disc', centre: [1, 2] }];
+          return [12, 10_000].map((count) => nameLabels(names, 100, count)[0].shift / SIZE);
+        }"""
+    )
+    assert few > 1 and many == 0
