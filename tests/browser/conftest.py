@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, sync_playwright
@@ -15,10 +16,15 @@ SCREEN = {"width": 1280, "height": 800}
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory) -> Iterator[str]:
+def own_models(tmp_path_factory) -> Path:
+    """Where the server looks for one's own models."""
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="session")
+def address(own_models, tmp_path_factory) -> Iterator[str]:
     """The app, served with the pretrained models."""
-    folders = {name: str(tmp_path_factory.mktemp(name.lower())) for name in ("EXPLORER_MODELS", "EXPLORER_DATA")}
-    with server(**folders) as url:
+    with server(EXPLORER_MODELS=str(own_models), EXPLORER_DATA=str(tmp_path_factory.mktemp("data"))) as url:
         yield url
 
 

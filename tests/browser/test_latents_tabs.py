@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import re
 from itertools import pairwise
 from urllib.parse import urlsplit
@@ -14,6 +15,10 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
 
+from explorer.checkpoint import save_checkpoint
+from explorer.datasets import load_dataset
+from explorer.gallery import Gallery, save_gallery
+from explorer.registry import open_model
 from tests.browser.harness import asked, drag
 from tests.browser.latents_page import UMAP, agreeing, is_far
 
@@ -237,9 +242,14 @@ def test_colours_by_terms_and_by_trust(open_latents):
     assert "colour" not in asked(page)
 
 
-def test_a_plane_is_coloured_by_how_far_it_can_be_trusted(visit, address):
-    # A gallery of a thousand images: all distances are compared in no time.
-    page = visit(f"{address}/latents?model=fashion-mnist-16d&colour=trustworthiness")
+def test_a_plane_is_coloured_by_how_far_it_can_be_trusted(visit, address, own_models):
+    # A model of which only a gallery is left: distances between six hundred images are compared in no time.
+    checkpoint, test = open_model("mnist-16d"), load_dataset("mnist", "test")
+    training = dataclasses.replace(checkpoint.config.training, dataset="elsewhere")
+    config = dataclasses.replace(checkpoint.config, training=training, provenance={})
+    save_checkpoint(own_models / "few", checkpoint.model, config)
+    save_gallery(own_models / "few", Gallery(test.images[:600], test.labels[:600], test.classes))
+    page = visit(f"{address}/latents?model=few&colour=trustworthiness")
     note = page.get_by_test_id("colour-note")
     expect(note).to_contain_text(re.compile("mean 0[.][5-8]"), timeout=30_000)
     expect(page.get_by_test_id("colour-scale")).to_be_visible()
