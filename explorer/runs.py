@@ -56,14 +56,19 @@ def submit(jobs: Jobs, config: Config, *, person: str, name: str, tensorboard: b
 
 def length(config: Config, images: Images, jobs: Jobs, presence: Presence) -> str:
     """How long a run will take and how large the model is, in a sentence."""
-    size = f"{cost(config.model) / 1e6:.2f} million multiply-adds an image"
+    size = f"{cost(config.model) / 1e6:.2f} million multiply-adds per image"
     epoch = _epoch_seconds(config, images, jobs, presence)
     if config.training.seconds:
-        epochs = "" if epoch is None else f", roughly {config.training.seconds / epoch:,.1f} epochs of it"
+        epochs = "" if epoch is None else f", roughly {_roughly(config.training.seconds / epoch)} epochs"
         return f"About {_duration(config.training.seconds)}{epochs}; {size}."
     if epoch is None:
         return f"How long it takes will be known when this machine has been timed, in a moment; {size}."
     return f"About {_duration(config.training.epochs * epoch)} on this machine; {size}."
+
+
+def _roughly(number: float) -> str:
+    """A number in the two digits that an estimate has, or one behind the point."""
+    return f"{number:.1f}" if number < 10 else f"{float(f'{number:.2g}'):,.0f}"
 
 
 def too_short(config: Config, images: Images, jobs: Jobs, presence: Presence) -> str | None:

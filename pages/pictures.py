@@ -36,7 +36,7 @@ def saved_set(name: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.link_button("Train on it", f"./train?dataset={name}")
         if session.may_change(owner):
-            with st.popover("Delete"):
+            with st.popover("Delete", key=f"ask {name}"):  # else the next set has the open question of one that went
                 delete(name)
 
 

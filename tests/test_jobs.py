@@ -148,7 +148,7 @@ def test_slow_motion_is_a_number_of_steps_or_a_pace(jobs: Jobs) -> None:
     assert jobs.ask(job.id, "pace", person=ME, pace=5.0).pace == 5.0
     assert jobs.ask(job.id, "pace", person=ME, pace=None).pace is None
     for pace in (-1.0, 1e-9, float("nan"), 1e9):
-        with pytest.raises(JobError, match="steps a second"):
+        with pytest.raises(JobError, match="steps per second"):
             jobs.ask(job.id, "pace", person=ME, pace=pace)
     with pytest.raises(JobError, match="nothing called"):
         jobs.ask(job.id, "explode", person=ME)

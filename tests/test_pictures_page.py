@@ -231,6 +231,19 @@ def test_sets_are_seen_by_all_and_deleted_by_their_owners(home: Path, monkeypatc
     assert own_names() == ()
 
 
+def test_each_set_has_a_question_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is told apart by its place alone stays open, and asks about the next set when one is deleted."""
+    monkeypatch.setattr(session, "visitor_is_local", lambda: True)
+    for name in ("a", "b"):
+        page = press(upload(open_page(), (f"{name}.zip", zipped(GOOD))), "Save")
+    questions, blocks = [], [page.main]
+    while blocks:
+        block = blocks.pop()
+        blocks += getattr(block, "children", {}).values()
+        questions += [block.proto.id] if block.type == "popover" else []
+    assert len({*questions}) == 2 and all(questions)
+
+
 def test_a_damaged_set_is_told_and_can_be_deleted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "visitor_is_local", lambda: True)
     press(upload(open_page(), ("a.zip", zipped(GOOD))), "Save")

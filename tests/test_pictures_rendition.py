@@ -50,7 +50,7 @@ def test_a_narrow_range_is_stretched_over_the_whole_set(bits: int, channels: int
     expected = [np.rint(value.transpose(2, 0, 1) * (255 / (2**bits - 1))) for value in values]
     assert (done.pictures(range(20)) == expected).all()
     said = " ".join(done.remarks())
-    assert f"20 pictures had 16 bits a channel; the range that the set uses was stretched to 8: 0 became black, " \
+    assert f"20 pictures had 16 bits per channel; the range that the set uses was stretched to 8: 0 became black, " \
         f"{2**bits - 1:,} white ({bits} bits)." in said  # fmt: skip
     done.render(stretched=False)
     assert (done.pictures(range(20)) == [np.rint(value.transpose(2, 0, 1) / 257) for value in values]).all()
@@ -63,7 +63,7 @@ def test_the_whole_range_is_left_as_it_is() -> None:
     values = deep(16)
     done = read([deep_png(value) for value in values])
     assert (done.pictures(range(20)) == [np.rint(value.transpose(2, 0, 1) / 257) for value in values]).all()
-    assert "20 pictures had 16 bits a channel, which were scaled to 8." in done.remarks()
+    assert "20 pictures had 16 bits per channel, which were scaled to 8." in done.remarks()
 
 
 def test_eight_bits_among_sixteen_stay_and_colour_of_sixteen_is_colour() -> None:

@@ -53,7 +53,9 @@ def test_the_length_of_a_run_comes_from_the_last_of_its_kind(database: Database)
     jobs.submit(config_of(), person="")
     jobs.beat(jobs.claim("cpu"), progress={"elapsed": 10.0, "epoch": 5.0}, facts={"images": 1_437})
     assert "About 2 min" in runs.length(epochs, DIGITS, jobs, presence)
-    assert "About 60 s, roughly 30.0 epochs" in runs.length(config_of(), DIGITS, jobs, presence)
+    assert "About 60 s, roughly 30 epochs;" in runs.length(config_of(), DIGITS, jobs, presence)
+    assert "roughly 510 epochs;" in runs.length(config_of(seconds=1_023), DIGITS, jobs, presence)
+    assert "roughly 1.5 epochs;" in runs.length(config_of(seconds=3), DIGITS, jobs, presence)
 
 
 def test_runs_that_do_not_compare_are_refused_with_both_names(database: Database) -> None:

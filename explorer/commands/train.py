@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weight-decay", type=float, default=0.0)
     parser.add_argument("--beta", type=float, default=1.0, help="weight of the KL in the loss")
     parser.add_argument("--kl-warm-up", type=float, default=0.0, help="share of the budget over which it rises from 0")
-    parser.add_argument("--free-bits", type=float, default=0.0, help="nats a latent dimension may use freely")
+    parser.add_argument("--free-bits", type=float, default=0.0, help="nats that each latent dimension may use freely")
     parser.add_argument("--binarisation", choices=BINARISATIONS, help="of a Bernoulli's pixels (default: dynamic)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="processor threads (default: timed)")

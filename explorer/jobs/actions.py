@@ -40,6 +40,6 @@ def changes_of(job: Job, action: str, pace: float | None) -> dict[str, Any]:
         return held | {"allowed": max(job.allowed, job.step) + int(job.facts.get("steps_per_epoch", 1))}
     if action == "pace":
         if pace is not None and pace != 0 and not SLOWEST_PACE <= pace <= FASTEST_PACE:  # also true for NaN
-            raise JobError(f"A pace is 0, or between {SLOWEST_PACE:g} and {FASTEST_PACE:g} steps a second.")
+            raise JobError(f"A pace is 0, or between {SLOWEST_PACE:g} and {FASTEST_PACE:g} steps per second.")
         return held | {"pace": pace, "allowed": 0}
     raise JobError(f"There is nothing called {action[:20]!r} to do with a run.")

@@ -267,7 +267,7 @@ class Work:
         self.jobs.change(self.job, smaller)
         self.jobs.note(
             self.job,
-            f"The memory of {self.device.type} was not enough for {config.training.batch_size} images a step, so it "
+            f"The memory of {self.device.type} was not enough for {config.training.batch_size} images per step, so it "
             f"began again with {half}.",
         )
         self.job = dataclasses.replace(self.job, config=smaller)

@@ -124,6 +124,6 @@ def _group(key: tuple[Any, ...], models: list[Listed], titles: Mapping[str, int]
     if titles[title] > 1:
         title += f" · data {key[1][:8]}"
     seen = f"Pixels: {key[4]}; {describe_likelihood(config.model.likelihood)}."
-    count = "" if images is None else f"Test ELBO in nats an image, over {images:,} test images. "
+    count = "" if images is None else f"Test ELBO in nats per image, over {images:,} test images. "
     best = sorted(models, key=lambda model: (model.elbo is None, -(model.elbo or 0.0), model.name))
     return Group(title, count + seen, tuple(best))

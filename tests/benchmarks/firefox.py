@@ -1,12 +1,14 @@
 """Dragging in Firefox with real pointer actions, with WebGL and without: python -m tests.benchmarks.firefox
 
-Prints for each how points are drawn, the moves that were painted, the delay from move to painted, frames, and how far
-the terms on screen are from torch's.
+Prints for each page and mode how points are drawn, the moves that were painted, the delay from move to painted, frames,
+and how far the terms on screen are from torch's. WebGL wants Mesa's libraries and a screen, which Debian's package xvfb
+gives where there is none.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import statistics
 from typing import Any
@@ -17,6 +19,7 @@ from tests.browser.bidi import Firefox, firefox
 from tests.browser.harness import READY, server
 
 CHECK = "[data-testid=torch-check]"
+PAGES = {"Explore": "", "ELBO": "elbo", "Latents": "latents"}
 SETTLED = f"document.querySelector('{CHECK}[data-kind=agrees], {CHECK}[data-kind=differs]')"
 
 
@@ -84,11 +87,15 @@ def main() -> None:
     with server() as address:
         for webgl in (True, False):
             with firefox(webgl=webgl) as browser:
-                for mode in ("gaussian", "point"):
-                    open_map(browser, f"{address}/?model={args.model}&mode={mode}&at=0.5,0.2")
+                there = browser.evaluate("Boolean(document.createElement('canvas').getContext('webgl'))")
+                if webgl and not there:
+                    print("  No WebGL in this Firefox, though it may use it: Mesa's libraries or a screen are missing.")
+                    continue
+                for (page, path), mode in itertools.product(PAGES.items(), ("gaussian", "point")):
+                    open_map(browser, f"{address}/{path}?model={args.model}&mode={mode}&at=0.5,0.2")
                     found = drag(browser, moves=args.moves)
                     print(
-                        f"  {'with' if webgl else 'without'} WebGL, drawn by {found['drawn_by']}, {mode}: "
+                        f"  {'with' if webgl else 'without'} WebGL, drawn by {found['drawn_by']}, {page}, {mode}: "
                         f"{found['painted']} of {found['moves']} moves painted, "
                         f"{found['painted_median_ms']:.1f} ms median, {found['painted_p95_ms']:.1f} ms p95, "
                         f"{found['fps']:.1f} fps, torch within {found['difference']:.0e} nats"

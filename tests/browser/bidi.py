@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -95,19 +96,47 @@ class Firefox:
 
 
 @contextlib.contextmanager
+def virtual_screen() -> Iterator[str | None]:
+    """The name of an X display that nobody sees, by Debian's package xvfb; None where it is not installed."""
+    path = shutil.which("Xvfb")
+    if path is None:
+        yield None
+        return
+    reading, writing = os.pipe()
+    command = [path, "-displayfd", str(writing), "-screen", "0", "1920x1200x24", "-nolisten", "tcp"]
+    process = subprocess.Popen(command, pass_fds=[writing], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.close(writing)
+    try:
+        with os.fdopen(reading) as said:
+            number = said.readline().strip()  # nothing, where it ended before it was ready
+        if not number:
+            raise RuntimeError("Xvfb did not start.")
+        yield f":{number}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextlib.contextmanager
 def firefox(*, webgl: bool = True) -> Iterator[Firefox]:
-    """A Firefox without a window, in a profile of its own."""
+    """A Firefox in a profile of its own, which nobody sees.
+
+    One that is headless has no WebGL on many machines: with `webgl` it is drawn on a virtual screen where there is one.
+    """
     path = firefox_path()
     if path is None:
         raise RuntimeError("No Firefox was found: install Debian's package firefox-esr.")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+    with contextlib.ExitStack() as screens, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         chosen = PREFERENCES | {"webgl.disabled": not webgl, "webgl.force-enabled": webgl}
         lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in chosen.items()]
         (Path(profile) / "user.js").write_text("\n".join(lines), "utf-8")
         log = Path(profile) / "said.txt"
+        display = screens.enter_context(virtual_screen()) if webgl else None
+        place = {**os.environ, "DISPLAY": display, "MOZ_ENABLE_WAYLAND": "0"} if display else None
         with log.open("wb") as said:
-            command = [path, "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0"]
-            process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
+            command = [path, "--no-remote", "--profile", profile, "--remote-debugging-port", "0"]
+            command += [] if display else ["--headless"]
+            process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, env=place)
         try:
             with connect(f"{_address(process, log)}/session", max_size=None, open_timeout=20) as socket:
                 yield Firefox(socket)

@@ -233,3 +233,29 @@ def test_a_colour_scale_has_room_for_what_is_not_known(page: Page) -> None:
     assert shares == sorted(shares) and shares[0] == 0 and shares[-1] == pytest.approx(1)
     grey = scale["colorscale"][1][0]
     assert scale["cmin"] + grey * (scale["cmax"] - scale["cmin"]) == pytest.approx(low)
+
+
+def test_points_of_which_nothing_is_known_can_be_seen_where_there_are_few(page: Page) -> None:
+    few, many = page.evaluate(
+        """async () => {
+          const { lookOf } = await import('/static/plot/looks.mjs');
+          return [100, 10_000].map((count) => {
+            const column = { values: Float32Array.of(0, 1), unknown: Uint8Array.of(0, 1), scale: () => null };
+            const { opacity, size } = lookOf({ manifest: { count }, column, members: [[0, 1]] }, 0, false);
+            return [...opacity, ...size];
+          });
+        }"""
+    )
+    assert few[1] == 0.5 and few[3] >= 5  # grey, and no smaller than others are
+    assert many[1] < 0.2 and many[3] < many[2]  # in the background
+
+
+def test_a_name_stands_above_its_points_where_they_are_few(page: Page) -> None:
+    few, many = page.evaluate(
+        """async () => {
+          const { SIZE, nameLabels } = await import('/static/plot/labels.mjs');
+          const names = [{ text: 'disc', centre: [1, 2] }];
+          return [12, 10_000].map((count) => nameLabels(names, 100, count)[0].shift / SIZE);
+        }"""
+    )
+    assert few > 1 and many == 0

@@ -75,7 +75,7 @@ def test_numbers_are_told_in_the_digits_they_need(page: Page, value: float, told
 def test_names_on_the_map_do_not_lie_over_one_another(page: Page) -> None:
     shifts = page.evaluate(
         """async () => {
-          const { apart } = await import('/static/labels.mjs');
+          const { apart } = await import('/static/plot/labels.mjs');
           const box = (x, y) => ({ x, y, width: 60 });
           return [apart([box(0, 0), box(20, 3), box(40, -2), box(300, 0)]), apart([box(0, 0), box(61, 0)])];
         }"""

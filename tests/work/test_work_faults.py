@@ -77,7 +77,7 @@ def test_too_little_memory_halves_the_batch_and_says_so(
     monkeypatch.setattr(loop, "_step", step)
     job = carry_out(jobs, tmp_path)
     assert job.state == "done" and job.config.training.batch_size == 32
-    assert len(job.notes) == 2 and "64 images a step" in job.notes[1] and "with 32" in job.notes[1]
+    assert len(job.notes) == 2 and "64 images per step" in job.notes[1] and "with 32" in job.notes[1]
     assert load_checkpoint(tmp_path / job.name).config.training.batch_size == 32
 
 

@@ -38,7 +38,7 @@ export const words = {
     tired: (steps) => `Stopped after ${steps} steps.`,
     climbing: (steps) => `step ${steps}`,
     pointMode: 'A single z has no ELBO, and its log p(x,z) − log q(z|x) may well lie above log p(x): only the mean over q cannot. Choose “Gaussian q” above the map to play.',
-    gradient: (values) => `∇ELBO: ∂m ${values[0]}, ${values[1]}; ∂s ${values[2]}, ${values[3]} nats a unit`,
+    gradient: (values) => `∇ELBO: ∂m ${values[0]}, ${values[1]}; ∂s ${values[2]}, ${values[3]} nats per unit`,
     means: 'in m',
     scales: 'in s',
     cloud: (share, draws) =>

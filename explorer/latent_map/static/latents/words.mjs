@@ -144,7 +144,7 @@ export const words = {
     view: 'Traversals as',
     views: { sliders: ['Sliders', 'One slider a dimension; the image decodes live.'], grid: ['Grid', 'One row a dimension (the 24 that tell the most), from −3 to 3 through what is on screen.'] },
     slider: (number) => `Latent dimension ${number}`,
-    rowTip: (number, rate, idle) => `${name(number)}: mean KL ${rate.toFixed(3)} nats an image${idle ? '. The encoder tells next to nothing by it: moving it changes hardly anything.' : ''}`,
+    rowTip: (number, rate, idle) => `${name(number)}: mean KL ${rate.toFixed(3)} nats per image${idle ? '. The encoder tells next to nothing by it: moving it changes hardly anything.' : ''}`,
     grid: 'Decoded images along each latent dimension; press one to go there.',
     axis: ['First direction of the plane', 'Second direction of the plane'],
     manifold: 'Map this plane',

@@ -18,7 +18,8 @@ export function lookOf(plot, label, dark) {
   // What is known stands out of what is not; of a selection, what is selected stands out, and one does for all.
   if (!column.unknown || plot.mask) return look;
   const by = (known, unknown) => Float32Array.from(indices, (i) => (column.unknown[i] ? unknown : known));
-  return { ...look, size: by(Math.max(size, 5), Math.min(size, 3)), opacity: by(0.9, 0.12) };
+  const few = count < 2_000; // of many, a few are known of at first; of few, each is to be found
+  return { ...look, size: by(Math.max(size, 5), few ? 5 : 3), opacity: by(0.9, few ? 0.5 : 0.12) };
 }
 
 const STEPS = 1_024;

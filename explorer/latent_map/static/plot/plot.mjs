@@ -116,7 +116,7 @@ export class LatentPlot {
     const names = this.centres.flatMap((centre, label) => (centre && !this.hidden.has(label) ? [{ text: this.manifest.classes[label], centre }] : []));
     const { width, height } = this.element.getBoundingClientRect();
     const [x0, x1, y0, y1] = this.home;
-    return nameLabels(names, Math.min(width / (x1 - x0), height / (y1 - y0)));
+    return nameLabels(names, Math.min(width / (x1 - x0), height / (y1 - y0)), this.manifest.count);
   }
 
   /**

@@ -4,6 +4,7 @@
 import { classColour, isDark } from '../colours.mjs';
 import { h } from '../dom.mjs';
 import { drawAxes } from '../plot/axes.mjs';
+import { rise } from '../plot/labels.mjs';
 import { between, extentOf, follow } from './view_range.mjs';
 import { words } from './words.mjs';
 
@@ -191,7 +192,7 @@ export class MovingMap {
     context.textBaseline = 'middle';
     this.members.forEach((indices, label) => {
       if (!indices.length || this.hidden.has(label)) return;
-      const [x, y] = [place.x(middle(indices, this.codes, 0)), place.y(middle(indices, this.codes, 1))];
+      const [x, y] = [place.x(middle(indices, this.codes, 0)), place.y(middle(indices, this.codes, 1)) - rise(this.labels.length)];
       const name = this.classes[label];
       const half = context.measureText(name).width / 2 + 3;
       const box = [x - half, x + half, y - 8, y + 8];
