@@ -76,7 +76,7 @@ export function largestDifference(terms, torch) {
 
 // float32 keeps some seven digits of a sum over pixels: where log p(x|z) runs into the thousands of
 // nats, as for large colour images, its last digits are not there to agree.
-const TOLERANCE = 5e-3; // nats: half of the last digit on screen
+const TOLERANCE = 1e-3; // nats
 const PART = 1e-6; // of the terms' size, and no less than of one nat a pixel
 
 /** How far apart the same terms may lie in two float32 computations, in nats. */
