@@ -190,9 +190,19 @@ def test_stratified_rows_add_up_and_keep_proportions(size):
         assert not torch.equal(mask, other)
 
 
-def test_digits_without_scikit_learn_say_what_to_install(monkeypatch):
-    digits._load.cache_clear()
+def test_digits_are_read_without_importing_scikit_learn(monkeypatch):
+    """Its modules would stay in a server's memory; where it keeps its file elsewhere, it is asked."""
+    by_file = digits._table()
+    monkeypatch.setattr(digits, "find_spec", lambda name: None)
+    assert (digits._table() == by_file).all()
+    monkeypatch.undo()
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    assert (digits._table() == by_file).all()
+
+
+def test_digits_without_scikit_learn_say_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    digits._load.cache_clear()
     with pytest.raises(DatasetError, match="pip install"):
         datasets.load_dataset("digits")
 
