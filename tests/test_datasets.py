@@ -201,7 +201,8 @@ def test_digits_are_read_without_importing_scikit_learn(monkeypatch):
 
 
 def test_digits_without_scikit_learn_say_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn", None)
+    for name in ("sklearn", "sklearn.datasets"):
+        monkeypatch.setitem(sys.modules, name, None)
     digits._load.cache_clear()
     with pytest.raises(DatasetError, match="pip install"):
         datasets.load_dataset("digits")
