@@ -140,6 +140,17 @@ def test_a_missing_bundled_file_says_what_to_do(tmp_path, monkeypatch):
         datasets.load_dataset("mnist")
 
 
+@pytest.mark.parametrize("name", datasets.names())
+def test_the_extent_of_a_training_set_is_that_of_its_images(name):
+    try:
+        train = datasets.load_dataset(name)
+    except DatasetError:
+        with pytest.raises(DatasetError):
+            datasets.training_extent(name)
+        return
+    assert datasets.training_extent(name) == (train.image_shape, len(train))
+
+
 # Digits
 
 
