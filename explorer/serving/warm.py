@@ -11,7 +11,7 @@ from ..inference.lattice import MOST_DIMENSIONS
 from ..latent_map.files import static_key
 from ..registry import models
 from .manifest import describe
-from .memory import bound_arenas, give_back
+from .memory import bound_arenas, forget_loading, give_back
 from .posteriors import posterior_of
 from .routes import asset
 from .space import SPACES
@@ -48,3 +48,4 @@ def warm_up() -> None:
     gc.collect()
     gc.freeze()
     give_back()
+    forget_loading()
