@@ -26,6 +26,7 @@ LATTICES = 2  # a second's decoding and up to 64 MB each
 def warm_up() -> None:
     """Opens the first models there are, packs what they serve, and takes it all out of the collector's sight."""
     bound_arenas()
+    forget_loading()  # now: what a visitor needs of it is read again below, while nobody waits
     torch.distributions.Distribution.set_default_validate_args(False)
     torch.set_num_threads(1)  # many small requests at once do better with one thread each
     static_key()
@@ -48,4 +49,3 @@ def warm_up() -> None:
     gc.collect()
     gc.freeze()
     give_back()
-    forget_loading()
