@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from .checkpoint import CONFIG_FILE
 from .comparable import why_not
 from .config import Config
-from .datasets import DatasetError, load_dataset, names, own_names, pictures
+from .datasets import DatasetError, names, own_names, pictures, training_extent
 from .jobs import Job, Jobs, Presence
 from .jobs.rates import cost, estimate
 from .jobs.snapshots import FOLDER as SNAPSHOTS
@@ -35,8 +35,7 @@ def offered() -> dict[str, Images]:
     found = {}
     for name in names():
         with contextlib.suppress(DatasetError):  # not on this machine
-            dataset = load_dataset(name)
-            found[name] = Images(dataset.image_shape, len(dataset))
+            found[name] = Images(*training_extent(name))
     for name in own_names():
         with contextlib.suppress(DatasetError):  # damaged
             about = pictures.describe_pictures(name)

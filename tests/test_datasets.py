@@ -140,6 +140,17 @@ def test_a_missing_bundled_file_says_what_to_do(tmp_path, monkeypatch):
         datasets.load_dataset("mnist")
 
 
+@pytest.mark.parametrize("name", datasets.names())
+def test_the_extent_of_a_training_set_is_that_of_its_images(name):
+    try:
+        train = datasets.load_dataset(name)
+    except DatasetError:
+        with pytest.raises(DatasetError):
+            datasets.training_extent(name)
+        return
+    assert datasets.training_extent(name) == (train.image_shape, len(train))
+
+
 # Digits
 
 
@@ -190,9 +201,20 @@ def test_stratified_rows_add_up_and_keep_proportions(size):
         assert not torch.equal(mask, other)
 
 
-def test_digits_without_scikit_learn_say_what_to_install(monkeypatch):
-    digits._load.cache_clear()
+def test_digits_are_read_without_importing_scikit_learn(monkeypatch):
+    """Its modules would stay in a server's memory; where it keeps its file elsewhere, it is asked."""
+    by_file = digits._table()
+    monkeypatch.setattr(digits, "find_spec", lambda name: None)
+    assert (digits._table() == by_file).all()
+    monkeypatch.undo()
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    assert (digits._table() == by_file).all()
+
+
+def test_digits_without_scikit_learn_say_what_to_install(monkeypatch):
+    for name in ("sklearn", "sklearn.datasets"):
+        monkeypatch.setitem(sys.modules, name, None)
+    digits._load.cache_clear()
     with pytest.raises(DatasetError, match="pip install"):
         datasets.load_dataset("digits")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -205,3 +207,17 @@ def test_a_way_through_several_places_meets_them_all() -> None:
     assert length(through(places, 64)) == pytest.approx(places.diff(dim=0).norm(dim=1).sum().item(), rel=1e-5)
     with pytest.raises(ValueError, match="at least two"):
         through(places[:1], 5)
+
+
+def test_a_way_through_a_model_loads_neither_scipy_nor_torchs_compiler() -> None:
+    """Either would stay in a server's memory, the compiler with 240 MB."""
+    code = (
+        "import sys, torch\n"
+        "from explorer.config import ModelConfig\nfrom explorer.geometry import geodesic, mean_decoder\n"
+        "from explorer.models import VAE\n"
+        "model = VAE(ModelConfig((1, 4, 4), 2, hidden=(8,))).eval()\n"
+        "geodesic(mean_decoder(model), torch.zeros(2), torch.ones(2), 8)\n"
+        "print(*{'torch._dynamo', 'sympy', 'scipy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert not done.stdout.strip()

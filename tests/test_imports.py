@@ -243,7 +243,7 @@ def test_imports_within_explorer(path):
 def test_what_is_shown_or_measured_of_a_model_is_its_own_data():
     """A data set is opened by name where it is trained on; elsewhere by the model whose it is."""
     by_name = {name_of(path) for path in FILES if any(module.endswith(".load_dataset") for module in imports(path))}
-    trains = {"runs.py", "jobs/work.py", "jobs/worker.py", "commands/train.py"}
+    trains = {"jobs/work.py", "jobs/worker.py", "commands/train.py"}
     assert by_name <= trains | {"model_data.py"}
 
 

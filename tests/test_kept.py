@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ import torch
 from explorer.cancellation import Cancelled, cancellable, check_cancelled
 from explorer.serving.blobs import Blob
 from explorer.serving.kept import Kept, size_of
+from explorer.serving.memory import forget_loading
 
 
 def test_the_budget_of_bytes_holds_and_the_least_recently_asked_for_goes_first() -> None:
@@ -91,3 +93,21 @@ def test_whoever_waited_for_a_value_whose_making_was_cancelled_makes_it() -> Non
         left.set()
         one.result(10)
         assert two.result(10) == "made"
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="Linux alone says what is mapped")
+def test_pages_that_only_loading_has_read_are_given_back_and_found_again() -> None:
+    x = torch.randn(64, 64, generator=torch.Generator().manual_seed(0))
+    before = x @ x, torch.linalg.eigvalsh(x @ x.T)
+    written = _kilobytes("Anonymous")
+    file_pages = _kilobytes("Rss") - written
+    forget_loading()
+    assert _kilobytes("Rss") - _kilobytes("Anonymous") < 0.6 * file_pages
+    assert _kilobytes("Anonymous") > 0.95 * written  # nothing of what was written is lost
+    after = x @ x, torch.linalg.eigvalsh(x @ x.T)
+    assert all(map(torch.equal, before, after))
+
+
+def _kilobytes(name: str) -> int:
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))

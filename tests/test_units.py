@@ -115,3 +115,12 @@ def test_few_draws_are_within_their_standard_error() -> None:
         found = measure_units(loc, scale, draws=200, generator=torch.Generator().manual_seed(seed))
         away.append((found.information - exact) / found.error)
     assert 0.6 < np.std(away) < 1.5 and abs(np.mean(away)) < 0.6
+
+
+def test_the_density_is_the_same_however_few_pairs_there_are_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = torch.Generator().manual_seed(3)
+    loc, z = (torch.randn(n, 3, generator=draw, dtype=torch.float64) for n in (50, 20))
+    scale = torch.rand(50, 3, generator=draw, dtype=torch.float64) + 0.1
+    whole = aggregate_log_density(loc, scale, z)
+    monkeypatch.setattr(module, "PAIRS", 1)
+    torch.testing.assert_close(aggregate_log_density(loc, scale, z), whole, rtol=0, atol=1e-12)

@@ -5,10 +5,11 @@ from pathlib import Path
 from . import digits, fashion_mnist, mnist
 from .dataset import SPLITS, Dataset, DatasetError
 from .folder import default_data_dir
+from .idx import idx_shape
 from .pictures.load import load_pictures
 from .pictures.store import own_names
 
-__all__ = ["Dataset", "DatasetError", "default_data_dir", "load_dataset", "names", "own_names"]
+__all__ = ["Dataset", "DatasetError", "default_data_dir", "load_dataset", "names", "own_names", "training_extent"]
 
 _LOADERS = {
     "mnist": mnist.load,
@@ -55,3 +56,21 @@ def load_dataset(
     if name in own:
         return load_pictures(name, split, data_dir=data_dir)
     raise DatasetError(f"There is no data set named {name!r:.80}. Choose one of {', '.join((*names(), *own))}.")
+
+
+def training_extent(name: str) -> tuple[tuple[int, int, int], int]:
+    """The image shape (channels, height, width) and the number of training images of a built-in data set.
+
+    Of a large one no more than its file's header is read: its images would stay in memory.
+
+    Raises:
+        DatasetError: If the training images are not on this machine, or their file is no such file.
+    """
+    if name == "digits":
+        dataset = load_dataset(name)
+        return dataset.image_shape, len(dataset)
+    path = {"mnist": mnist, "fashion-mnist": fashion_mnist}[name].images_file("train", None)
+    if path is None:
+        raise DatasetError(f"The training images of {name} are not on this machine.")
+    count, height, width = idx_shape(path, dims=3)
+    return (1, height, width), count

@@ -51,6 +51,12 @@ _BUNDLED_ADVICE = (
 )
 
 
+def images_file(split: str, data_dir: Path | str | None) -> Path | None:
+    """Where the images of a split are; None where it is not on this machine."""
+    paths = _found(split, _root(data_dir))
+    return paths[0] if paths else None
+
+
 def load(split: str, data_dir: Path | str | None, download: bool) -> Dataset:
     """Loads Fashion-MNIST from the first place that has both files of the split.
 
@@ -65,9 +71,9 @@ def load(split: str, data_dir: Path | str | None, download: bool) -> Dataset:
     Raises:
         DatasetError: If it is not found, cannot be downloaded, or is damaged.
     """
-    root = default_data_dir() if data_dir is None else Path(data_dir).expanduser()
+    root = _root(data_dir)
     folder = root / "FashionMNIST" / "raw"
-    paths = _find(split, folder) or _find(split, DEBIAN_FOLDER) or _find(split, BUNDLED_FOLDER)
+    paths = _found(split, root)
     if paths is None and download:
         _download(root)
         paths = _find(split, folder)
@@ -85,6 +91,16 @@ def load(split: str, data_dir: Path | str | None, download: bool) -> Dataset:
         IdxFile(path, CONTENT_SHA256[name], None, advice) for name, path in zip(IDX_NAMES[split], paths, strict=True)
     )
     return load_idx_split("fashion-mnist", split, CLASSES, images, labels, TRAIN_SHA256)
+
+
+def _root(data_dir: Path | str | None) -> Path:
+    return default_data_dir() if data_dir is None else Path(data_dir).expanduser()
+
+
+def _found(split: str, root: Path) -> list[Path] | None:
+    """Both files of a split, from the first place that has them."""
+    places = (root / "FashionMNIST" / "raw", DEBIAN_FOLDER, BUNDLED_FOLDER)
+    return next(filter(None, (_find(split, folder) for folder in places)), None)
 
 
 def _find(split: str, folder: Path) -> list[Path] | None:

@@ -70,6 +70,19 @@ def read_idx(path: Path, *, dims: int, max_values: int = MAX_VALUES) -> tuple[to
     return values.reshape(shape), content
 
 
+def idx_shape(path: Path, *, dims: int) -> tuple[int, ...]:
+    """The dimensions that a file's header states; its values are not read.
+
+    Raises:
+        DatasetError: the header cannot be read, or is not one of such a file.
+    """
+    try:
+        with _open(path) as stream:
+            return _shape(stream.read(4 + 4 * dims), dims, MAX_VALUES, path)
+    except (EOFError, OSError, zlib.error) as error:
+        raise DatasetError(f"{path} cannot be read: {error}.") from error
+
+
 def _open(path: Path) -> BinaryIO:
     return gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb")
 

@@ -37,6 +37,12 @@ _ADVICE = (
 )
 
 
+def images_file(split: str, data_dir: Path | str | None) -> Path | None:
+    """Where the images of a split are."""
+    path = FOLDER / f"{IDX_NAMES[split][0]}.gz"
+    return path if path.is_file() else None
+
+
 def load(split: str, data_dir: Path | str | None, download: bool) -> Dataset:
     """Loads MNIST from the package; `data_dir` and `download` are not used.
 

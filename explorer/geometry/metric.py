@@ -9,8 +9,6 @@ short way on the map crosses many images.
 
 from __future__ import annotations
 
-import threading
-import warnings
 from collections.abc import Callable
 
 import torch
@@ -21,8 +19,6 @@ from ..models import VAE
 # Latents (m, d) to images (m, D), differentiable.
 Decoder = Callable[[Tensor], Tensor]
 TOGETHER = 1 << 23  # values of images differentiated at once
-# torch keeps one level of forward derivatives for the whole process: two threads spoil each other's, silently at times.
-_FORWARD = threading.Lock()
 
 
 def mean_decoder(model: VAE) -> Decoder:
@@ -36,14 +32,23 @@ def mean_decoder(model: VAE) -> Decoder:
 
 
 def jacobian(decode: Decoder, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Images (m, D) and their derivatives (m, D, d) at latents z (m, d), forward: all directions at once."""
-    directions = torch.eye(z.shape[1], dtype=z.dtype)[:, None].expand(-1, len(z), -1).contiguous()
-    with _FORWARD, warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # torch's, of torch's own code
-        image, slopes = torch.func.vmap(lambda along: torch.func.jvp(decode, (z,), (along,)), out_dims=(None, -1))(
-            directions
-        )
-    return image, slopes
+    """Images (m, D) and their derivatives (m, D, d) at latents z (m, d).
+
+    J^T u is linear in u, so its derivative along u in the direction of each coordinate is a column of J: one pass
+    back for the map, one more a coordinate. torch's own forward derivatives do the same, but load its compiler, some
+    240 MB that stay, and allow one thread at a time; and given a gradient to begin with it loads SymPy.
+    """
+    with torch.enable_grad():
+        z = z.detach().requires_grad_(True)
+        image = decode(z)
+        if not image.requires_grad:  # it answers everything alike
+            return image, image.new_zeros(*image.shape, z.shape[1])
+        u = torch.zeros_like(image, requires_grad=True)
+        (back,) = torch.autograd.grad((u * image).sum(), z, create_graph=True)
+        columns = [
+            torch.autograd.grad(part.sum(), u, retain_graph=True, materialize_grads=True)[0] for part in back.unbind(1)
+        ]
+    return image.detach(), torch.stack(columns, -1)
 
 
 def pullback(decode: Decoder, z: Tensor) -> Tensor:

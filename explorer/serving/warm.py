@@ -11,7 +11,7 @@ from ..inference.lattice import MOST_DIMENSIONS
 from ..latent_map.files import static_key
 from ..registry import models
 from .manifest import describe
-from .memory import bound_arenas, give_back
+from .memory import bound_arenas, forget_loading, give_back
 from .posteriors import posterior_of
 from .routes import asset
 from .space import SPACES
@@ -26,6 +26,7 @@ LATTICES = 2  # a second's decoding and up to 64 MB each
 def warm_up() -> None:
     """Opens the first models there are, packs what they serve, and takes it all out of the collector's sight."""
     bound_arenas()
+    forget_loading()  # now: what a visitor needs of it is read again below, while nobody waits
     torch.distributions.Distribution.set_default_validate_args(False)
     torch.set_num_threads(1)  # many small requests at once do better with one thread each
     static_key()

@@ -85,6 +85,7 @@ def measure(data: Path, *, opened: bool) -> dict[str, float]:
         found["last step to done, s"] = until(lambda: jobs.get(job.id).state == "done")
         found["measured after, s"] = until(lambda: not Measurements(database).any())
         until(lambda: not is_there(data, "cpu") and not is_there(data, MEASURING))
+        until(lambda: all(process.poll() is not None for process in watching.processes()), READY_SECONDS)
         found["idle after, MB"] = held(watching)
     finally:
         watching.stop()
