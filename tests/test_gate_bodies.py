@@ -22,6 +22,8 @@ from explorer.serving.gate.bodies import Budget, Patience
 from explorer.serving.gate.uploads import A_FILE, LEFT_SECONDS, UNHELD_SECONDS, Uploads, _Visit
 from explorer.serving.sent import read_json
 
+from .loops import complete
+
 QUICK = Patience(window=0.15, rate=20_000)  # 3,000 bytes a window
 MOST = 4 << 20
 
@@ -82,7 +84,7 @@ def test_a_body_as_long_as_said_or_not_is_taken_up_to_its_limit() -> None:
         assert (await send(door, "/nowhere", b"x" * 5_000, b"", method="PUT"))[0] == 413
         assert door.bodies.budget.held == 0
 
-    asyncio.run(run())
+    complete(run())
 
 
 def test_a_body_that_stalls_or_drips_is_refused_and_a_slow_one_is_not() -> None:
@@ -96,7 +98,7 @@ def test_a_body_that_stalls_or_drips_is_refused_and_a_slow_one_is_not() -> None:
         assert [status for status, _ in found] == [408, 408, 200] and time.monotonic() - began < 3
         assert door.bodies.budget.held == 0
 
-    asyncio.run(run())
+    complete(run())
 
 
 def test_all_bodies_together_are_bounded_and_small_ones_come_through() -> None:
@@ -112,7 +114,7 @@ def test_all_bodies_together_are_bounded_and_small_ones_come_through() -> None:
         assert sorted([status for status, _ in await asyncio.gather(*stalled)]) == [408, 408, 503, 503]
         assert door.bodies.budget.held == 0
 
-    asyncio.run(run())
+    complete(run())
 
 
 def test_large_bodies_are_answered_one_at_a_time_and_others_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +148,7 @@ def test_large_bodies_are_answered_one_at_a_time_and_others_do_not_wait(monkeypa
         go.set()
         assert await first == 200
 
-    asyncio.run(run())
+    complete(run())
 
 
 @pytest.mark.parametrize("body", [b"[" + b"[]," * 2_000_000 + b"[]]", b"[" * 6_000_000, b'["",' * 1_500_000,
@@ -237,7 +239,7 @@ def test_files_come_where_a_form_asks_and_as_many_as_a_visit_and_all_may(runtime
         assert await put("a", "4", 10, 10) == 403
 
     door = gate(app, uploads=uploads)
-    asyncio.run(run())
+    complete(run())
 
 
 def test_a_visit_may_begin_while_the_files_of_all_are_counted(runtime: Runtime) -> None:

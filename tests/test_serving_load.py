@@ -25,6 +25,7 @@ from explorer.serving.routes import routes
 from explorer.serving.space import SPACES, Space, Spaces
 from explorer.serving.state import BadState
 
+from .loops import complete
 from .spaces import save_digits
 
 APART = onnx_files._apart  # other tests have it replaced
@@ -98,7 +99,7 @@ def test_another_ones_log_p_waits_for_none_of_six_long_questions(space: Space) -
             let_go.set()
         assert [asked.status for asked in await asyncio.gather(*six)] == [200] * 6
 
-    asyncio.run(law())
+    complete(law())
 
 
 @pytest.mark.parametrize("options", [{}, {"heavy": True}, {"long": True}])
@@ -117,7 +118,7 @@ def test_a_class_that_asks_alike_is_answered_once(space: Space, options: dict[st
         assert {answer.content for answer in answers} == {json.dumps({"x": state}, separators=(",", ":")).encode()}
         assert (await Asked(app, f"/own/{space.key}", {"other": str(options)}).answer()).status == 200
 
-    asyncio.run(law())
+    complete(law())
     assert len(asked) == 2
 
 
@@ -175,7 +176,7 @@ def test_what_a_client_left_is_stopped(space: Space) -> None:
         await answer
         await until(stopped)
 
-    asyncio.run(law())
+    complete(law())
 
 
 def test_a_rough_lattice_gives_the_posteriors_of_an_exact_one(space: Space) -> None:

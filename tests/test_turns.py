@@ -16,6 +16,8 @@ from explorer.cancellation import Cancelled, cancellable, check_cancelled
 from explorer.geometry import geodesic
 from explorer.serving.turns import CrowdedError, Turns
 
+from .loops import complete
+
 
 @pytest.fixture
 def turns() -> Iterator[Callable[..., Turns]]:
@@ -73,7 +75,7 @@ def test_another_ones_quick_question_does_not_wait_for_six_long_ones(turns: Call
             gate.open.set()
         assert await asyncio.gather(*long, after) == ["done"] * 7
 
-    asyncio.run(law())
+    complete(law())
 
 
 def test_visitors_take_turns_however_many_questions_each_has(turns: Callable[..., Turns]) -> None:
@@ -89,7 +91,7 @@ def test_visitors_take_turns_however_many_questions_each_has(turns: Callable[...
         assert order[:3] == list("bca") or order[:3] == list("abc")
         assert sorted(order[3:5]) == ["a", "b"] and order[5:] == ["a", "a"]
 
-    asyncio.run(law())
+    complete(law())
 
 
 def test_what_nobody_waits_for_is_dropped_before_it_begins_and_stopped_when_it_runs(
@@ -109,7 +111,7 @@ def test_what_nobody_waits_for_is_dropped_before_it_begins_and_stopped_when_it_r
         assert not waiting.begun.is_set()
         assert not found._running and not found._queues and not found._flights
 
-    asyncio.run(law())
+    complete(law())
 
 
 def test_alike_questions_are_answered_once_and_outlive_whoever_asked_first(turns: Callable[..., Turns]) -> None:
@@ -129,7 +131,7 @@ def test_alike_questions_are_answered_once_and_outlive_whoever_asked_first(turns
         assert await asyncio.gather(*asks[1:], blocked) == [7] * 49 + ["done"]
         assert len(count) == 1 and not found._flights and found.waiting == 0
 
-    asyncio.run(law())
+    complete(law())
 
 
 def test_a_fault_reaches_all_who_ask_and_is_not_kept(turns: Callable[..., Turns]) -> None:
@@ -140,7 +142,7 @@ def test_a_fault_reaches_all_who_ask_and_is_not_kept(turns: Callable[..., Turns]
         assert all(isinstance(result, ZeroDivisionError) for result in results)
         assert await found.take("a", lambda: "mended", key="x") == "mended"
 
-    asyncio.run(law())
+    complete(law())
 
 
 def test_a_visitor_s_queue_is_bounded_and_others_have_theirs(turns: Callable[..., Turns]) -> None:
@@ -160,7 +162,7 @@ def test_a_visitor_s_queue_is_bounded_and_others_have_theirs(turns: Callable[...
         gate.open.set()
         assert await asyncio.gather(*asks) == ["done"] * 6
 
-    asyncio.run(law())
+    complete(law())
 
 
 def test_an_idle_thread_serves_one_visitor_s_second_question(turns: Callable[..., Turns]) -> None:
@@ -174,7 +176,7 @@ def test_an_idle_thread_serves_one_visitor_s_second_question(turns: Callable[...
         gate.open.set()
         await long
 
-    asyncio.run(law())
+    complete(law())
 
 
 def test_a_geodesic_stops_between_its_steps_and_nothing_else_is_cancelled() -> None:

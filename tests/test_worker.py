@@ -135,6 +135,7 @@ def test_a_run_killed_ten_times_at_random_ends_with_the_same_bytes(database: Dat
 
 
 @unix
+@pytest.mark.slow  # the clock's law is held without waiting in test_training
 def test_a_run_that_is_stopped_by_a_signal_does_not_spend_its_budget_asleep(
     database: Database, watching: Supervisor
 ) -> None:

@@ -291,7 +291,7 @@ def test_who_only_watches_has_no_buttons_that_steer(watch):
     run = FakeRun().advance(3)
     run.job["mine"] = False
     page = watch(run, curves=False)
-    page.get_by_text("only who started this run can steer it").wait_for()
+    page.get_by_text("The person who started this run controls it.").wait_for()
     for name in ("job-pause", "job-resume", "job-stop", "job-step", "job-pace"):
         assert not page.get_by_test_id(name).is_visible()
     assert page.get_by_test_id("scrubber").is_enabled()
