@@ -108,6 +108,10 @@ def test_a_run_killed_ten_times_at_random_ends_with_the_same_bytes(database: Dat
     folder = tmp_path / "models" / job.name
     command = [sys.executable, "-m", "explorer", "worker", "--device", "cpu"]
 
+    def kept() -> float:
+        path = folder / STATE_FILE
+        return path.stat().st_mtime if path.exists() else 0.0
+
     def live_and_die() -> None:
         attempt, step = jobs.get(job.id).attempt, jobs.get(job.id).step
         process = subprocess.Popen(command, cwd=ROOT)
@@ -116,6 +120,8 @@ def test_a_run_killed_ten_times_at_random_ends_with_the_same_bytes(database: Dat
             if dice.random() < 0.8:  # else in the midst of its start
                 more = dice.randint(1, 300)
                 wait(lambda: jobs.get(job.id).step >= step + more)
+                before = kept()
+                wait(lambda: kept() > before)  # three deaths without a later state would end the run
             time.sleep(dice.uniform(0.0, 0.3))
             assert jobs.get(job.id).state == "running", "the run was over too soon"
         finally:
