@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from explorer.inference.importance import log_weights
+from explorer.inference.iwae import log_weights
 from explorer.inference.ladder import KS, POOL, ladder
 from explorer.models import VAE
 

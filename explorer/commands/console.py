@@ -30,6 +30,13 @@ class ProgressLine:
     def __init__(self) -> None:
         self.terminal = sys.stderr.isatty()
         self.shown = 0.0
+        self.began = time.monotonic()
+
+    def show_left(self, fraction: float, text: str) -> None:
+        """As `show`, with the time that is left at the pace so far, as soon as there is one."""
+        took = time.monotonic() - self.began
+        left = f"  {duration(took * (1 - fraction) / fraction)} left" if took > 2 and fraction > 0.01 else ""
+        self.show(fraction, text + left)
 
     def show(self, fraction: float, text: str) -> None:
         bar = "█" * round(20 * fraction)

@@ -14,8 +14,8 @@ from ..datasets.binarise import repeatable
 from ..device import choose_device
 from ..inference.annealed import CHAINS, STEPS
 from ..inference.evaluation import EVIDENCE_IMAGES, Evaluation, evaluate
-from ..inference.evidence import METHODS, chosen_method
-from ..inference.importance import HEAVY_TAIL
+from ..inference.evidence import DRAWS, METHODS, check_options, chosen_method
+from ..inference.iwae import HEAVY_TAIL
 from ..model_data import load_model_data
 from ..registry import open_model
 from .console import ProgressLine, seed
@@ -36,16 +36,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--evidence-method",
         choices=("auto", *METHODS),
         default="auto",
-        help="the estimator of log p(x): quadrature up to two latent dimensions, importance sampling (a lower bound "
-        "in expectation), or annealed importance sampling, slower and safer (default: auto, the first of these that "
+        help="the estimator of log p(x): quadrature, up to two latent dimensions; importance sampling around the best "
+        "Gaussian of each image; annealed importance sampling, slower, without a search; iwae, draws from the "
+        "encoder's own q (all but quadrature are lower bounds in expectation; default: auto, the first that "
         "is possible)",
     )
     parser.add_argument(
         "--evidence-images", type=int, help=f"images for log p(x), from the first; 0 for none (default: {usual})"
     )
-    parser.add_argument("--evidence-samples", type=int, default=1_000, help="k of importance sampling (IWAE-k)")
+    usual = ", ".join(f"{count:,} for {method}" for method, count in DRAWS.items())
     parser.add_argument(
-        "--evidence-widen", type=float, default=1.0, help="factor on q's scales to draw from, 0.01 to 100"
+        "--evidence-samples", type=int, help=f"draws an image of importance sampling, or k of IWAE-k (default: {usual})"
+    )
+    parser.add_argument(
+        "--evidence-widen", type=float, default=1.0, help="of iwae: factor on q's scales to draw from, 0.01 to 100"
     )
     parser.add_argument("--annealing-steps", type=int, default=STEPS, help="temperatures of annealing")
     parser.add_argument("--chains", type=int, default=CHAINS, help="chains an image of annealing")
@@ -60,7 +64,7 @@ def _check(args: argparse.Namespace) -> None:
         if (getattr(args, name) or 0) < 0:
             raise ValueError(f"--{name.replace('_', '-')} cannot be negative.")
     for name in ("samples", "evidence_samples", "annealing_steps", "chains"):
-        if not 1 <= getattr(args, name) <= 1_000_000:
+        if not 1 <= (1 if getattr(args, name) is None else getattr(args, name)) <= 1_000_000:
             raise ValueError(f"--{name.replace('_', '-')} must lie between 1 and 1,000,000.")
     low, high = WIDENINGS
     if not low <= args.evidence_widen <= high:
@@ -72,7 +76,9 @@ def run(args: argparse.Namespace) -> int:
     torch.distributions.Distribution.set_default_validate_args(False)
     device = choose_device(args.device)
     checkpoint = open_model(args.model, device=device.torch)
-    chosen_method(checkpoint.model, args.evidence_method)  # refuses what is not possible before any data is read
+    # What is not possible is refused before any data is read.
+    method = chosen_method(checkpoint.model, args.evidence_method)
+    check_options(method, args.evidence_samples, args.evidence_widen)
     training = checkpoint.config.training
     test = load_model_data(checkpoint, data_dir=args.data, download=args.download)
     x = repeatable(test.images, training.binarisation)
@@ -88,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
         annealing_steps=args.annealing_steps,
         chains=args.chains,
         seed=args.seed,
-        progress=lambda fraction: line.show(fraction, args.model),
+        progress=lambda fraction: line.show_left(fraction, args.model),
     )
     line.close()
     probability = measure(checkpoint.config.model.likelihood) == "probability"
@@ -119,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _print_evidence(result: Evaluation) -> None:
     if not math.isfinite(result.log_evidence):
-        print("log p(x) has no finite estimate by this method: choose another one, or a smaller --evidence-widen.")
+        print("log p(x) has no finite estimate by this method: choose another one.")
         return
     print(f"Of the first {result.evidence_images:,} images alone:")
     print(f"  ELBO           {result.evidence_elbo:9.3f} nats")
@@ -133,10 +139,13 @@ def _print_evidence(result: Evaluation) -> None:
             f"a lower bound on {gap}" if result.evidence_gap >= 0 else "below zero: the estimate is worse than the ELBO"
         )
     print(f"  their gap      {result.evidence_gap:9.3f} nats   {gap}")
-    error = result.evidence_error
+    error, unknown = result.evidence_error, result.evidence_unknown
     kind = "numerical" if result.evidence_method == "quadrature" else "standard"
-    print(f"An image's own {kind} error is {error.mean:.3g} nats in the mean and {error.worst:.3g} at most.")
+    if unknown < result.evidence_images:
+        print(f"An image's own {kind} error is {error.mean:.3g} nats in the mean and {error.worst:.3g} at most.")
+    if unknown:
+        print(f"Error unknown for {unknown:,} of {result.evidence_images:,} images: too few of their draws count.")
     if (effective := result.effective_samples) is not None:
         print(f"Its effective sample size is {effective.mean:,.1f} in the mean and {effective.worst:,.1f} at least.")
-    if result.evidence_method == "importance":
+    if result.evidence_method == "iwae":
         print(HEAVY_TAIL)

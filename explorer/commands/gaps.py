@@ -44,16 +44,17 @@ def run(args: argparse.Namespace) -> int:
     images = load_model_data(checkpoint, data_dir=args.data, download=args.download).images
     x = repeatable(images, training.binarisation)[: args.images or None]
     line = ProgressLine()
-    found = survey(checkpoint.model, x, seed=args.seed, progress=lambda fraction: line.show(fraction, args.model))
+    found = survey(checkpoint.model, x, seed=args.seed, progress=lambda fraction: line.show_left(fraction, args.model))
     line.close()
     print(f"{args.model}: {len(x):,} test images of {training.dataset}, nats, mean ± standard error over images")
     for name, values in _rows(found).items():
         error = f" ± {values.std().item() / len(values) ** 0.5:.3f}" if len(values) > 1 else ""
         print(f"  {name:<52} {values.mean().item():9.3f}{error}")
     made = how_surveyed(found)
-    print(
-        f"log p(x) {made}; its own error: {found.error.mean():.3g} nats in the mean, {found.error.max():.3g} at most."
-    )
+    known = found.error[~found.error.isnan()]
+    errors = f"{known.mean():.3g} nats in the mean, {known.max():.3g} at most" if len(known) else "unknown"
+    unknown = f", unknown for {len(found) - len(known):,} images" if 0 < len(known) < len(found) else ""
+    print(f"log p(x) {made}; its own error: {errors}{unknown}.")
     path = save_gaps(checkpoint.folder, checkpoint.model, x, found, binarisation=training.binarisation, made=made)
     print(f"Written: {path} ({path.stat().st_size:,} bytes)")
     return 0

@@ -16,6 +16,14 @@ The path begins at the prior and not at a widened q because then q(z|x) is not a
 leaves out cannot be left out here; the price is a longer way. Modes far apart may still be visited by the chains in
 other proportions than their masses, which shows as a large error, or where none goes to one of them, not at all.
 
+The error: where the way is short, weights scatter over nats, and the mean of a few chains' weights is too low by more
+than the delta method's error says, which is 1 at most. (mnist-16d, 20 test images, 16 chains of 400 steps: 0.35 nats
+too low in the mean; two such errors cover the truth in 73 % of 120 estimates, with 1,000 steps in 89 %.) Logarithms of
+the weights are about normal above their median, and where they are, log p(x) has the error
+(s^2 / k + s^4 / (2 (k - 1)))^(1/2) for k chains: the delta method's where their scatter s is small, and larger where it
+is not. s is taken above the median, since the weights below it hardly count. The larger of both is reported, and covers
+91 and 94 % of these estimates.
+
 Step sizes are tuned by a few pilot chains that are then thrown away. Tuned by the chains themselves, they
 would depend on the past of the weights they multiply, and the weights would no longer be unbiased.
 """
@@ -24,6 +32,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -44,6 +53,7 @@ FIRST_STEP, LEAST_STEP, MOST_STEP = 0.3, 1e-6, 2.0
 # Every trajectory shortens its step by a factor between exp(-JITTER) and 1: a chain that sits where the posterior is
 # narrow refuses all the steps that suit the others, and with one size for all it would sit there to the end.
 JITTER = 2.0
+MOST_ERROR = 3.0  # nats; beyond, the error is called not known
 SHARPNESS = 4.0  # of the sigmoid (Wu et al. 2017)
 
 
@@ -62,7 +72,7 @@ def annealed(
     Args:
         x: (batch, c, h, w), as the likelihood sees them.
         steps: T, temperatures on the way; chains: weights an image, whose scatter gives the error (two at least, for
-            one has none); leapfrogs: steps of each trajectory.
+            that of one is NaN, not known); leapfrogs: steps of each trajectory.
         generator: on the model's device; None takes torch's own.
         progress: told the share that is done, 0 to 1.
 
@@ -74,7 +84,7 @@ def annealed(
     most = max(1, VALUES // x.shape[1:].numel())  # chains that run together
     images, together = max(1, most // max(chains, PILOTS)), min(chains, most)
     total, done = len(x) * (chains + PILOTS) * steps, 0
-    sums, squares = [torch.empty(0)], [torch.empty(0)]
+    weights: list[Tensor] = []
 
     def moved(count: int) -> None:
         nonlocal done
@@ -97,9 +107,17 @@ def annealed(
                     for first in range(0, chains, together)
                 ]
             )
-            sums.append(log_weight.logsumexp(0).cpu())
-            squares.append((2 * log_weight).logsumexp(0).cpu())
-        return from_weights(torch.cat(sums), torch.cat(squares), chains, "annealed")
+            weights.append(log_weight.cpu().double())
+        log_weight = torch.cat(weights, 1) if weights else torch.zeros(chains, 0, dtype=torch.float64)
+        found = from_weights(log_weight.logsumexp(0), (2 * log_weight).logsumexp(0), chains, "annealed", least=0.0)
+        if chains < 2 or not len(x):
+            return found
+        above = (log_weight - log_weight.median(0).values).clamp_min(0)
+        scatter = 2 * above.square().mean(0)
+        wide = (scatter / chains + scatter.square() / (2 * (chains - 1))).sqrt()
+        # Not a number where a chain's weight is 0: no logarithm has a scatter then.
+        error = torch.where(wide.isnan(), found.error, torch.maximum(found.error, wide))
+        return replace(found, error=error.where(error <= MOST_ERROR, math.nan))
 
 
 def check_annealing(steps: int, chains: int, leapfrogs: int = 1) -> None:

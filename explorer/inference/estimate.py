@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+LEAST_EFFECTIVE = 30.0
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -17,10 +19,12 @@ class Evidence:
     Attributes:
         value: the estimate. Of the sampling methods a lower bound in expectation: they are unbiased for p(x),
             and the mean of a logarithm lies below the logarithm of the mean. -inf where every draw had weight 0.
-        error: its standard error, or for a quadrature its estimated numerical error, nats. A standard error is
-            the delta method's, the relative standard error of the mean weight: it is never above 1, however far
-            the estimate is off, and blind to mass that was never proposed. Infinite for a single draw.
-        method: "quadrature", "importance", "annealed", or "mixed" where quadrature was not possible for some images.
+        error: its standard error, or for a quadrature its numerical error, nats. A standard error is the delta
+            method's, the relative standard error of the mean weight, and blind to mass that was never proposed.
+            NaN where it is not known: where fewer than LEAST_EFFECTIVE draws (of annealing: see `annealed`) carry
+            the sum, so that their scatter says nothing of the error.
+        method: "quadrature", "importance", "iwae", "annealed", or "mixed" where quadrature was not possible for some
+            images and importance sampling took its place.
         effective_samples: Kish's effective sample size (sum w)^2 / sum w^2 (batch,), where there are samples.
     """
 
@@ -44,21 +48,30 @@ def joined(parts: Sequence[Evidence]) -> Evidence:
     )
 
 
-def from_weights(log_sum: Tensor, log_square: Tensor, samples: int, method: str) -> Evidence:
+def from_weights(
+    log_sum: Tensor, log_square: Tensor, samples: int | Tensor, method: str, least: float = LEAST_EFFECTIVE
+) -> Evidence:
     """log of the mean weight, with its error by the delta method.
 
     Args:
         log_sum: log sum w (batch,); log_square: log sum w^2 (batch,); samples: how many weights an image.
+        least: effective samples below which the error is not known.
     """
     log_sum, log_square = log_sum.cpu().double(), log_square.cpu().double()
+    count = torch.as_tensor(samples, dtype=torch.float64).expand_as(log_sum)
     nothing = log_sum == -math.inf
     effective = torch.where(nothing, 0.0, (2 * log_sum - log_square).exp())
     # var(mean w) / mean(w)^2 = (k sum w^2 / (sum w)^2 - 1) / (k - 1)
-    error = torch.full_like(log_sum, math.inf)
-    if samples > 1:
-        ratio = (samples / effective - 1).clamp_min(0)
-        error = torch.where(nothing, math.inf, (ratio / (samples - 1)).sqrt())
-    return Evidence(log_sum - math.log(samples), error, method, effective)
+    error = ((count / effective - 1).clamp_min(0) / (count - 1)).sqrt()
+    known = ~nothing & (count > 1) & (effective >= least * (1 - 1e-9))
+    return Evidence(log_sum - count.log(), error.where(known, math.nan), method, effective)
+
+
+def effective_samples(log_weight: Tensor) -> float:
+    """Kish's effective sample size of weights (k,); 0 where none is above 0."""
+    if (log_weight == -math.inf).all():
+        return 0.0
+    return (2 * log_weight.logsumexp(0) - (2 * log_weight).logsumexp(0)).exp().item()
 
 
 def precise(device: torch.device) -> torch.dtype:

@@ -1,149 +1,78 @@
-"""log p(x) by importance sampling from q(z|x), or from a q that was widened.
+"""log p(x) by importance sampling around the posterior of each image, wherever the encoder's q lies.
 
-    log p(x) >= E[ log (1/k) sum_i p(x, z_i) / r(z_i) ],   z_i ~ r
+    p(x) = E_r[ p(x, z) / r(z) ],   r = a mixture of the prior and of Student's t about the posterior's modes
 
-Burda, Grosse & Salakhutdinov (2016), eq. 8: a lower bound that rises to log p(x) with k. Their r
-is q(z|x); here it may be N(loc, (widen * scale)^2), and mixed with the prior.
+The first part of r is the best full-covariance Gaussian of the image (`gaps`), as a t distribution of FREEDOM degrees
+of freedom: draws of a Gaussian hardly reach the tails of a posterior that is not one, and the few that do carry the
+sum. Other modes are looked for by climbing log p(x, z) from the best of many draws of the prior; each that counts is a
+part of its own. The share of the prior bounds every weight by p(x|z) / share.
 
-The heavy tail: a trained q is narrower than the true posterior rather than wider, since KL(q || p(z|x))
-punishes a q that reaches where the posterior is not, but hardly one that leaves a part of it out.
-Weights p(x, z) / q(z|x) then have a tail without a finite variance: nearly all draws have small
-weights, and the few from the tail that carry p(x) are not drawn. The estimate is too low, by many nats
-where a mode is missed, and its standard error, made of the same draws, small. An effective sample size of
-a few draws gives the tail away where it was touched at all; a mode that no draw has found shows in no number.
-Widening q, mixing in the prior (which bounds the weights by p(x|z) / share) and annealing are the remedies.
+Where the weights are uneven all the same, r is fitted to the weighted draws and drawn from anew (population Monte
+Carlo: Cappé, Douc, Guillin, Marin & Robert 2008). The estimate is made of the last draws alone, so that it is unbiased
+for p(x) given r; its logarithm is a lower bound in expectation.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from ..cancellation import check_cancelled
 from ..models import VAE
-from .decoded import log_joint_at
-from .estimate import Evidence, from_weights, precise
+from .estimate import Evidence, effective_samples, from_weights, joined
+from .gaps import climbed
+from .modes import highest
+from .proposal import Proposal, refitted
 
-VALUES = 1 << 21  # values decoded at once, whatever the number of images, draws and pixels
+SAMPLES = 4_000
+TOGETHER = 32  # images whose best Gaussians are climbed to at once
+MOST_CLIMBED = 64  # latent dimensions; above, the encoder's own q is where the search begins
+# Weights are even enough where so large a share of the draws is effective; else r is fitted anew, so many times.
+EVEN, ROUNDS = 0.1, 3
+# The last draws are so many times as many where still less than this share of them is effective.
+MORE, SCARCE = 4, 0.03
+VALUES = 1 << 22  # pixels decoded at once
 
-HEAVY_TAIL = (
-    "Draws come from around q(z|x), so mass of the true posterior that q leaves out is rarely or never drawn: the "
-    "estimate can then be far too low although its standard error is small. An effective sample size of a few draws "
-    "is a hint of it, a large one no proof that nothing was missed."
-)
 
-
-@torch.inference_mode()
 def importance(
     model: VAE,
     x: Tensor,
     *,
-    samples: int = 1_000,
-    widen: float = 1.0,
-    defensive: float = 0.0,
+    samples: int = SAMPLES,
     generator: torch.Generator | None = None,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Evidence:
-    """The IWAE-k estimate of log p(x), with bounded memory.
+    """log p(x) of images, with bounded memory: finds their best Gaussians, and draws around them.
 
     Args:
         x: (batch, c, h, w), as the likelihood sees them.
-        samples: k, draws of z an image.
-        widen: factor on q's scales, > 0.
-        defensive: share of the draws that come from the prior, 0 to 1 (Hesterberg 1995), at least one draw where it
-            is not 0. All draws are weighted with the mixture's density, so that no weight is above p(x|z) / share.
-        generator: on the model's device; None takes torch's own.
+        samples: draws an image, of each round.
+        generator: None takes torch's own.
         progress: told the share that is done, 0 to 1.
 
     Raises:
-        ValueError: no samples, or a proposal that is none.
+        ValueError: no samples.
     """
-    check_proposal(samples, widen, defensive)
-    device = model.prior().mean.device
-    sums, squares = [torch.empty(0)], [torch.empty(0)]
-    # As many images together as leaves all their draws within the bound.
-    size = max(1, VALUES // (samples * x.shape[1:].numel()))
-    for first in range(0, len(x), size):
-        part = x[first : first + size]
-        log_sum = log_square = torch.full((len(part),), -math.inf, dtype=precise(device), device=device)
-        done = 0
-        for log_weight in log_weights(model, part, samples, widen=widen, defensive=defensive, generator=generator):
-            log_sum = torch.logaddexp(log_sum, log_weight.logsumexp(0))
-            log_square = torch.logaddexp(log_square, (2 * log_weight).logsumexp(0))
-            done += len(log_weight)
-            progress((first + len(part) * done / samples) / len(x))
-        sums.append(log_sum.cpu())
-        squares.append(log_square.cpu())
-    return from_weights(torch.cat(sums), torch.cat(squares), samples, "importance")
+    check_samples(samples)
+    parts = []
+    for first in range(0, len(x), TOGETHER):
+        part = x[first : first + TOGETHER]
+        loc, factor = _best(model, part)
+
+        def told(share: float, first: int = first, count: int = len(part)) -> None:
+            progress((first + count * (0.5 + 0.5 * share)) / len(x))
+
+        told(0.0)
+        parts.append(importance_around(model, part, loc, factor, samples=samples, generator=generator, progress=told))
+    empty = torch.zeros(0, dtype=torch.float64)
+    return joined(parts) if parts else Evidence(empty, empty, "importance", empty)
 
 
-def check_proposal(samples: int, widen: float, defensive: float = 0.0) -> None:
-    """Raises a ValueError for options of `importance` that make no sense."""
-    if samples < 1:
-        raise ValueError(f"an importance estimate needs at least one sample, not {samples}.")
-    if not 0 < widen < math.inf:
-        raise ValueError(f"q can be widened by a finite factor above 0 only, not {widen}.")
-    if not 0 <= defensive <= 1:
-        raise ValueError(f"the share of draws from the prior must lie between 0 and 1, not {defensive}.")
-
-
-def log_weights(
-    model: VAE,
-    x: Tensor,
-    samples: int,
-    *,
-    widen: float = 1.0,
-    defensive: float = 0.0,
-    generator: torch.Generator | None = None,
-) -> Iterator[Tensor]:
-    """log p(x, z) - log r(z) of independent draws z ~ r, in parts (k, batch) of `samples` in all.
-
-    A draw at which the decoder overflows has weight 0, which keeps a lower bound a lower bound.
-    """
-    device = model.prior().mean.device
-    x = x.to(device)
-    q, dtype = model.posterior(x), precise(device)
-    loc, scale = q.mean.to(dtype), q.stddev.to(dtype) * widen
-    # The share as it is drawn: draws are dealt out to the two parts, which scatters less than throwing dice for each.
-    from_prior = max(1, round(defensive * samples)) if defensive else 0
-    share = from_prior / samples
-    step = max(1, VALUES // x.numel())
-    for first in range(0, samples, step):
-        check_cancelled()
-        k = min(step, samples - first)
-        eps = torch.randn(k, *loc.shape, device=device, generator=generator, dtype=q.mean.dtype).to(dtype)
-        z = loc + scale * eps  # (k, batch, d)
-        if from_prior > first:
-            z[: from_prior - first] = eps[: from_prior - first]
-        log_proposal = _log_normal(z, loc, scale)
-        log_prior = _log_normal(z)
-        if from_prior == samples:
-            log_proposal = log_prior
-        elif from_prior:
-            log_proposal = torch.logaddexp(log_proposal + math.log1p(-share), log_prior + math.log(share))
-        image = x.expand(k, *x.shape).flatten(0, 1) if len(x) > 1 else x
-        log_likelihood = model.likelihood(z.to(q.mean.dtype).flatten(0, 1)).log_prob(image).to(dtype)
-        log_weight = log_likelihood.view(k, -1) + log_prior - log_proposal
-        yield log_weight.masked_fill(log_weight.isnan(), -math.inf)
-
-
-def _log_normal(z: Tensor, loc: Tensor | float = 0.0, scale: Tensor | None = None) -> Tensor:
-    """log density of a diagonal Gaussian, the standard one where nothing else is said: (..., d) to (...)."""
-    if scale is None:
-        return -0.5 * (z.square() + math.log(2 * math.pi)).sum(-1)
-    return -(0.5 * ((z - loc) / scale).square() + scale.log() + 0.5 * math.log(2 * math.pi)).sum(-1)
-
-
-# Of an estimate around the best Gaussian: so many draws, so much wider than it, and this share from the prior.
-SAMPLES = 4_000
-WIDEN = 1.2
-FROM_PRIOR = 0.05
-
-
-@torch.inference_mode()
+@torch.inference_mode(False)
+@torch.no_grad()
 def importance_around(
     model: VAE,
     x: Tensor,
@@ -152,27 +81,115 @@ def importance_around(
     *,
     samples: int = SAMPLES,
     generator: torch.Generator | None = None,
+    progress: Callable[[float], None] = lambda fraction: None,
 ) -> Evidence:
-    """log p(x) of one image from draws around a Gaussian that was fitted to its posterior.
-
-    Where the encoder's q misses the posterior by nats, the best full-covariance Gaussian (`gaps`) rarely does: its
-    weights are nearly even, and the error several times smaller.
+    """log p(x) of images from draws around Gaussians that were fitted to their posteriors.
 
     Args:
-        x: (1, c, h, w); loc: m (d,); factor: F (d, d), the Gaussian is N(m, F F^T).
-        generator: on the CPU; None takes torch's own.
+        x: (batch, c, h, w); loc: m (batch, d); factor: F (batch, d, d): the Gaussians are N(m, F F^T).
+        samples, generator, progress: see `importance`.
+
+    Raises:
+        ValueError: no samples.
     """
-    d = len(loc)
-    loc, factor = loc.double(), WIDEN * factor.double()
-    eps = torch.randn(samples, d, dtype=torch.float64, generator=generator)
-    z = loc + eps @ factor.T
-    from_prior = round(FROM_PRIOR * samples)
-    z[:from_prior] = eps[:from_prior]
-    whitened = torch.linalg.solve(factor, (z - loc).T).T
-    constant = -0.5 * d * math.log(2 * math.pi)
-    log_det = torch.linalg.slogdet(factor).logabsdet
-    near = constant - 0.5 * whitened.square().sum(1) - log_det + math.log1p(-FROM_PRIOR)
-    log_proposal = torch.logaddexp(near, constant - 0.5 * z.square().sum(1) + math.log(FROM_PRIOR))
-    log_weight = log_joint_at(model, z, x) - log_proposal
-    log_weight = log_weight.masked_fill(log_weight.isnan(), -math.inf)
-    return from_weights(log_weight.logsumexp(1), (2 * log_weight).logsumexp(1), samples, "importance")
+    check_samples(samples)
+    loc, factor = _sound(loc.double().cpu(), factor.double().cpu())
+    others = highest(model, x, loc, factor)
+    sums, squares, counts = [torch.zeros(0)], [torch.zeros(0)], []
+    for i in range(len(x)):
+        check_cancelled()
+        modes = [(loc[i], factor[i])]
+        image = x[i : i + 1]
+        for place in others[i]:
+            _add_mode(model, image, modes, place)
+        log_weight = _weights(model, image, modes, samples, generator)
+        sums.append(log_weight.logsumexp(0)[None])
+        squares.append((2 * log_weight).logsumexp(0)[None])
+        counts.append(len(log_weight))
+        progress((i + 1) / len(x))
+    return from_weights(torch.cat(sums), torch.cat(squares), torch.tensor(counts), "importance")
+
+
+def check_samples(samples: int) -> None:
+    """Raises a ValueError where there is not one sample."""
+    if samples < 1:
+        raise ValueError(f"an importance estimate needs at least one sample, not {samples}.")
+
+
+@torch.inference_mode(False)
+@torch.no_grad()
+def _best(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
+    """m (batch, d) and F (batch, d, d) of the best full-covariance Gaussians, climbed to from the encoder's q."""
+    x = x.clone()
+    q = model.posterior(x.to(model.prior().mean.device)).base_dist
+    loc, factor = _sound(q.loc.double().cpu(), q.scale.double().cpu().diag_embed())
+    if loc.shape[1] > MOST_CLIMBED:
+        return loc, factor
+    try:
+        return _sound(*climbed(model, x, loc, factor, family="full"))
+    except torch.linalg.LinAlgError:  # an image at which the model overflows, and which keeps its q
+        if len(x) == 1:
+            return loc, factor
+        best = [_best(model, x[i : i + 1]) for i in range(len(x))]
+        return torch.cat([m for m, _ in best]), torch.cat([f for _, f in best])
+
+
+def _sound(loc: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
+    """The same Gaussians, and the prior in the place of those that cannot be drawn from."""
+    bad = ~(loc.isfinite().all(1) & factor.isfinite().all(2).all(1))
+    bad |= ~torch.linalg.slogdet(factor.nan_to_num(0.0, 0.0, 0.0)).logabsdet.isfinite()
+    eye = torch.eye(loc.shape[1], dtype=loc.dtype)
+    return torch.where(bad[:, None], 0.0, loc), torch.where(bad[:, None, None], eye, factor)
+
+
+def _weights(
+    model: VAE, x: Tensor, modes: list[tuple[Tensor, Tensor]], samples: int, generator: torch.Generator | None
+) -> Tensor:
+    """log weights (k,) of the last draws for one image (1, c, h, w); `modes` may grow."""
+    proposal = Proposal.of(modes)
+    for round_ in range(ROUNDS + 1):
+        z = proposal.draws(samples, generator)
+        log_weight = weighed(model, x, z, proposal)
+        effective = effective_samples(log_weight)
+        # Of a hundred draws nothing can be learnt, and of none that has a weight neither.
+        if not 0 < effective < EVEN * samples or samples < 1_000 or round_ == ROUNDS:
+            break
+        _add_mode(model, x, modes, z[log_weight.argmax()])
+        proposal = refitted(modes, z, log_weight)
+    if 0 < effective < SCARCE * samples and samples >= 1_000:
+        log_weight = weighed(model, x, proposal.draws(MORE * samples, generator), proposal)
+    return log_weight
+
+
+@torch.inference_mode()
+def weighed(model: VAE, x: Tensor, z: Tensor, proposal: Proposal) -> Tensor:
+    """log p(x, z) - log r(z) (k,) at places z (k, d), float64; -inf where the decoder overflows."""
+    log_likelihood = torch.cat([_log_likelihood(model, x, part) for part in z.split(max(1, VALUES // x.numel()))])
+    log_prior = -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
+    log_weight = log_likelihood + log_prior - proposal.log_density(z)
+    return log_weight.masked_fill(~(log_weight < math.inf), -math.inf)
+
+
+def _log_likelihood(model: VAE, x: Tensor, z: Tensor) -> Tensor:
+    prior = model.prior().mean
+    places = z.to(prior.dtype).to(prior.device)
+    return model.likelihood(places).log_prob(x.to(prior.device)).cpu().double()
+
+
+@torch.inference_mode(False)
+@torch.no_grad()
+def _add_mode(model: VAE, x: Tensor, modes: list[tuple[Tensor, Tensor]], place: Tensor) -> None:
+    """Climbs from a place (d,) to the Gaussian of a mode, and keeps it where it is another one."""
+    if len(place) > MOST_CLIMBED:
+        return
+    try:
+        m, f = climbed(model, x.clone(), place[None].clone(), modes[0][1][None].clone(), family="full")
+        m, f = (part[0] for part in _sound(m, f))
+    except torch.linalg.LinAlgError:  # a place at which the model overflows
+        return
+
+    def away(loc: Tensor, factor: Tensor) -> bool:
+        return bool(torch.linalg.solve(factor, m - loc).norm() > 1 or torch.linalg.solve(f, m - loc).norm() > 1)
+
+    if all(away(*mode) for mode in modes):
+        modes.append((m, f))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..models import VAE
-from .importance import check_proposal, log_weights
+from .iwae import check_proposal, log_weights
 
 KS = (1, 5, 50, 500, 5_000)
 POOL = 40_000

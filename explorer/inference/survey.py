@@ -41,7 +41,7 @@ class Survey:
     """Row for row, all (n,), nats, float64 on the CPU.
 
     Attributes:
-        log_evidence, error: log p(x) and its numerical or standard error.
+        log_evidence, error: log p(x) and its numerical or standard error, NaN where that is not known.
         elbo: of the encoder's q; diagonal, full: of the best Gaussian of each family that was found.
         exact: bool, whether log p(x) is by quadrature; else by importance sampling, which tends to
             be too low, so that a gap below zero within the error is possible.
@@ -123,9 +123,11 @@ def survey(
             rows = slice(first, min(first + together, portion.stop))
             elbos, m, factor = _best(model, x[rows], loc[rows], scale[rows].diag_embed(), peak[rows], value[rows])
             found.append(elbos)
-            for i in (~exact[rows]).nonzero().flatten().tolist():
-                estimate = importance_around(model, x[first + i][None], m[i], factor[i], generator=generator)
-                value[first + i], error[first + i] = estimate.value.item(), estimate.error.item()
+            sampled = (~exact[rows]).nonzero().flatten()
+            if len(sampled):
+                some = x[first + sampled], m[sampled], factor[sampled]
+                estimate = importance_around(model, *some, generator=generator)
+                value[first + sampled], error[first + sampled] = estimate.value, estimate.error
             share = (rows.stop - portion.start) / (portion.stop - portion.start)
             progress((before + share * (portion.stop - before)) / len(x))
     elbo, diagonal, full = torch.cat(found, 1)

@@ -7,6 +7,7 @@ the data set is made once and kept.
 from __future__ import annotations
 
 import json
+import math
 import struct
 from typing import Any
 
@@ -39,13 +40,13 @@ def pack_evidence(space: Space, image: Image) -> bytes:
     except QuadratureError as error:
         best = best_of(space, image).widest
         generator = torch.Generator().manual_seed(0)
-        estimate = importance_around(space.checkpoint.model, image.x, best.loc[0], best.factor[0], generator=generator)
+        estimate = importance_around(space.checkpoint.model, image.x, best.loc, best.factor, generator=generator)
         assert estimate.effective_samples is not None
         return packed(
             {
                 "method": "importance",
                 "value": estimate.value.item(),
-                "error": estimate.error.item(),
+                "error": _known(estimate.error.item()),
                 "samples": SAMPLES,
                 "effective": estimate.effective_samples.item(),
                 # Expected above two dimensions; below, people should know why.
@@ -69,6 +70,11 @@ def pack_evidence(space: Space, image: Image) -> bytes:
         },
         posterior.mass.float().numpy().astype("<f4").tobytes(),
     )
+
+
+def _known(value: float) -> float | None:
+    """A number for JSON; None where it is not known."""
+    return value if math.isfinite(value) else None
 
 
 def packed(facts: dict[str, Any], tail: bytes = b"") -> bytes:

@@ -89,7 +89,7 @@ def evaluate(model: VAE, x: Tensor, samples: int, seed: int) -> tuple[float, Ten
     with torch.inference_mode():
         for part in x.split(100):
             bounds.append(elbo(model, part, samples=10, generator=generator).value.double().cpu())
-            found = log_evidence(model, part, method="importance", samples=samples, generator=generator)
+            found = log_evidence(model, part, method="iwae", samples=samples, generator=generator)
             nll.append(-found.value.cpu())
     return torch.cat(bounds).mean().item(), torch.cat(nll)
 

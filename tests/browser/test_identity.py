@@ -120,7 +120,7 @@ def test_beyond_two_dimensions_it_is_an_estimate_and_says_so(elbo):
     model = explorer.load("mnist-16d")
     x = repeatable(load_dataset("mnist", "test").images[:3], "dynamic")[2:]
     generator = torch.Generator().manual_seed(0)
-    other = log_evidence(model, x, method="importance", samples=20_000, widen=1.3, generator=generator)
+    other = log_evidence(model, x, method="iwae", samples=20_000, widen=1.3, generator=generator)
     assert abs(term(page, "log-evidence") - other.value.item()) < 4 * other.error.item() + 0.1
     assert_adds_up(page)
     page.wait_for_function("() => document.querySelector('[data-testid=posterior-layer]').dataset.shown === 'true'")

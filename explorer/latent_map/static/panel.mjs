@@ -204,7 +204,7 @@ export class Panel {
     const missing = this.evidence.value - this.terms.elbo;
     gap.value.textContent = nats(round(this.evidence.value) - addingUp(this.terms).elbo);
     gap.value.setAttribute('data-value', missing);
-    gap.error.textContent = this.gapError() ? `± ${this.gapError()}` : '';
+    gap.error.textContent = this.evidence.error === null ? 'error unknown' : this.gapError() ? `± ${this.gapError()}` : '';
     const theirs = this.encoder ? this.evidence.value - this.encoder.rest.elbo : NaN;
     gap.theirs.textContent = nats(this.encoder ? round(this.evidence.value) - addingUp(this.encoder.rest).elbo : NaN);
     gap.theirs.setAttribute('data-value', theirs);

@@ -112,7 +112,7 @@ export const words = {
       'and its ± does not know.',
     error: {
       quadrature: (evidence, nats) => (evidence.error >= 0.005 ? `± ${nats(evidence.error)}` : ''),
-      importance: (evidence, nats) => `± ${nats(evidence.error)}`,
+      importance: (evidence, nats) => (evidence.error === null ? 'error unknown' : `± ${nats(evidence.error)}`),
       browser: () => '≈',
     },
     methods: {

@@ -112,9 +112,10 @@ export class GapPicture {
       node.firstChild.prepend(this.swatches[name]);
       return node;
     });
-    const { mean: own } = mean(table, (t, i) => t.error[i]);
+    const known = table.error.filter((error) => !Number.isNaN(error));
+    const own = known.reduce((sum, error) => sum + error / known.length, 0);
     return h('div', { class: 'lx-gaps-means' },
-      cell('gap-mean', text(QUANTITIES.inference), words.sum, words.sumTip(table.made, own.toPrecision(1))), ...parts);
+      cell('gap-mean', text(QUANTITIES.inference), words.sum, words.sumTip(table.made, own.toPrecision(1), table.n - known.length)), ...parts);
   }
 
   get order() {
@@ -162,7 +163,7 @@ export class GapPicture {
 
   numbers(index) {
     const { table } = this;
-    const error = table.exact[index] ? '' : nats(table.error[index]);
+    const error = table.exact[index] ? '' : Number.isNaN(table.error[index]) ? null : nats(table.error[index]);
     const parts = partsOf(table, index);
     return [
       words.evidence(nats(table.log_evidence[index]), error),

@@ -23,13 +23,14 @@ export const words = {
   },
   mean: (value, error) => `${value} ± ${error}`,
   sum: 'mean inference gap =',
-  sumTip: (made, error) => `± one standard error over images. log p(x) ${made}; an image’s own error is ${error} nats in the mean.`,
+  sumTip: (made, error, unknown) =>
+    `± one standard error over images. log p(x) ${made}; an image’s own error is ${error} nats in the mean${unknown ? `, unknown for ${unknown}` : ''}.`,
   axes: { gap: (n) => `${n} images; nats, √ scale`, evidence: (n) => `${n} images; −log p(x), nats` },
   ends: { gap: ['largest gap', 'smallest'], evidence: ['least probable', 'most probable'] },
   picture: 'Images in order: arrow keys choose the next one',
   place: (rank, n, index, label, numbers) => `Place ${rank} of ${n}: image ${index}, ${label}; ${numbers}`,
   card: (index, label) => `${label} · no. ${index}`,
-  evidence: (value, error) => `log p(x) ${value}${error ? ` ± ${error}` : ''}`,
+  evidence: (value, error) => `log p(x) ${value}${error === null ? ', error unknown' : error ? ` ± ${error}` : ''}`,
   gap: (value, parts) => `gap ${value} = ${parts.join(' + ')}`,
   rows: {
     inference: 'largest inference gaps',
