@@ -12,6 +12,8 @@ COMMANDS = {
     "worker": "worker",
     "evaluate": "evaluate",
     "gaps": "gaps",
+    "measure": "measure",
+    "table": "table",
     "map": "fit_map",
     "export": "export_onnx",
     "import": "import_model",

@@ -37,6 +37,13 @@ _MEASURES = {
     "discretised-logistic": ("probability", "log p(x|z) is the log-probability of the 256 levels a value can have"),
 }
 
+# The gaps of an image, with the signs of Cremer, Li & Duvenaud (2018).
+GAP_WORDS = {
+    "inference_gap": "inference gap, log p(x) − ELBO",
+    "approximation_gap": "approximation gap, log p(x) − ELBO of the best diagonal Gaussian of each image",
+    "amortization_gap": "amortization gap, the rest",
+}
+
 _NOT_MEASURED = "They are being measured: look again in a minute, or use the evaluate command below."
 
 # Names on the Hugging Face Hub, and what people call them.
@@ -47,7 +54,7 @@ def describe_binarisation(how: str) -> str:
     """How the pixels of the test images were made binary, in words."""
     if how == "none":
         return "not binary: grey or colour values / 255"
-    return "threshold at one half" if how == "threshold" else "one fixed Bernoulli draw an image, seed 0"
+    return "threshold at one half" if how == "threshold" else "one fixed Bernoulli draw per image, seed 0"
 
 
 def measure(likelihood: str) -> str:
@@ -78,13 +85,14 @@ def describe_evidence(e: Evaluation) -> str:
     if e.evidence_method == "annealed":
         how = f"{e.annealing_chains:,} chains of {e.annealing_steps:,} steps"
         return f"by annealed importance sampling with {how}, {bound}"
+    around = f"importance sampling around the best Gaussian of each image ({e.evidence_samples:,} draws)"
     if e.evidence_method == "mixed":
-        return (
-            "by quadrature, and where that is not possible by importance sampling "
-            f"(IWAE-{e.evidence_samples:,}), {bound}"
-        )
-    widened = "" if e.evidence_widen == 1 else f" from q {e.evidence_widen:g} times as wide"
-    return f"by importance sampling{widened} (IWAE-{e.evidence_samples:,}), {bound}"
+        return f"by quadrature, and where that is not possible by {around}, {bound}"
+    # Earlier cards called IWAE importance too; a factor on q's scales belongs to IWAE alone.
+    if e.evidence_method == "iwae" or e.evidence_widen is not None:
+        widened = f" {e.evidence_widen:g} times as wide" if e.evidence_widen not in (None, 1) else ""
+        return f"by IWAE-{e.evidence_samples:,} with draws from the encoder’s q(z|x){widened}, {bound}"
+    return f"by {around}, {bound}"
 
 
 def write_card(
@@ -190,13 +198,19 @@ def _objective(training: TrainingConfig) -> str:
 
 def _numbers(config: Config, e: Evaluation, test_images: int) -> str:
     """The test numbers with their conditions."""
-    evidence = ""
+    train = evidence = ""
+    if e.train_elbo is not None:
+        which = f"the first {e.train_images:,} training images"
+        train = (
+            f"| ELBO of {which}, seen in the same way | {_with_error(e.train_elbo, e.train_elbo_standard_error)} |\n"
+        )
     if e.log_evidence is not None:
-        error = e.log_evidence_standard_error
-        spread = f" ± {error:.2f}" if error is not None and math.isfinite(error) else ""
         evidence = (
             f"| ELBO, first {e.evidence_images:,} images alone | {e.evidence_elbo:.2f} |\n"
-            f"| log p(x) of the same images, {describe_evidence(e)} | {e.log_evidence:.2f}{spread} |\n"
+            f"| log p(x) of the same images, {describe_evidence(e)} | "
+            f"{_with_error(e.log_evidence, e.log_evidence_standard_error)} |\n"
+            f"| {_own_error(e)} | |\n"
+            f"{_gaps(e)}"
         )
     whole = e.n == test_images
     which = f"all {e.n:,} test images" if whole else f"the first {e.n:,} of {test_images:,} test images"
@@ -212,8 +226,31 @@ compared with those of the same likelihood, on the same images seen in the same 
 | reconstruction | {e.log_likelihood:.2f} |
 | KL | {e.kl:.2f} |
 | ELBO | {e.elbo:.2f} ± {e.elbo_standard_error:.2f} |
-{evidence}
+{train}{evidence}
 {e.active_units} of {config.model.latent} latent dimensions are active (variance of the posterior mean above 0.01)."""
+
+
+def _with_error(value: float, error: float | None) -> str:
+    return f"{value:.2f} ± {error:.2f}" if error is not None and math.isfinite(error) else f"{value:.2f}"
+
+
+def _own_error(e: Evaluation) -> str:
+    """An image's own error of log p(x), which the standard error over images holds already."""
+    known, error = e.evidence_images - e.evidence_unknown, e.evidence_error
+    said = f"its error for one image: {error.mean:.2g} in the mean, {error.worst:.2g} at most" if known else ""
+    unknown = f"error unknown for {e.evidence_unknown:,} images" if e.evidence_unknown else ""
+    return "; ".join(filter(None, (said, unknown)))
+
+
+def _gaps(e: Evaluation) -> str:
+    """The rows of the three gaps, of the images whose log p(x) is known."""
+    rows = ""
+    for name, words in GAP_WORDS.items():
+        spread = getattr(e, name)
+        if spread is not None:
+            value = f"{_with_error(spread.mean, spread.standard_error)}, median {spread.median:.2f}"
+            rows += f"| {words} | {value} |\n"
+    return rows
 
 
 def _card(name: str, config: Config, numbers: str, command: str) -> str:

@@ -63,8 +63,8 @@ def measure(
     name: str,
     command: str,
     device: torch.device,
+    train: Dataset | None = None,
     samples: int = 16,
-    evidence_images: int = 200,
     gap_images: int | None = None,
     budget: Budget | None = None,
     progress: Callable[[float], None] = lambda fraction: None,
@@ -74,9 +74,10 @@ def measure(
     Each file is there whole or not at all, and those before stay in use until then.
 
     Args:
-        samples, evidence_images: see `inference.evaluation.evaluate`.
-        gap_images: how many of the first images get their gaps measured, at most: see `inference.survey`; None for
-            GAP_IMAGES.
+        train: the training split, of which as many of the first images are measured beside; None for none.
+        samples: see `inference.evaluation.evaluate`.
+        gap_images: how many of the first images get their log p(x) and their gaps measured, at most: see
+            `inference.survey`; None for GAP_IMAGES.
         budget: None takes `budget_of` the run. Fewer images are measured where it does not reach.
         progress: told the share of the measuring that is done, 0 to 1.
 
@@ -88,21 +89,38 @@ def measure(
     """
     checkpoint = load_checkpoint(folder, device=device)
     budget = budget or budget_of(checkpoint.config)
-    x = repeatable(test.images, checkpoint.config.training.binarisation)
+    how = checkpoint.config.training.binarisation
+    x = repeatable(test.images, how)
     evaluation = evaluate(
         checkpoint.model,
         x,
         samples=samples,
-        evidence_images=evidence_images,
-        evidence_method="auto",
-        budget=budget.share(0.5),
-        progress=lambda fraction: progress(0.5 * fraction),
+        budget=budget.share(0.25 if train else 0.5),
+        progress=lambda fraction: progress((0.1 if train else 0.2) * fraction),
     )
-    _still_there(folder)
-    write_card(folder, name, checkpoint.config, evaluation, command, test_images=len(x))
+    if train:
+        seen = repeatable(train.images[: evaluation.n], how)
+        half = budget.share(0.33)
+        beside = evaluate(
+            checkpoint.model,
+            seen,
+            samples=samples,
+            budget=half,
+            progress=lambda fraction: progress(0.1 + 0.1 * fraction),
+        )
+        evaluation = evaluation.beside(beside)
+
+    def written() -> None:
+        _still_there(folder)
+        write_card(folder, name, checkpoint.config, evaluation, command, test_images=len(x))
+
+    written()
     # Last, since a model is whole without.
-    x = x[: GAP_IMAGES if gap_images is None else gap_images]
-    _survey(checkpoint, x, budget, lambda fraction: progress(0.5 + 0.5 * fraction))
+    some = x[: GAP_IMAGES if gap_images is None else gap_images]
+    found = _survey(checkpoint, some, budget, lambda fraction: progress(0.2 + 0.8 * fraction))
+    if found is not None:
+        evaluation = evaluation.surveyed(found)
+        written()
     return evaluation
 
 
@@ -118,7 +136,7 @@ def _still_there(folder: Path) -> None:
         raise CheckpointError(f"{folder.name} was deleted while it was being measured.")
 
 
-def _survey(checkpoint: Checkpoint, x: Tensor, budget: Budget, progress: Callable[[float], None]) -> None:
+def _survey(checkpoint: Checkpoint, x: Tensor, budget: Budget, progress: Callable[[float], None]) -> Survey | None:
     """Makes gaps.safetensors. A model is none the worse without, so that what fails is logged and no more."""
     model, training, folder = checkpoint.model, checkpoint.config.training, checkpoint.folder
     if math.isfinite(budget.left):
@@ -126,23 +144,25 @@ def _survey(checkpoint: Checkpoint, x: Tensor, budget: Budget, progress: Callabl
         if model.config.latent <= MOST_DIMENSIONS:
             operations -= NODES * decoding_operations(model)
         if affordable(model, operations) < LEAST_GAP_IMAGES:
-            return
+            return None
     if not len(x):
-        return
+        return None
     try:
         found = survey(model, x, budget=budget, progress=progress)
         if len(found) < min(LEAST_GAP_IMAGES, len(x)):
-            return
+            return None
         _still_there(folder)
         save_gaps(folder, model, x[: len(found)], found, binarisation=training.binarisation, made=how_surveyed(found))
+        return found
     except (ValueError, RuntimeError) as error:
         logging.getLogger("explorer").warning("The gaps of the model in %s were not measured: %s", folder, error)
+        return None
 
 
 def how_surveyed(found: Survey) -> str:
     """By what log p(x) was estimated, in words."""
     exact = int(found.exact.sum())
-    by_draws = f"by importance sampling from the best Gaussian, {SAMPLES:,} draws"
+    by_draws = f"by importance sampling around the best Gaussian, {SAMPLES:,} draws"
     if exact == len(found):
         return "by quadrature"
     return by_draws if not exact else f"by quadrature for {exact:,} images, {by_draws} for {len(found) - exact:,}"

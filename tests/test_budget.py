@@ -100,9 +100,15 @@ def test_a_model_is_there_before_it_is_measured_and_its_card_says_so(
     card = (folder / CARD_FILE).read_text()
     assert "being measured" in card and "| ELBO |" not in card and "model-index" not in card
 
-    publish.measure(folder, test, **wishes, device=CPU, samples=1, evidence_images=3, gap_images=0)
+    publish.measure(folder, test, **wishes, device=CPU, train=test, samples=1, gap_images=3)
     facts, card = read_facts(folder / EVALUATION_FILE), (folder / CARD_FILE).read_text()
     assert facts["n"] == 360 and facts["evidence_images"] == 3 and facts["elbo_standard_error"] > 0
+    assert facts["train_elbo"] == facts["elbo"] and facts["train_images"] == 360  # of the same images
+    assert facts["inference_gap"]["mean"] > 0 and facts["evidence_method"] == "quadrature"
+    assert facts["inference_gap"]["mean"] == pytest.approx(
+        facts["approximation_gap"]["mean"] + facts["amortization_gap"]["mean"]
+    )
+    assert f"median {facts['amortization_gap']['median']:.2f} |" in card and "training images" in card
     assert "all 360 test images" in card and "| ELBO |" in card and "first 3 images" in card
 
     (folder / "config.json").rename(folder / "gone")
@@ -119,7 +125,6 @@ def test_a_card_says_how_many_images_there_was_time_for(tmp_path: Path, monkeypa
         name="digits",
         command="made",
         device=CPU,
-        evidence_images=0,
         gap_images=0,
         samples=1,
         budget=Budget(20.0, Ticking()),

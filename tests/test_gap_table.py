@@ -221,9 +221,7 @@ def test_a_published_model_has_its_gaps_but_not_where_they_cost_too_much(
 
     def published(seconds: float = math.inf) -> None:
         wishes = {"name": "digits", "command": "made", "device": torch.device("cpu"), "samples": 1}
-        publish.publish(
-            folder, test, **wishes, evidence_images=0, gap_images=11, budget=Budget(seconds), progress=told.append
-        )
+        publish.publish(folder, test, **wishes, gap_images=11, budget=Budget(seconds), progress=told.append)
 
     monkeypatch.setattr(publish, "export_decoder", lambda *_: None)
     published()

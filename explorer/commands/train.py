@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
     config = training.finish(whole=whole)
     if not whole:
         print(f"Stopped. What was learnt is in {args.out}; the same command with --resume goes on.")
-    _publish(args.out, config, test, device.torch, args.measure_seconds)
+    _publish(args.out, config, (dataset, test), device.torch, args.measure_seconds)
     if whole:
         training.discard_state()
     return 0
@@ -173,8 +173,10 @@ def _interruption() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _publish(out: Path, config: Config, test: Dataset, device: torch.device, seconds: float | None) -> None:
-    folder = out.resolve()
+def _publish(
+    out: Path, config: Config, splits: tuple[Dataset, Dataset], device: torch.device, seconds: float | None
+) -> None:
+    folder, (train, test) = out.resolve(), splits
     named = {"name": folder.name, "command": command_for(config, "/".join(folder.parts[-2:]))}
     began = time.monotonic()
     open_up(out, test, **named)
@@ -191,9 +193,10 @@ def _publish(out: Path, config: Config, test: Dataset, device: torch.device, sec
         out,
         test,
         **named,
+        train=train,
         device=device,
         budget=budget,
-        progress=lambda fraction: line.show(fraction, "test set"),
+        progress=lambda fraction: line.show_left(fraction, "test set"),
     )
     line.close()
     images = f"{result.n:,} of {len(test):,} test images"

@@ -14,7 +14,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from ..checkpoint import CheckpointError, load_checkpoint
-from ..datasets import DatasetError
+from ..datasets import Dataset, DatasetError
 from ..model_data import load_model_data
 from ..publish import measure
 from ..recipes import command_for
@@ -28,7 +28,7 @@ from .processes import MEASURING, lock_file
 
 NICENESS = 19
 BEAT_SECONDS = 1.0
-# The test numbers of a run from the page: four draws of z an image instead of sixteen, and no log p(x) but in the gaps.
+# The test numbers of a run from the page: four draws of z per image instead of sixteen.
 SAMPLES = 4
 
 
@@ -79,8 +79,9 @@ def carry_out(waiting: Measurements, job: Job, models: Path) -> bool:
     try:
         folder = models / job.name
         test = load_model_data(load_checkpoint(folder))
+        wishes = {"train": _training_images(folder)}
         command = command_for(job.config, f"runs/{job.name}")
-        wishes = {"name": job.name, "command": command, "samples": SAMPLES, "evidence_images": 0, "progress": alive}
+        wishes |= {"name": job.name, "command": command, "samples": SAMPLES, "progress": alive}
         try:
             measure(folder, test, device=_device(job), **wishes)
         except torch.OutOfMemoryError:  # what is trained meanwhile has the device's memory
@@ -99,6 +100,14 @@ def carry_out(waiting: Measurements, job: Job, models: Path) -> bool:
         note = f"The model is kept, but it could not be measured ({type(error).__name__})."
     until_written(lambda: waiting.end(job, note))
     return True
+
+
+def _training_images(folder: Path) -> Dataset | None:
+    """The training split of a model; None where it is not there any more."""
+    try:
+        return load_model_data(load_checkpoint(folder), "train")
+    except DatasetError:
+        return None
 
 
 def _device(job: Job) -> torch.device:
