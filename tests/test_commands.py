@@ -271,3 +271,30 @@ def test_a_map_that_cannot_be_written_is_one_sentence(
 )
 def test_durations(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_a_table_of_cards_and_a_card_measured_anew(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(checkpoint, folder)
+    assert main(["measure", str(folder), "--gap-images", "3", "--samples", "1", "--device", "cpu"]) == 0
+    facts = json.loads((folder / "evaluation.json").read_text())
+    capsys.readouterr()
+    assert main(["table", str(folder)]) == 0
+    header, _, row = capsys.readouterr().out.splitlines()
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert len(cells) == header.count("|") - 1 and cells[0] == "`mine`"
+    assert cells[2].startswith(f"{facts['elbo']:.2f}".replace("-", "−")) and cells[3] != "–"
+    gap = facts["amortization_gap"]
+    assert cells[7] == f"{gap['mean']:.2f} ({gap['median']:.2f})".replace("-", "−")
+    assert "median" in (folder / "README.md").read_text()
+    # Cards of earlier versions lack most of it.
+    (folder / "evaluation.json").write_text('{"elbo": -20.5, "n": 3}')
+    assert main(["table", str(folder)]) == 0
+    assert "| test ELBO | weights |" in capsys.readouterr().out
+
+
+def test_the_readme_s_table_of_models_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table"]) == 0
+    assert capsys.readouterr().out in (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         line.close()
         print(
             f"{name}: test ELBO {result.elbo:.2f} nats ({result.n:,} images), log p(x) and gaps of "
-            f"{result.evidence_images:,}, after {duration(time.monotonic() - began)}. "
+            f"{result.evidence_images:,} images, after {duration(time.monotonic() - began)}. "
             f"Written: {checkpoint.folder / CARD_FILE}",
             flush=True,
         )

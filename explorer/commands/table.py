@@ -13,10 +13,8 @@ from ..config import ModelConfig
 from ..registry import model_folder, pretrained, read_facts
 
 HELP = "print the test numbers of models, from their cards, as a table in Markdown"
-HEADER = (
-    "| model | network | test ELBO | training ELBO | log p(x) | inference gap | approximation gap | amortization gap "
-    "| weights |"
-)
+GAPS = ("inference_gap", "approximation_gap", "amortization_gap")
+HEADER = ("model", "network", "test ELBO", "training ELBO", "log p(x)", *(name.replace("_", " ") for name in GAPS))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,22 +27,30 @@ def run(args: argparse.Namespace) -> int:
 
 
 def table(models: tuple[str, ...] | list[str]) -> str:
-    """The table, without a line break at its end; – stands for what a card does not say."""
-    lines = [HEADER, "|" + "---|" * (HEADER.count("|") - 1)]
+    """The table, without a line break at its end: – stands for what a card does not say.
+
+    A column that would be empty is left out. Nats; ± is a standard error over images; of a gap the mean, and its median
+    in brackets.
+    """
+    rows = [(*HEADER, "weights")]
     for model in models:
         folder = model_folder(model)
         facts = read_facts(folder / EVALUATION_FILE)
-        cells = [
-            f"`{folder.resolve().name}`",
-            _network(read_config(folder / CONFIG_FILE).model),
-            _value(facts, "elbo"),
-            _value(facts, "train_elbo"),
-            _value(facts, "log_evidence"),
-            *(_gap(facts.get(name)) for name in ("inference_gap", "approximation_gap", "amortization_gap")),
-            _size(folder / WEIGHTS_FILE),
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rows.append(
+            (
+                f"`{folder.resolve().name}`",
+                _network(read_config(folder / CONFIG_FILE).model),
+                _value(facts, "elbo"),
+                _value(facts, "train_elbo"),
+                # A factor on q's scales was of IWAE, which is another number.
+                "–" if facts.get("evidence_widen") is not None else _value(facts, "log_evidence"),
+                *(_gap(facts.get(name)) for name in GAPS),
+                _size(folder / WEIGHTS_FILE),
+            )
+        )
+    columns = [column for column in zip(*rows, strict=True) if any(cell != "–" for cell in column[1:])]
+    lines = ["| " + " | ".join(row) + " |" for row in zip(*columns, strict=True)]
+    return "\n".join([lines[0], "|" + "---|" * len(columns), *lines[1:]])
 
 
 def _network(config: ModelConfig) -> str:
