@@ -209,7 +209,7 @@ def _numbers(config: Config, e: Evaluation, test_images: int) -> str:
             f"| ELBO, first {e.evidence_images:,} images alone | {e.evidence_elbo:.2f} |\n"
             f"| log p(x) of the same images, {describe_evidence(e)} | "
             f"{_with_error(e.log_evidence, e.log_evidence_standard_error)} |\n"
-            f"| {_own_error(e)} | |\n"
+            f"| error of log p(x) for one image | {_own_error(e)} |\n"
             f"{_gaps(e)}"
         )
     whole = e.n == test_images
@@ -237,8 +237,8 @@ def _with_error(value: float, error: float | None) -> str:
 def _own_error(e: Evaluation) -> str:
     """An image's own error of log p(x), which the standard error over images holds already."""
     known, error = e.evidence_images - e.evidence_unknown, e.evidence_error
-    said = f"its error for one image: {error.mean:.2g} in the mean, {error.worst:.2g} at most" if known else ""
-    unknown = f"error unknown for {e.evidence_unknown:,} images" if e.evidence_unknown else ""
+    said = f"{error.mean:.2g} in the mean, {error.worst:.2g} at most" if known else ""
+    unknown = f"unknown for {e.evidence_unknown:,} images" if e.evidence_unknown else ""
     return "; ".join(filter(None, (said, unknown)))
 
 
