@@ -85,10 +85,11 @@ def neighbours(index: Tensor) -> Tensor:
 def rectangle(index: Tensor, log_joint: Tensor, step: float) -> tuple[Tensor, Tensor]:
     """The rectangle rule over the cells that carry the mass, with its error, for many images.
 
-    Two estimates of the error, of which the larger counts. From coarser lattices: every second cell (in
-    two dimensions as on a chessboard) is a lattice too, and every second of those; with a and b the
-    relative changes from the whole to the first and to the second, a * min(1, a / b) is too large where the
-    rule converges exponentially and about right where an integrand with kinks slows it down. And from
+    Two estimates of the error, of which the larger counts. From coarser lattices: every second cell along an axis,
+    or in two dimensions as on a chessboard, makes a lattice too, and every second of those; with a and b the
+    relative changes from the whole to the first and to the second, a * min(1, a / b) (Aitken 1926) is too large
+    where the rule converges exponentially and about right where an integrand with kinks slows it down. A kink that
+    runs along an axis shows in that axis's alone. And from
     the curvature: an integrand that is locally a Gaussian of scale s has a relative error of
     2 exp(-2 pi^2 s^2 / h^2) an axis, and s^2 / h^2 is one over the second difference of its logarithm. The
     first alone is fooled where a peak much narrower than the spacing lies evenly between nodes. SAFETY times that.
@@ -99,33 +100,42 @@ def rectangle(index: Tensor, log_joint: Tensor, step: float) -> tuple[Tensor, Te
     Returns:
         log of the integral (batch,) and its error in nats (batch,).
     """
-    parity = _parity(index)
     beside = neighbours(index)
     gone = (beside < 0).any(2)
     beside = beside.clamp_min(0)
+    coarser = _coarser(index)
     # Some rows at a time: what is computed for them stays in the processor's cache.
     rows = max(1, BLOCK // len(index))
-    parts = [_sums(part, parity, beside, gone) for part in log_joint.split(rows)]
+    parts = [_sums(part, coarser, beside, gone) for part in log_joint.split(rows)]
     log_total, error = (torch.cat(part) for part in zip(*parts, strict=True))
     return log_total + index.shape[1] * math.log(step), SAFETY * error
 
 
-def _parity(index: Tensor) -> Tensor:
-    """Which of four lattices, each of every fourth cell (in two dimensions: every second along both axes), has each."""
-    return (index % 2) @ torch.tensor([2, 1]) if index.shape[1] == 2 else index[:, 0] % 4
+def _coarser(index: Tensor) -> list[Tensor]:
+    """Families of four coarser lattices, as the number of the one that each cell is of (k,).
+
+    The first two of the four make one lattice of every second cell, the last two the other: along each axis, and in
+    two dimensions as on a chessboard too.
+    """
+    order = torch.tensor([0, 2, 1, 3])
+    families = [order[index[:, axis] % 4] for axis in range(index.shape[1])]
+    if index.shape[1] == 2:
+        odd = index % 2
+        families.append(2 * (odd[:, 0] ^ odd[:, 1]) + odd[:, 0])
+    return families
 
 
-def _sums(log_joint: Tensor, parity: Tensor, beside: Tensor, gone: Tensor) -> tuple[Tensor, Tensor]:
+def _sums(log_joint: Tensor, coarser: list[Tensor], beside: Tensor, gone: Tensor) -> tuple[Tensor, Tensor]:
     """log of the sum over the cells (rows,), and its relative error by the larger of the two estimates (rows,)."""
     top = log_joint.amax(1, keepdim=True)
     mass = (log_joint - top).exp_()
     total = mass.sum(1)
-    quarter = torch.zeros(len(mass), 4, dtype=mass.dtype).index_add_(1, parity, mass) / total[:, None]
-    # Which two of the four make one of the two lattices of every second cell: on a chessboard, the two of a colour.
-    pairs = ((0, 3), (1, 2)) if beside.shape[1] == 2 else ((0, 2), (1, 3))
-    half = torch.stack([quarter[:, i] + quarter[:, j] for i, j in pairs], 1)
-    a, b = (2 * half - 1).abs().amax(1), (4 * quarter - 1).abs().amax(1)
-    coarser = a * (a / b.clamp_min(1e-12)).clamp_max(1)
+    error = torch.zeros_like(total)
+    for family in coarser:
+        quarter = torch.zeros(len(mass), 4, dtype=mass.dtype).index_add_(1, family, mass) / total[:, None]
+        half = quarter.view(-1, 2, 2).sum(2)
+        a, b = (2 * half - 1).abs().amax(1), (4 * quarter - 1).abs().amax(1)
+        error = torch.maximum(error, a * (a / b.clamp_min(1e-12)).clamp_max(1))
     curved = torch.zeros_like(total)
     for axis in range(beside.shape[1]):
         fall = 2 * log_joint
@@ -134,4 +144,4 @@ def _sums(log_joint: Tensor, parity: Tensor, beside: Tensor, gone: Tensor) -> tu
         fall.masked_fill_(gone[:, axis], math.inf)  # it falls too far to have been kept
         local = fall.clamp_min_(0.1).reciprocal_().mul_(-2 * math.pi**2).exp_()
         curved += 2 * (mass * local).sum(1) / total
-    return top.squeeze(1) + total.log(), torch.maximum(coarser, curved)
+    return top.squeeze(1) + total.log(), torch.maximum(error, curved)

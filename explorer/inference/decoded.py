@@ -19,7 +19,7 @@ from .estimate import precise
 
 VALUES = 1 << 22  # pixels decoded at once
 ROUGH_PIXELS = 64  # whose weights are widened to float32 at once
-MOST_ROUGH = 500.0  # a weight that float16 holds to a quarter
+MOST_ROUGH = 128.0  # below it float16 is off by a sixteenth at most
 CENTRE_PLACES = 16  # of which the weights' mean is taken
 PAIRS = 1 << 23  # pairs of an image's pixel and a place at once, for families that are not linear
 

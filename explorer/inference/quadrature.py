@@ -10,6 +10,7 @@ cells share the decoding.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -23,6 +24,7 @@ from .decoded import log_joint_at
 from .estimate import Evidence
 from .first_look import CHUNK, DEPTH, Cells, first_looks, no_cells
 from .lattice import Lattice, QuadratureError, fitted_lattice
+from .rounding import with_rounding
 
 TOLERANCE = 0.01
 MOST_LEVELS = 6
@@ -30,8 +32,7 @@ BLOCK = 2_500  # images whose cells are held at once: some 100 MB
 TOGETHER = 24_000  # nodes decoded together for images that share them
 # Where the cells themselves are wanted, at least so many: enough to draw a region's border by.
 LEAST_CELLS = 500
-# Nats below the highest cell. Fewer than LEAST_CELLS cells lower than that carry 4e-4 of its mass at most, about 1e-4
-# of all; the cells at the new border count in the error.
+# Nats below the highest cell, where only a picture asks for finer cells. The mass of lower ones counts in the error.
 DRAWN = 14.0
 
 
@@ -100,11 +101,16 @@ def integrated(
         return
     loc = torch.cat([model.posterior(part.to(next(model.parameters()).device)).mean.cpu() for part in x.split(1_000)])
     lattice = lattice or fitted_lattice(model, loc)
-    if len(x) > BLOCK:
-        for first in range(0, len(x), BLOCK):
-            some = integrated(model, x[first : first + BLOCK], tolerance, lattice, keep=keep, partial=partial)
-            yield from ((first + row, cells) for row, cells in some)
-        return
+    for first in range(0, len(x), BLOCK):
+        block = slice(first, first + BLOCK)
+        some = _integrated(model, x[block], loc[block], tolerance, lattice, keep, partial)
+        yield from ((first + row, cells) for row, cells in with_rounding(model, x[block], lattice, some, tolerance))
+
+
+def _integrated(
+    model: VAE, x: Tensor, loc: Tensor, tolerance: float, lattice: Lattice, keep: bool, partial: bool
+) -> Iterator[tuple[int, Cells]]:
+    """The same for images whose cells are held at once, with the errors of the rule alone."""
     waiting: list[tuple[int, Cells]] = []
     for row, cells in first_looks(model, x, loc, lattice, partial):
         possible = cells.level >= 0
@@ -134,8 +140,9 @@ def integrated(
             for i, (row, cells) in enumerate(group):
                 slack = cells.slack / 9
                 held = log_joint[i] > log_joint[i].amax() - DEPTH - slack
-                done = error[i].item() <= tolerance and not (keep and held.sum().item() < LEAST_CELLS)
-                now = Cells(index[held], log_joint[i][held], level, value[i].item(), error[i].item(), slack, index[:0])
+                off = error[i].item() + _left_out(cells, tolerance)
+                done = off <= tolerance and not (keep and held.sum().item() < LEAST_CELLS)
+                now = Cells(index[held], log_joint[i][held], level, value[i].item(), off, slack, index[:0])
                 if done:
                     yield row, now
                 else:
@@ -152,9 +159,23 @@ def _exact(model: VAE, x: Tensor, cells: Cells, lattice: Lattice) -> Cells:
 
 def _uncut(cells: Cells, tolerance: float) -> tuple[Tensor, ...]:
     """The cells of an image that are to be cut finer: all that may carry mass, or, only to draw it, those that do."""
-    if cells.level == 0 or cells.error > tolerance:
+    if _whole(cells, tolerance):
         return cells.index, cells.also
     return (cells.index[cells.log_joint > cells.log_joint.amax() - DRAWN],)
+
+
+def _left_out(cells: Cells, tolerance: float) -> float:
+    """Nats of log p(x) in the cells that are not cut finer."""
+    if _whole(cells, tolerance):
+        return 0.0
+    deep = cells.log_joint <= cells.log_joint.amax() - DRAWN
+    share = (cells.log_joint[deep].logsumexp(0) - cells.log_joint.logsumexp(0)).exp().item() if deep.any() else 0.0
+    return -math.log1p(-share)
+
+
+def _whole(cells: Cells, tolerance: float) -> bool:
+    """Whether all that is known of an image is cut finer: its error asks for it, not its picture."""
+    return cells.level == 0 or cells.error > tolerance
 
 
 def _groups(waiting: list[tuple[int, Cells]]) -> Iterator[list[tuple[int, Cells]]]:
