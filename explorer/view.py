@@ -38,7 +38,7 @@ POINTS = ("test", "all")
 PLOTS = ("plotly", "canvas")
 # Beyond this many times the opening view, a place is taken for a mistake.
 FAR = 4.0
-MIN_SIGMA, MAX_SIGMA = 1e-4, 100.0
+MIN_SIGMA, MAX_SIGMA = 1e-4, 3.0
 
 
 @dataclass(frozen=True)

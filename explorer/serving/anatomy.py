@@ -17,7 +17,7 @@ from ..inference.importance import SAMPLES, importance_around
 from ..inference.lattice import MOST_DIMENSIONS, QuadratureError
 from ..inference.posterior import kl_to_posterior
 from .best import best_of
-from .posteriors import log_evidence_anew, posterior_of
+from .posteriors import field_of, log_evidence_anew, posterior_of
 from .space import Space
 from .state import BadState, Image, NotFiniteError, gaussian_in, plane_gaussian_in
 
@@ -69,6 +69,29 @@ def pack_evidence(space: Space, image: Image) -> bytes:
         },
         posterior.mass.float().numpy().astype("<f4").tobytes(),
     )
+
+
+def pack_field(space: Space, image: Image) -> bytes:
+    """log p(x|z) over latent space of one or two dimensions, from which a browser sums any q up to MAX_SIGMA.
+
+    As `packed`. Facts: "levels", the model's lattice and the rings around it, of each: nodes
+    z = origin + step * (i, j) from zero, "sides" of them along each axis, and "hole", along each axis the first node of
+    the hole and the first after it, null without one; and "error", how far off a node's value may be, as a root mean
+    square in nats. Then log p(x|z), float32, nats, level after level, each row after row along z_1; NaN in holes.
+
+    Raises:
+        BadState: latent space has more dimensions.
+    """
+    try:
+        field = field_of(space)
+    except QuadratureError as error:
+        raise BadState(error.reason) from None
+    values = torch.cat([values.flatten() for values in field.values(image.x)])
+    levels = [
+        {"origin": grid.origin.tolist(), "step": grid.step, "sides": grid.sides, "hole": grid.hole or None}
+        for grid in field.grids
+    ]
+    return packed({"levels": levels, "error": field.error(image.x)}, values.float().numpy().astype("<f4").tobytes())
 
 
 def packed(facts: dict[str, Any], tail: bytes = b"") -> bytes:

@@ -133,7 +133,9 @@ def main() -> None:
             for name, (where, handle, path) in cases.items():
                 page = browser.new_page(viewport={"width": 1280, "height": 800})
                 at = "" if "zoom=q" in where or "umap" in where else "&at=0.5,0.2"
-                page.goto(f"{address}{where}&model={args.model}&points={points}&engine={args.engine}&plot={args.plot}{at}")
+                page.goto(
+                    f"{address}{where}&model={args.model}&points={points}&engine={args.engine}&plot={args.plot}{at}"
+                )
                 page.wait_for_selector(READY, timeout=60_000)
                 count = page.evaluate("() => document.querySelector('[data-testid=image-number]').max")
                 page.wait_for_timeout(4_000 if args.latents else 1_500)  # what shades the map is drawn by then
