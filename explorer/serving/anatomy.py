@@ -20,9 +20,11 @@ from .best import best_of
 from .posteriors import field_of, log_evidence_anew, posterior_of
 from .space import Space
 from .state import BadState, Image, NotFiniteError, gaussian_in, plane_gaussian_in
+from .terms import nodes_of
 
 CREDIBLE = (0.5, 0.95)
 _DRAWS = 200
+_SLOPES = 2_000  # nodes at which gradients are taken, at most
 
 # What a visitor gets instead of quadrature, said after the reason.
 ESTIMATED = "log p(x) is estimated by importance sampling instead, and its posterior not drawn."
@@ -116,7 +118,7 @@ def gradient_of(space: Space, state: Any) -> dict[str, Any]:
     """
     q, basis, sigma = plane_gaussian_in(space, state)
     generator = torch.Generator().manual_seed(0)
-    rule = space.rules.get("check") or space.rules["rest"]
+    _, rule = nodes_of(space, q, min(space.most_nodes, _SLOPES))
     found = elbo_gradient(
         space.checkpoint.model, q.image.x, q.loc, q.image.scale, basis, sigma,
         rule=rule, draws=_DRAWS, generator=generator,

@@ -66,6 +66,7 @@ def describe(space: Space) -> dict[str, Any]:
             name: {"url": f"{base}/rule-{name}.bin", "nodes": len(rule), "replicates": rule.replicates}
             for name, rule in space.rules.items()
         },
+        "mostNodes": space.most_nodes,
         "terms": f"{BELOW}/terms/{space.key}",
         "evidence": f"{BELOW}/evidence/{space.key}",
         "field": f"{BELOW}/field/{space.key}" if space.latent <= MOST_DIMENSIONS else None,

@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.distributions import Independent, Normal
 
-from ..inference import gaussian_terms, point_terms
+from ..inference import GaussianTerms, Rule, gaussian_kl, gaussian_terms, point_terms
+from ..inference.field import field_mean
+from ..inference.lattice import MOST_DIMENSIONS
+from ..inference.uniform import uniform_rule
+from .posteriors import field_of
 from .space import Space
-from .state import BadState, gaussian_in, image_in, latent_in
+from .state import BadState, Gaussian, gaussian_in, image_in, latent_in
 
 
 @torch.inference_mode()
@@ -42,7 +47,7 @@ def evaluate_state(space: Space, state: Any) -> dict[str, float]:
     if mode != "gaussian":
         raise BadState("mode must be point or gaussian.")
     q = gaussian_in(space, state)
-    result = gaussian_terms(model, q.image.x, q.loc, q.factor, space.rules["rest"])
+    result = _by_field(space, q) or gaussian_terms(model, q.image.x, q.loc, *nodes_of(space, q, space.most_nodes))
     terms = {
         "reconstruction": result.log_likelihood.item(),
         "kl": result.kl.item(),
@@ -51,3 +56,36 @@ def evaluate_state(space: Space, state: Any) -> dict[str, float]:
     if result.standard_error is not None:
         terms["standard_error"] = result.standard_error.item()
     return terms
+
+
+def nodes_of(space: Space, q: Gaussian, most: int) -> tuple[Tensor, Rule]:
+    """F of q = N(m, F F^T) and the nodes in its coordinates: coarser ones where they would be more than `most`."""
+    if space.latent > MOST_DIMENSIONS:
+        return q.factor, space.rules["rest"]
+    factor = _principal(q.factor)
+    rule = uniform_rule(factor.norm(dim=0), most, coarser=True)
+    assert rule is not None
+    return factor, rule
+
+
+def _by_field(space: Space, q: Gaussian) -> GaussianTerms | None:
+    """The terms of a wide q along the axes of latent space, from the model's field; None of others."""
+    if space.latent > MOST_DIMENSIONS or not torch.equal(q.factor, q.factor.diag().diag()):
+        return None
+    scale = q.factor.diag()
+    if uniform_rule(scale, space.most_nodes) is not None:
+        return None
+    field = field_of(space)
+    found = field_mean(field.grids, field.values(q.image.x), q.loc.tolist(), scale.tolist())
+    if found is None:
+        return None
+    value, error = (torch.tensor(number, dtype=torch.float64) for number in found)
+    return GaussianTerms(value, gaussian_kl(q.loc, q.factor), error)
+
+
+def _principal(factor: Tensor) -> Tensor:
+    """F with orthogonal columns of the same F F^T."""
+    if torch.equal(factor, factor.diag().diag()):
+        return factor
+    left, sizes, _ = torch.linalg.svd(factor)
+    return left * sizes
