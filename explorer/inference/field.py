@@ -10,13 +10,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from .decoded import Decoded, decode, log_joint_at
 from .lattice import Lattice
-from .uniform import FINER
 
 RINGS = 2
 GROWTH = 2.2  # of the extent, from one ring to the next
@@ -122,65 +120,3 @@ def fitted_field(lattice: Lattice) -> Field:
         grids.append(grids[-1].around())
     rough, model = lattice.decoded.rough is not None, lattice.decoded.model
     return Field(lattice, tuple(grids), tuple(decode(model, grid.places, rough=rough) for grid in grids[1:]))
-
-
-REACH = 7.0  # scales of q
-LEAST = 0.7  # steps that the widest scale of q has at least
-NODES, COARSE = 6, 4  # of an interpolation, and of the one it is compared with
-FLOOR = 0.002  # nats
-WHOLE = 0.01  # as far from 1 may the weights' sum be, before nodes are missing
-
-
-def field_mean(
-    grids: tuple[Grid, ...], values: list[Tensor], mean: list[float], scale: list[float]
-) -> tuple[float, float] | None:
-    """E_q[log p(x|z)] of q = N(mean, diag(scale²)) from a field's values, and its error, nats: as field.mjs has it.
-
-    A node's weight is a product over the axes: q's density times the step where a scale is no narrower than the step,
-    else the mean under q of the Lagrange polynomial of the nodes around. None where q lies between the nodes in
-    every direction, or reaches beyond them.
-    """
-    finest = grids[0].step
-    if not all(value > 0 for value in scale) or not any(value >= LEAST * finest for value in scale):
-        return None
-    weight, value, coarse = torch.zeros(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64), 0.0
-    for grid, found in zip(grids, values, strict=True):
-        axes = [_axis(*part, grid.step) for part in zip(mean, scale, grid.origin.tolist(), grid.sides, strict=True)]
-        known, colour = torch.where(grid.outside, found, 0.0), torch.zeros(grid.sides, dtype=torch.long)
-        products = [grid.outside.double(), grid.outside.double()]
-        for j, (weights, rougher, chess) in enumerate(axes):
-            shape = [-1 if i == j else 1 for i in range(len(axes))]
-            products = [products[0] * weights.view(shape), products[1] * rougher.view(shape)]
-            colour = colour + chess * torch.arange(len(weights)).view(shape)
-        coarse += (products[1] * known).sum().item()
-        for side in (0, 1):
-            weight[side] += products[0][colour % 2 == side].sum()
-            value[side] += (products[0] * known)[colour % 2 == side].sum()
-    whole = weight.sum().item()
-    if not abs(whole - 1) < WHOLE:
-        return None
-    total, halves = value.sum().item() / whole, value / weight
-    steps = min(value for value in scale if value >= LEAST * finest) / finest
-    chessboard = (halves[0] - halves[1]).item() / 2 / min(max(steps, 1.0), FINER)
-    error = math.hypot(chessboard, coarse / whole - total, FLOOR)
-    return (total, error) if math.isfinite(total) and math.isfinite(error) else None
-
-
-def _axis(mean: float, scale: float, origin: float, side: int, step: float) -> tuple[Tensor, Tensor, int]:
-    """Weights (side,) of the nodes along an axis, those of a coarser interpolation, and 1 where they have colours."""
-    if scale >= step:
-        eps = (origin + step * torch.arange(side, dtype=torch.float64) - mean) / scale
-        weights = step / scale * torch.exp(-0.5 * (eps.square() + math.log(2 * math.pi))) * (eps.abs() <= REACH)
-        return weights, weights, 1
-    parts = [torch.zeros(side, dtype=torch.float64) for _ in range(2)]
-    at = (mean - origin) / step
-    first = math.floor(at) - NODES // 2 + 1
-    if first >= 0 and first + NODES <= side:
-        points, gauss = np.polynomial.hermite_e.hermegauss(4)  # exact for polynomials of the nodes' degree
-        for part, count in zip(parts, (NODES, COARSE), strict=True):
-            begin = first + (NODES - count) // 2
-            for i in range(begin, begin + count):
-                others = [j for j in range(begin, begin + count) if j != i]
-                basis = [math.prod((at + scale / step * eps - j) / (i - j) for j in others) for eps in points]
-                part[i] = float(np.dot(basis, gauss) / gauss.sum())
-    return parts[0], parts[1], 0

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.distributions import Independent, Normal
 
 from ..inference import GaussianTerms, Rule, gaussian_kl, gaussian_terms, point_terms
-from ..inference.field import field_mean
 from ..inference.lattice import MOST_DIMENSIONS
 from ..inference.uniform import uniform_rule
+from ..inference.wide import field_mean, filled
 from .posteriors import field_of
 from .space import Space
 from .state import BadState, Gaussian, gaussian_in, image_in, latent_in
@@ -69,18 +69,15 @@ def nodes_of(space: Space, q: Gaussian, most: int) -> tuple[Tensor, Rule]:
 
 
 def _by_field(space: Space, q: Gaussian) -> GaussianTerms | None:
-    """The terms of a wide q along the axes of latent space, from the model's field; None of others."""
-    if space.latent > MOST_DIMENSIONS or not torch.equal(q.factor, q.factor.diag().diag()):
+    """The terms of a wide q from the model's field; None of others."""
+    if space.latent > MOST_DIMENSIONS:
         return None
-    scale = q.factor.diag()
-    if uniform_rule(scale, space.most_nodes) is not None:
+    if uniform_rule(_principal(q.factor).norm(dim=0), space.most_nodes) is not None:
         return None
     field = field_of(space)
-    found = field_mean(field.grids, field.values(q.image.x), q.loc.tolist(), scale.tolist())
-    if found is None:
-        return None
-    value, error = (torch.tensor(number, dtype=torch.float64) for number in found)
-    return GaussianTerms(value, gaussian_kl(q.loc, q.factor), error)
+    rounding = field.error(q.image.x)
+    found = field_mean(field.grids, filled(field.values(q.image.x)), q.loc, q.factor, rounding=rounding)
+    return found and GaussianTerms(found.value, gaussian_kl(q.loc, q.factor), found.error)
 
 
 def _principal(factor: Tensor) -> Tensor:

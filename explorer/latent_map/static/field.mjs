@@ -1,18 +1,21 @@
 // log p(x|z) of an image all over latent space of one or two dimensions, and its mean under a q.
 //
-// The nodes lie on a lattice and on rings of coarser lattices around it whose cells tile with it, see
-// explorer/inference/field.py. A mean under q = N(m, diag(s²)) is a sum over them, axis by axis, with the weights
+// The nodes lie on a lattice and on rings of coarser lattices around it, see explorer/inference/field.py. A mean under
+// q = N(m, diag(s²)) is the sum that explorer/inference/wide.py explains: each level fades into the next one. A node's weight
+// is a product over the axes, of
 //
 //   q(z_i) h       where s is no narrower than the step h: the rectangle rule,
 //   E_q[l_i(z)]    below: l_i are the Lagrange polynomials of the nodes around m.
 
 const REACH = 7; // scales of q
 const LEAST = 0.7; // steps that the widest scale of q has at least
+const [FADE, FADE_REACH] = [0.75, 4]; // of the next level's steps; of those, either side
+const [SURE, SURE_RING] = [1, 3]; // steps that the narrowest scale has at least, for numbers at rest
+const NEGLIGIBLE = 1e-7; // of q's mass, where a level may be too coarse
 const NODES = 6; // of an interpolation
 const COARSE = 4; // of the one it is compared with
-const FINER = 6;
-const FLOOR = 0.002; // nats
 const WHOLE = 0.01; // as far from 1 may the weights' sum be, before nodes are missing
+const FINER = 6, FLOOR = 2e-4;
 const LOG_2PI = Math.log(2 * Math.PI);
 
 // Gauss–Hermite, exact up to the seventh degree: what interpolation wants.
@@ -23,59 +26,100 @@ export class Field {
   /** @param facts { levels: [{ origin, step, sides, hole }], error }; values float32, nats, level after level, NaN in holes */
   constructor({ levels, error }, values) {
     let end = 0;
-    this.levels = levels.map((level) => {
+    this.levels = [];
+    for (const level of levels) {
       const count = level.sides.reduce((a, b) => a * b);
+      const within = this.levels.at(-1);
+      this.levels.push({ ...level, within, values: filled(level, values.slice(end, end + count), within) });
+      if (within) within.around = level.step;
       end += count;
-      return { ...level, values: values.subarray(end - count, end) };
-    });
+    }
     this.step = levels[0].step;
-    this.error = error;
+    this.rounding = error;
     this.bytes = values.byteLength;
   }
 
-  /** Whether its nodes are too few for a q of these scales, which lies between them: then q's own nodes are decoded. */
-  misses(scale) {
-    return scale.every((value) => !(value >= LEAST * this.step));
-  }
-
   /**
-   * E_q[log p(x|z)] of q = N(mean, diag(scale²)), both arrays (d), nats: { value, error, slopes }, or null where q lies between the nodes
-   * or reaches beyond them. `slopes`: its derivatives in the mean and in the scale (2d), by Stein's lemma. `error`: from
-   * half the difference between the two colours of a chessboard, whose steps are √2 as long: all nodes together are as
-   * many times better as a scale of q has steps, or more (measured; FINER at most is claimed); and from what a coarser
-   * interpolation changes.
+   * E_q[log p(x|z)] of q = N(mean, diag(scale²)), both arrays (d), nats: { value, error, slopes, sure }, or null where q
+   * lies between the nodes along every axis, or reaches beyond them. `slopes`: its derivatives in the mean and in the scale
+   * (2d), by Stein's lemma. `error`: from half the difference between the two colours of a chessboard, whose steps are √2
+   * as long, from what a coarser interpolation changes, and from the rounding of each value. `sure`: nothing was
+   * interpolated, and no level is too coarse for q.
    */
   expectation(mean, scale) {
-    if (this.misses(scale) || !scale.every((value) => value > 0)) return null;
-    const d = scale.length;
-    const sums = { weight: [0, 0], value: [0, 0], coarse: 0, slopes: [0, 0, 0, 0] };
-    const moments = [0, 0, 0, 0]; // of the weights themselves, exactly zero of q
+    const widest = Math.max(...scale);
+    if (!(widest >= LEAST * this.step) || !scale.every((value) => value > 0)) return null;
+    const narrowest = Math.min(...scale);
+    let sure = narrowest >= SURE * this.step;
+    const sums = { weight: [0, 0], value: [0, 0], square: 0, coarse: 0, slopes: [0, 0, 0, 0], moments: [0, 0, 0, 0] };
+    let before = 0;
     for (const level of this.levels) {
-      const [a, b = POINT] = scale.map((value, j) => axis(mean[j], value, level.origin[j], level.step, level.sides[j]));
-      add(level, a, b, sums, moments);
+      const [a, b = POINT] = scale.map((value, j) => axis(mean[j], value, level, j));
+      add(level, a, b, sums);
+      const mass = sums.weight[0] + sums.weight[1];
+      sure &&= mass - before <= NEGLIGIBLE || !level.within || narrowest >= SURE_RING * level.step;
+      before = mass;
     }
-    const weight = sums.weight[0] + sums.weight[1];
-    if (!(Math.abs(weight - 1) < WHOLE)) return null;
-    const value = (sums.value[0] + sums.value[1]) / weight;
+    if (!(Math.abs(before - 1) < WHOLE)) return null;
+    const value = (sums.value[0] + sums.value[1]) / before;
     const chess = (sums.value[0] / sums.weight[0] - sums.value[1] / sums.weight[1]) / 2;
     const steps = Math.min(...scale.filter((s) => s >= LEAST * this.step)) / this.step;
-    const error = Math.hypot(chess / Math.min(Math.max(steps, 1), FINER), sums.coarse / weight - value, FLOOR);
+    const error = Math.hypot(chess / Math.min(Math.max(steps, 1), FINER), sums.coarse / before - value,
+      2 * this.rounding * Math.sqrt(sums.square) / before, FLOOR + 1e-7 * Math.abs(value));
     if (!Number.isFinite(value) || !Number.isFinite(error)) return null; // nodes of one colour alone, or beyond what float32 holds
-    const slopes = [0, 1].flatMap((power) => scale.map((s, j) => (sums.slopes[2 * j + power] - value * moments[2 * j + power]) / (weight * s)));
-    return { value, error, slopes };
+    // Less the mean, whose product with what the weights' own moments are off by would be large.
+    const slopes = [0, 1].flatMap((power) => scale.map((s, j) => (sums.slopes[2 * j + power] - value * sums.moments[2 * j + power]) / (before * s)));
+    return { value, error, slopes, sure };
   }
 }
 
+/** A level's values with those of the level within in its hole: every third node of that one is its own. */
+function filled({ sides, hole }, values, within) {
+  if (!hole) return values;
+  const [columns, inner] = [sides[1] ?? 1, within.sides[1] ?? 1];
+  const [rows, gap = [0, 1]] = hole;
+  for (let i = 0; i < rows[1] - rows[0]; i++) {
+    for (let j = 0; j < gap[1] - gap[0]; j++) {
+      values[(rows[0] + i) * columns + gap[0] + j] = within.values[(3 * i + 1) * inner + (hole[1] ? 3 * j + 1 : 0)];
+    }
+  }
+  return values;
+}
+
+/** A level's part along an axis: 1 well within it, 0 at its border; the product over the axes is its part. */
+function part(at, { origin, step, sides, around }, j) {
+  if (!around) return 1;
+  const low = origin[j] - step / 2;
+  return normal(Math.min(at - low, low + step * sides[j] - at) / (FADE * around) - FADE_REACH);
+}
+
+/** The normal distribution function (Marsaglia 2004). */
+function normal(x) {
+  if (Math.abs(x) > 8) return Number(x > 0);
+  let [sum, term] = [x, x];
+  for (let k = 3; Math.abs(term) > 1e-17 * Math.abs(sum); k += 2) {
+    term *= (x * x) / k;
+    sum += term;
+  }
+  return 0.5 + sum * Math.exp(-0.5 * (x * x + LOG_2PI));
+}
+
 // The axis that a one-dimensional space does not have.
-const POINT = { first: 0, weights: [1], along: [0], across: [0], coarse: [1], parity: 0 };
+const POINT = { first: 0, weights: [1], along: [0], across: [0], coarse: [1], own: [1], inner: [1], parity: 0 };
 
 /** Weights of the nodes along an axis; `along` and `across`: the same times ε and ε² − 1; parity 0 where nodes are interpolated. */
-function axis(mean, scale, origin, step, side) {
+function axis(mean, scale, level, j) {
+  const { step } = level;
+  const [origin, side] = [level.origin[j], level.sides[j]];
   const at = (mean - origin) / step;
+  const faded = (weights) => {
+    const places = Array.from(weights.weights, (_, i) => origin + (weights.first + i) * step);
+    return { ...weights, own: places.map((z) => part(z, level, j)), inner: places.map((z) => (level.within ? part(z, level.within, j) : 0)) };
+  };
   if (scale < step) {
     const first = Math.floor(at) - NODES / 2 + 1;
     if (!(first >= 0 && first + NODES <= side)) return { ...POINT, weights: [] };
-    return { ...interpolated(at - first, scale / step), first, parity: 0 };
+    return faded({ ...interpolated(at - first, scale / step), first, parity: 0 });
   }
   const reach = (REACH * scale) / step;
   const first = Math.max(Math.ceil(at - reach), 0);
@@ -88,7 +132,7 @@ function axis(mean, scale, origin, step, side) {
     along[i] = weight * eps;
     across[i] = weight * (eps * eps - 1);
   }
-  return { first, weights, along, across, coarse: weights, parity: 1 };
+  return faded({ first, weights, along, across, coarse: weights, parity: 1 });
 }
 
 /** The mean of the nodes' Lagrange polynomials, node 0 at 0, 1 at 1, … under a Gaussian of `scale` at `at`. */
@@ -115,44 +159,41 @@ function interpolated(at, scale) {
 }
 
 /** Adds a level's nodes to the sums. */
-function add({ sides, hole, values }, a, b, sums, moments) {
+function add({ sides, values }, a, b, sums) {
   const columns = sides[1] ?? 1;
-  const [rows, gap] = hole ?? [[0, 0], [0, 0]];
   for (let i = 0; i < a.weights.length; i++) {
     const row = a.first + i;
-    const inHole = row >= rows[0] && row < rows[1];
-    if (inHole && !gap) continue;
     // By the colours of the columns.
     const weight = [0, 0], value = [0, 0];
-    let coarse = 0, along = 0, across = 0, momentAlong = 0, momentAcross = 0;
+    let square = 0, coarse = 0, along = 0, across = 0, momentAlong = 0, momentAcross = 0;
     for (let j = 0; j < b.weights.length; j++) {
       const column = b.first + j;
-      if (inHole && column >= gap[0] && column < gap[1]) {
-        j = gap[1] - b.first - 1;
-        continue;
-      }
-      const f = values[row * columns + column];
+      const share = a.own[i] * b.own[j] * (1 - a.inner[i] * b.inner[j]);
+      if (share < 1e-12) continue;
+      const f = share * values[row * columns + column];
       const colour = (column & 1) * b.parity;
-      weight[colour] += b.weights[j];
+      weight[colour] += share * b.weights[j];
       value[colour] += b.weights[j] * f;
+      square += (share * b.weights[j]) ** 2;
       coarse += b.coarse[j] * f;
       along += b.along[j] * f;
       across += b.across[j] * f;
-      momentAlong += b.along[j];
-      momentAcross += b.across[j];
+      momentAlong += share * b.along[j];
+      momentAcross += share * b.across[j];
     }
     const own = (row & 1) * a.parity;
     for (const colour of [0, 1]) {
       sums.weight[own ^ colour] += a.weights[i] * weight[colour];
       sums.value[own ^ colour] += a.weights[i] * value[colour];
     }
+    sums.square += a.weights[i] ** 2 * square;
     sums.coarse += a.coarse[i] * coarse;
     const all = value[0] + value[1], mass = weight[0] + weight[1];
-    const products = [[a.along[i] * all, a.along[i] * mass], [a.across[i] * all, a.across[i] * mass],
-      [a.weights[i] * along, a.weights[i] * momentAlong], [a.weights[i] * across, a.weights[i] * momentAcross]];
-    products.forEach(([slope, moment], k) => {
-      sums.slopes[k] += slope;
-      moments[k] += moment;
-    });
+    const slopes = [a.along[i] * all, a.across[i] * all, a.weights[i] * along, a.weights[i] * across];
+    const moments = [a.along[i] * mass, a.across[i] * mass, a.weights[i] * momentAlong, a.weights[i] * momentAcross];
+    for (let k = 0; k < 4; k++) {
+      sums.slopes[k] += slopes[k];
+      sums.moments[k] += moments[k];
+    }
   }
 }

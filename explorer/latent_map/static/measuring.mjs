@@ -75,7 +75,7 @@ export class Measuring {
     const rule = uniformRule(scale, manifest.mostNodes);
     if (rule) return { rule };
     const field = await Promise.race([fields.want(anchor), interrupted]);
-    return { rule: uniformRule(scale, manifest.mostNodes, { coarser: true }), field };
+    return { rule: uniformRule(scale, manifest.mostNodes, { coarser: true }), field, strict: true };
   }
 
   /** The encoder's own terms for this anchor; without `fine` by the means of a drag alone. */

@@ -6,8 +6,9 @@ import { expectation, gaussianKl, latentScale, latentsOf, logNormal, logPrior, s
 /**
  * Terms of q = N(m, F Fᵀ) or of a point z for the anchor, in nats, with the expected image; of q in at most two dimensions
  * also `slopes`, see slopesOf() in gaussian.mjs, and `error`, of the reconstruction, where it is known.
- * @param means { rule, coarser, field }: an average over q is taken over the field's nodes where there is one and it has
- *   enough of them for this q; else the rule's are decoded, and those of a coarser one for the error, where there is one
+ * @param means { rule, coarser, field, strict }: an average over q is taken over the field's nodes where there is one and it
+ *   has enough of them for this q, where `strict` without interpolating; else the rule's are decoded, and those of a
+ *   coarser one for the error, where there is one
  * @param stale says that nobody wants the terms any more: then Stale is thrown
  */
 export async function evaluate(engine, plane, anchor, state, means, stale = () => false) {
@@ -33,10 +34,10 @@ export async function evaluate(engine, plane, anchor, state, means, stale = () =
   return { mean, error, slopes, terms: { reconstruction: value, kl, elbo: value - kl } };
 }
 
-async function reconstructed(engine, plane, anchor, at, sigma, { rule, coarser, field }, stale) {
+async function reconstructed(engine, plane, anchor, at, sigma, { rule, coarser, field, strict }, stale) {
   const scale = plane.dimensions <= 2 ? latentScale(plane, anchor.scale, sigma) : null;
   const summed = scale && field?.expectation(at, scale);
-  if (summed) {
+  if (summed && (summed.sure || !strict)) {
     const { mean } = await engine.evaluate({ z: Float32Array.from(at), k: 1, x: anchor.x, images: 1 });
     return { mean, ...summed };
   }
