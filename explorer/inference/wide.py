@@ -1,7 +1,7 @@
 """E_q[log p(x|z)] of a wide Gaussian q from a model's field, and its gradient: no place is decoded for it.
 
-By the rectangle rule on the lattice and, where q reaches beyond it, on its rings. A sum that stopped at a border would be
-off by what the two steps differ in there, so that one level fades into the next over a few of the coarser steps:
+By the rectangle rule on the lattice and, where q reaches beyond it, on its rings. A sum that stopped at a border would
+be off by what the two steps differ in there, so that one level fades into the next over a few of the coarser steps:
 
     sum_k h_k^d sum_i q(z_i) c_k(z_i) f(z_i),    c_0 = a_0,  c_1 = (1 - a_0) a_1,  ...,  c_K = 1 - a_(K-1),
 
