@@ -22,7 +22,9 @@ REACH = 6.0  # scales of q: beyond lies 2e-8 of it
 FINER = 6.0
 
 
-def uniform_rule(scale: Tensor, most: int, *, coarser: bool = False) -> Rule | None:
+def uniform_rule(
+    scale: Tensor, most: int, *, coarser: bool = False, step: float = STEP, share: float = SHARE
+) -> Rule | None:
     """The nodes for q = N(m, diag(scale²)), as eps in z = m + scale * eps; None where they would be more than `most`.
 
     Two replicates of equal length, the colours of a chessboard.
@@ -30,14 +32,15 @@ def uniform_rule(scale: Tensor, most: int, *, coarser: bool = False) -> Rule | N
     Args:
         scale: (d,), float64, above zero; d is 1 or 2.
         coarser: with longer steps instead of None.
+        step: in latent space, at most; share: of a scale of q, at most.
     """
-    steps = [min(SHARE, STEP / value) for value in scale.tolist()]
+    steps = [min(share, step / value) for value in scale.tolist()]
     if not coarser and _expected(steps) > most:
         return None
     for _ in steps:  # once more where a step has become as long as it may be
-        longer = max(_expected(steps) / most, 1.0) ** (1 / max(sum(step < SHARE for step in steps), 1))
-        steps = [min(SHARE, step * longer) for step in steps]
-    axes = [torch.arange(-math.ceil(REACH / step), math.ceil(REACH / step)) for step in steps]
+        longer = max(_expected(steps) / most, 1.0) ** (1 / max(sum(length < share for length in steps), 1))
+        steps = [min(share, length * longer) for length in steps]
+    axes = [torch.arange(-math.ceil(REACH / length), math.ceil(REACH / length)) for length in steps]
     index = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(steps))
     nodes = (index.double() + 0.5) * torch.tensor(steps, dtype=torch.float64)
     square = nodes.square().sum(1)

@@ -1,12 +1,7 @@
 """E_q[log p(x|z)] of a wide Gaussian q from a model's field, and its gradient: no place is decoded for it.
 
-By the rectangle rule on the lattice and, where q reaches beyond it, on its rings. A sum that stopped at a border would
-be off by what the two steps differ in there, so that one level fades into the next over a few of the coarser steps:
-
-    sum_k h_k^d sum_i q(z_i) c_k(z_i) f(z_i),    c_0 = a_0,  c_1 = (1 - a_0) a_1,  ...,  c_K = 1 - a_(K-1),
-
-a_k being 1 well within level k and 0 at its border. Every second or third node of a coarser level is one of the
-finer one (`Grid.around`), so its hole is filled from there. By Stein's lemma, with eps = F^-1 (z - m),
+By the rectangle rule over the field's nodes, each level fading into the next as `field` says, for any covariance.
+By Stein's lemma, with eps = F^-1 (z - m),
 
     E_q[grad f] = F^-T E_q[f eps],       E_q[grad f eps^T] = F^-T E_q[f (eps eps^T - I)].
 """
@@ -19,14 +14,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .field import Grid
+from .field import Grid, share
 
 REACH = 7.0  # scales of q
-# A level fades out from its border inwards over 2 FADE_REACH deviations of FADE of the next level's steps.
-FADE, FADE_REACH = 0.75, 4.0
 # Steps of a level that the narrowest scale of q has at least; of a ring, where log p(x|z) is known more sparsely, more.
 LEAST, LEAST_RING = 1.0, 2.0
-NEGLIGIBLE = 1e-7  # of q's mass, where a level may be too coarse or end
+NEGLIGIBLE = 1e-4  # of q's mass, where a level may be too coarse
 WHOLE = 1e-3  # as far from 1 may the weights' sum be, before nodes are missing
 # All nodes together are so many times better than half of them, where the narrowest scale of q is twice a step or more.
 FINER = 2.5
@@ -50,17 +43,6 @@ class Mean:
     spread: Tensor
 
 
-def filled(values: list[Tensor]) -> list[Tensor]:
-    """A field's values with those of the levels within in the holes."""
-    whole = values[:1]
-    for part in values[1:]:
-        within = whole[-1][tuple(slice(1, None, 3) for _ in part.shape)]
-        part = part.clone()
-        part[part.isnan()] = within.flatten()
-        whole.append(part)
-    return whole
-
-
 def field_mean(
     grids: tuple[Grid, ...],
     values: list[Tensor],
@@ -70,7 +52,7 @@ def field_mean(
     rounding: float = 0.0,
     outside: float = 1.0,
 ) -> Mean | None:
-    """E_q[f] of q = N(m, F F^T) from the values of f at a field's nodes, see `filled`.
+    """E_q[f] of q = N(m, F F^T) from the values of f at a field's nodes.
 
     The error: from half the difference between the two colours of a chessboard, whose steps are longer by the square
     root of two, level by level; and from the rounding of values.
@@ -100,14 +82,9 @@ def field_mean(
             continue
         axes = [torch.arange(start, end) for start, end in zip(low, ends, strict=True)]
         places = [grid.origin[j] + grid.step * axis.double() for j, axis in enumerate(axes)]
-        part = torch.ones(1, dtype=torch.float64)
-        if k + 1 < len(grids):
-            part = _fade(places, grid, grids[k + 1].step)
-        if k > 0:
-            part = part * (1 - _fade(places, grids[k - 1], grid.step))
         z = torch.stack(torch.meshgrid(*places, indexing="ij"), -1)
         e = (z - loc) @ inverse.T
-        weight = part * (-0.5 * e.square().sum(-1) - log_norm).exp() * grid.step**d
+        weight = share(grids, k, places) * (-0.5 * e.square().sum(-1) - log_norm).exp() * grid.step**d
         mass = weight.sum().item()
         if mass > NEGLIGIBLE and not narrowest >= (LEAST_RING if k else LEAST) * grid.step:
             return None
@@ -136,14 +113,3 @@ def field_mean(
     if not (value.isfinite() and error.isfinite() and spread.isfinite().all()):
         return None
     return Mean(value, error, inverse.T @ (rest @ e), inverse.T @ spread)
-
-
-def _fade(places: list[Tensor], grid: Grid, step: float) -> Tensor:
-    """a of a level (see above) at the product of places along each axis; `step` is the next level's."""
-    product = torch.ones(1, dtype=torch.float64)
-    for j, at in enumerate(places):
-        low = grid.origin[j] - grid.step / 2
-        inward = torch.minimum(at - low, low + grid.step * grid.sides[j] - at) / (FADE * step) - FADE_REACH
-        shape = [-1 if i == j else 1 for i in range(len(places))]
-        product = product * torch.special.ndtr(inward).view(shape)
-    return product

@@ -76,10 +76,11 @@ def pack_evidence(space: Space, image: Image) -> bytes:
 def pack_field(space: Space, image: Image) -> bytes:
     """log p(x|z) over latent space of one or two dimensions, from which a browser sums any q up to MAX_SIGMA.
 
-    As `packed`. Facts: "levels", the model's lattice and the rings around it, of each: nodes
-    z = origin + step * (i, j) from zero, "sides" of them along each axis, and "hole", along each axis the first node of
-    the hole and the first after it, null without one; and "error", how far off a node's value may be, as a root mean
-    square in nats. Then log p(x|z), float32, nats, level after level, each row after row along z_1; NaN in holes.
+    As `packed`. Facts: "levels", the model's lattice carried on a little and the rings around it, of each: nodes
+    z = origin + step * (i, j) from zero, "sides" of them along each axis, and "hole", along each axis the first node
+    that belongs to the level within and the first after them, null without; and "error", how far off a node's value
+    may be, as a root mean square in nats. Then log p(x|z), float32, nats, level after level, each row after row along
+    z_1; those of holes too.
 
     Raises:
         BadState: latent space has more dimensions.
@@ -90,10 +91,11 @@ def pack_field(space: Space, image: Image) -> bytes:
         raise BadState(error.reason) from None
     values = torch.cat([values.flatten() for values in field.values(image.x)])
     levels = [
-        {"origin": grid.origin.tolist(), "step": grid.step, "sides": grid.sides, "hole": grid.hole or None}
-        for grid in field.grids
+        {"origin": grid.origin.tolist(), "step": grid.step, "sides": grid.sides, "hole": grid.hole if k else None}
+        for k, grid in enumerate(field.grids)
     ]
-    return packed({"levels": levels, "error": field.error(image.x)}, values.float().numpy().astype("<f4").tobytes())
+    facts = {"levels": levels, "error": field.error(image.x)}
+    return packed(facts, values.float().numpy().astype("<f4").tobytes())
 
 
 def packed(facts: dict[str, Any], tail: bytes = b"") -> bytes:

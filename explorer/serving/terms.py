@@ -11,7 +11,7 @@ from torch.distributions import Independent, Normal
 from ..inference import GaussianTerms, Rule, gaussian_kl, gaussian_terms, point_terms
 from ..inference.lattice import MOST_DIMENSIONS
 from ..inference.uniform import uniform_rule
-from ..inference.wide import field_mean, filled
+from ..inference.wide import field_mean
 from .posteriors import field_of
 from .space import Space
 from .state import BadState, Gaussian, gaussian_in, image_in, latent_in
@@ -76,7 +76,7 @@ def _by_field(space: Space, q: Gaussian) -> GaussianTerms | None:
         return None
     field = field_of(space)
     rounding = field.error(q.image.x)
-    found = field_mean(field.grids, filled(field.values(q.image.x)), q.loc, q.factor, rounding=rounding)
+    found = field_mean(field.grids, field.values(q.image.x), q.loc, q.factor, rounding=rounding)
     return found and GaussianTerms(found.value, gaussian_kl(q.loc, q.factor), found.error)
 
 

@@ -1,7 +1,7 @@
 // log p(x|z) of an image all over latent space of one or two dimensions, and its mean under a q.
 //
 // The nodes lie on a lattice and on rings of coarser lattices around it, see explorer/inference/field.py. A mean under
-// q = N(m, diag(s²)) is the sum that explorer/inference/wide.py explains: each level fades into the next one. A node's weight
+// q = N(m, diag(s²)) is the sum that explorer/inference/field.py explains: each level fades into the next one. A node's weight
 // is a product over the axes, of
 //
 //   q(z_i) h       where s is no narrower than the step h: the rectangle rule,
@@ -10,8 +10,8 @@
 const REACH = 7; // scales of q
 const LEAST = 1; // steps that the widest scale of q has at least
 const [FADE, FADE_REACH] = [0.75, 4]; // of the next level's steps; of those, either side
-const [SURE, SURE_RING] = [1, 3]; // steps that the narrowest scale has at least, for numbers at rest
-const NEGLIGIBLE = 1e-7; // of q's mass, where a level may be too coarse
+const [SURE, SURE_RING] = [1, 2]; // steps that the narrowest scale has at least, for numbers at rest
+const NEGLIGIBLE = 1e-4; // of q's mass, where a level may be too coarse
 const NODES = 6; // of an interpolation
 const COARSE = 4; // of the one it is compared with
 const WHOLE = 0.01; // as far from 1 may the weights' sum be, before nodes are missing
@@ -26,14 +26,14 @@ const HERMITE = [-1, 1].flatMap((sign) => [-1, 1].map((branch) => (
   { at: sign * Math.sqrt(3 + branch * Math.sqrt(6)), weight: (3 - branch * Math.sqrt(6)) / 12 })));
 
 export class Field {
-  /** @param facts { levels: [{ origin, step, sides, hole }], error }; values float32, nats, level after level, NaN in holes */
+  /** @param facts { levels: [{ origin, step, sides, hole }], error }; values float32, nats, level after level */
   constructor({ levels, error }, values) {
     let end = 0;
     this.levels = [];
     for (const level of levels) {
       const count = level.sides.reduce((a, b) => a * b);
       const within = this.levels.at(-1);
-      this.levels.push({ ...level, within, values: filled(level, values.slice(end, end + count), within) });
+      this.levels.push({ ...level, within, values: values.subarray(end, end + count) });
       if (within) within.around = level.step;
       end += count;
     }
@@ -75,19 +75,6 @@ export class Field {
     const slopes = [0, 1].flatMap((power) => scale.map((s, j) => (sums.slopes[2 * j + power] - value * sums.moments[2 * j + power]) / (before * s)));
     return { value, error, slopes, sure };
   }
-}
-
-/** A level's values with those of the level within in its hole: every third node of that one is its own. */
-function filled({ sides, hole }, values, within) {
-  if (!hole) return values;
-  const [columns, inner] = [sides[1] ?? 1, within.sides[1] ?? 1];
-  const [rows, gap = [0, 1]] = hole;
-  for (let i = 0; i < rows[1] - rows[0]; i++) {
-    for (let j = 0; j < gap[1] - gap[0]; j++) {
-      values[(rows[0] + i) * columns + gap[0] + j] = within.values[(3 * i + 1) * inner + (hole[1] ? 3 * j + 1 : 0)];
-    }
-  }
-  return values;
 }
 
 /** A level's part along an axis: 1 well within it, 0 at its border; the product over the axes is its part. */
