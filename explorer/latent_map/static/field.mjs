@@ -8,14 +8,17 @@
 //   E_q[l_i(z)]    below: l_i are the Lagrange polynomials of the nodes around m.
 
 const REACH = 7; // scales of q
-const LEAST = 0.7; // steps that the widest scale of q has at least
+const LEAST = 1; // steps that the widest scale of q has at least
 const [FADE, FADE_REACH] = [0.75, 4]; // of the next level's steps; of those, either side
 const [SURE, SURE_RING] = [1, 2]; // steps that the narrowest scale has at least, for numbers at rest
 const NEGLIGIBLE = 1e-4; // of q's mass, where a level may be too coarse
 const NODES = 6; // of an interpolation
 const COARSE = 4; // of the one it is compared with
 const WHOLE = 0.01; // as far from 1 may the weights' sum be, before nodes are missing
-const FINER = 6, FLOOR = 2e-4;
+// Against a fine grid, on mnist-2d and fashion-mnist-2d: all nodes together are 2/3 s / h times as good as half of them, up to
+// 5 times and no less; interpolation is off by up to three times what a coarser one changes.
+const [FINER, FINEST, INTERPOLATED] = [2 / 3, 5, 3];
+const FLOOR = 1e-3; // nats
 const LOG_2PI = Math.log(2 * Math.PI);
 
 // Gauss–Hermite, exact up to the seventh degree: what interpolation wants.
@@ -62,11 +65,12 @@ export class Field {
     }
     if (!(Math.abs(before - 1) < WHOLE)) return null;
     const value = (sums.value[0] + sums.value[1]) / before;
-    const chess = (sums.value[0] / sums.weight[0] - sums.value[1] / sums.weight[1]) / 2;
-    const steps = Math.min(...scale.filter((s) => s >= LEAST * this.step)) / this.step;
-    const error = Math.hypot(chess / Math.min(Math.max(steps, 1), FINER), sums.coarse / before - value,
-      2 * this.rounding * Math.sqrt(sums.square) / before, FLOOR + 1e-7 * Math.abs(value));
-    if (!Number.isFinite(value) || !Number.isFinite(error)) return null; // nodes of one colour alone, or beyond what float32 holds
+    const wide = scale.filter((s) => s >= this.step);
+    const chess = wide.length ? (sums.value[0] / sums.weight[0] - sums.value[1] / sums.weight[1]) / 2 : 0;
+    const finer = Math.min(Math.max((FINER * Math.min(...wide)) / this.step, 1), FINEST);
+    const error = Math.hypot(chess / finer, INTERPOLATED * (sums.coarse / before - value), 2 * this.rounding * Math.sqrt(sums.square) / before,
+      FLOOR + 1e-7 * Math.abs(value));
+    if (!Number.isFinite(value) || !Number.isFinite(error)) return null; // beyond what float32 holds
     // Less the mean, whose product with what the weights' own moments are off by would be large.
     const slopes = [0, 1].flatMap((power) => scale.map((s, j) => (sums.slopes[2 * j + power] - value * sums.moments[2 * j + power]) / (before * s)));
     return { value, error, slopes, sure };
