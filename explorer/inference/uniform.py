@@ -51,6 +51,14 @@ def uniform_rule(
     return Rule(nodes[order], weights / weights.sum(), replicates=2, finer=finer)
 
 
+def principal(factor: Tensor) -> Tensor:
+    """F with orthogonal columns of the same F F^T: along them q's scales are the columns' lengths."""
+    if torch.equal(factor, factor.diag().diag()):
+        return factor
+    left, sizes, _ = torch.linalg.svd(factor)
+    return left * sizes
+
+
 def _expected(steps: list[float]) -> float:
     """How many nodes lie within REACH, about."""
     d = len(steps)

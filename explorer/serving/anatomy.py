@@ -17,10 +17,10 @@ from ..inference.importance import SAMPLES, importance_around
 from ..inference.lattice import MOST_DIMENSIONS, QuadratureError
 from ..inference.posterior import kl_to_posterior
 from .best import best_of
-from .posteriors import field_of, log_evidence_anew, posterior_of
+from .posteriors import check_field_of, field_of, log_evidence_anew, posterior_of
 from .space import Space
 from .state import BadState, Image, NotFiniteError, gaussian_in, plane_gaussian_in
-from .terms import nodes_of
+from .terms import by_field, nodes_of
 
 CREDIBLE = (0.5, 0.95)
 _DRAWS = 200
@@ -120,10 +120,12 @@ def gradient_of(space: Space, state: Any) -> dict[str, Any]:
     """
     q, basis, sigma = plane_gaussian_in(space, state)
     generator = torch.Generator().manual_seed(0)
-    _, rule = nodes_of(space, q, min(space.most_nodes, _SLOPES))
+    most = min(space.most_nodes, _SLOPES)
+    summed = by_field(space, q, most)
+    rule = None if summed else nodes_of(space, q, most)[1]
     found = elbo_gradient(
         space.checkpoint.model, q.image.x, q.loc, q.image.scale, basis, sigma,
-        rule=rule, draws=_DRAWS, generator=generator,
+        rule=rule, summed=summed, draws=_DRAWS, generator=generator,
     )  # fmt: skip
     if not (found.exact.isfinite().all() and found.draws.isfinite().all()):
         raise BadState("The ELBO has no finite gradient here.")
@@ -144,5 +146,8 @@ def kl_of(space: Space, state: Any) -> dict[str, float]:
         log_evidence = log_evidence_anew(space, q.image)
     except QuadratureError as error:
         raise BadState(str(error)) from None
-    kl = kl_to_posterior(space.checkpoint.model, q.image.x, q.loc, q.factor, log_evidence)
+    kl = kl_to_posterior(
+        space.checkpoint.model, q.image.x, q.loc, q.factor, log_evidence,
+        most=space.most_nodes, field=lambda: check_field_of(space),
+    )  # fmt: skip
     return {"log_evidence": log_evidence, "kl_to_posterior": kl}

@@ -18,6 +18,7 @@ CHECK_NODES = 8_000
 _LATTICES: Kept[Lattice] = Kept(8, 192 * MB, lambda lattice: lattice.bytes)
 _CHECKS: Kept[Lattice] = Kept(8, 48 * MB, lambda lattice: lattice.bytes)
 _FIELDS: Kept[Field] = Kept(8, 96 * MB, lambda field: field.bytes)
+_CHECK_FIELDS: Kept[Field] = Kept(8, 96 * MB, lambda field: field.bytes + field.lattice.bytes)
 _POSTERIORS: Kept[TruePosterior] = Kept(256, 16 * MB)
 
 
@@ -39,6 +40,17 @@ def field_of(space: Space) -> Field:
         QuadratureError: more than two latent dimensions.
     """
     field = _FIELDS.get(space.key, lambda: fitted_field(lattice_of(space)))
+    assert field is not None
+    return field
+
+
+def check_field_of(space: Space) -> Field:
+    """A second field, of a lattice with nodes between those of the first: what is checked is summed anew."""
+
+    def made() -> Field:
+        return fitted_field(fitted_lattice(space.checkpoint.model, space.latents.loc, rough=True, between=True))
+
+    field = _CHECK_FIELDS.get(space.key, made)
     assert field is not None
     return field
 
