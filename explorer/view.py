@@ -38,7 +38,7 @@ POINTS = ("test", "all")
 PLOTS = ("plotly", "canvas")
 # Beyond this many times the opening view, a place is taken for a mistake.
 FAR = 4.0
-MIN_SIGMA, MAX_SIGMA = 1e-4, 100.0
+MIN_SIGMA, MAX_SIGMA = 1e-4, 3.0
 
 
 @dataclass(frozen=True)
@@ -127,10 +127,7 @@ def read_view(
     if query.get("at") and (u is None or not _near(u, bounds)):
         notices.append("The position in the address is not on the map, so the encoder’s own is shown.")
         u = z = None
-    sigma = _pair(query.get("scale"))
-    if query.get("scale") and (sigma is None or not all(MIN_SIGMA <= value <= MAX_SIGMA for value in sigma)):
-        notices.append("The scales in the address are not usable, so the encoder’s own are shown.")
-        sigma = None
+    sigma = _scales(query.get("scale"), notices)
     opening = "posterior" if anatomy else ""
     layers = [name for name in query.get("layers", opening).split(",") if name not in ("", "none")]
     if unknown := [name for name in layers if name not in LAYERS]:
@@ -209,6 +206,20 @@ def _pair(text: str | None) -> tuple[float, float] | None:
     except ValueError:
         return None
     return (first, second) if math.isfinite(first) and math.isfinite(second) else None
+
+
+def _scales(text: str | None, notices: list[str]) -> tuple[float, float] | None:
+    """Two scales of q: those too large or too small become the largest and the smallest there are."""
+    given = _pair(text)
+    if text and (given is None or min(given) <= 0):
+        notices.append("The scales in the address are not usable, so the encoder’s own are shown.")
+        return None
+    if given is None:
+        return None
+    first, second = (min(max(value, MIN_SIGMA), MAX_SIGMA) for value in given)
+    if (first, second) != given:
+        notices.append(f"Scales of q go from {MIN_SIGMA:g} to {MAX_SIGMA:g}: the address’s own were clipped.")
+    return first, second
 
 
 def _vector(text: str | None, size: int, notices: list[str]) -> tuple[float, ...] | None:

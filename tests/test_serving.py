@@ -269,7 +269,7 @@ def test_a_state_that_lacks_something_is_refused(digits: Space, state: object) -
 
 def test_states_at_the_limits_are_finite(digits: Space) -> None:
     last = len(digits.latents) - 1
-    for u, sigma in (([1e3, -1e3], [100.0, 1e-4]), ([0, 0], [1e-4, 1e-4])):
+    for u, sigma in (([1e3, -1e3], [3.0, 1e-4]), ([0, 0], [1e-4, 1e-4])):
         for mode in ("gaussian", "point"):
             terms = evaluate_state(digits, {"image": last, "mode": mode, "u": u, "sigma": sigma})
             assert all(map(math.isfinite, terms.values()))

@@ -194,7 +194,7 @@ def test_kl_and_elbo_make_log_p(client: TestClient, space: Space, at: dict[str, 
     assert found["kl_to_posterior"] + terms["elbo"] == pytest.approx(value, abs=5e-3)
 
 
-@pytest.mark.parametrize("sigma", [[1e-4, 1e-4], [100.0, 100.0], [1e-4, 100.0]])
+@pytest.mark.parametrize("sigma", [[1e-4, 1e-4], [3.0, 3.0], [1e-4, 3.0]])
 def test_a_degenerate_q_has_finite_numbers_that_draws_agree_with(
     client: TestClient, space: Space, sigma: list[float]
 ) -> None:

@@ -129,7 +129,7 @@ BAD = [
     *[("mode", value) for value in ("Point", "gaussian ", "ELBO", LONG, SCRIPT)],
     *[("engine", value) for value in ("foo", "Browser", LONG, SCRIPT)],
     *[("at", value) for value in [*PAIRS, "100,0", "0,-100"]],
-    *[("scale", value) for value in [*PAIRS, "0,0", "-1,1", "1e-9,1", "1,1e3"]],
+    *[("scale", value) for value in [*PAIRS, "0,0", "-1,1", "0,1e3"]],
     *[("layers", value) for value in ("x", "Prior", "x,y,z", LONG, SCRIPT)],
     *[("hide", value) for value in ("99,abc", "10", "-1", "1.5", "٣", "²", LONG, SCRIPT)],
     *[("points", value) for value in ("some", "ALL", LONG, SCRIPT)],
@@ -142,6 +142,15 @@ def test_a_value_that_cannot_be_used_gives_the_default_and_one_short_notice(name
     view = read(**{name: value})
     assert view == View() and len(view.notices) == 1
     assert view.notices[0].endswith(".") and len(view.notices[0]) < 160
+
+
+@pytest.mark.parametrize(("scale", "shown"), [
+    ("100,100", (3.0, 3.0)), ("0.5,1e300", (0.5, 3.0)), ("1e-9,1", (1e-4, 1.0)), ("3.0001,5e-324", (3.0, 1e-4)),
+])  # fmt: skip
+def test_scales_of_an_old_link_are_clipped_and_that_is_said(scale: str, shown: tuple[float, float]) -> None:
+    view = read(scale=scale)
+    assert view.sigma == shown and len(view.notices) == 1 and "from 0.0001 to 3" in view.notices[0]
+    assert read(scale="3,0.0001").notices == ()
 
 
 def test_bad_values_leave_good_ones_as_they_are() -> None:

@@ -7,7 +7,7 @@ coordinates u and sigma,
     d ELBO / d sigma_j = E[ (b_j . g) (b_j . F_enc eps) / |F_enc^T b_j| ] - sigma_j + 1 / sigma_j
 
 where g is the gradient of log p(x|z) in z. One draw of eps gives an unbiased estimate; a rule of many
-nodes gives the gradient itself.
+nodes gives the gradient itself, and so do the sums over a model's field (`wide`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from torch import Tensor
 from ..models import VAE
 from .gaussian import stretched
 from .rules import Rule
+from .wide import Mean
 
 VALUES = 1 << 21
 
@@ -45,7 +46,8 @@ def elbo_gradient(
     basis: Tensor,
     sigma: Tensor,
     *,
-    rule: Rule,
+    rule: Rule | None = None,
+    summed: Mean | None = None,
     draws: int = 200,
     generator: torch.Generator | None = None,
 ) -> Gradient:
@@ -53,14 +55,17 @@ def elbo_gradient(
 
     Args:
         x: (1, c, h, w); loc: m (d,); scale: the encoder's s (d,); basis: B (d, 2); sigma: (2,).
-        rule: of the exact gradient; draws: how many single estimates.
+        rule, summed: of the exact gradient, one of them: nodes, or what is known of log p(x|z) under this q.
+        draws: how many single estimates.
 
     Raises:
         ValueError: scales that are not finite and above zero.
     """
     factor = stretched(scale, basis, sigma)
     basis, scale = basis.double(), scale.double()
-    eps = torch.cat([rule.nodes, torch.randn(draws, len(loc), generator=generator, dtype=torch.float64)])
+    eps = torch.randn(draws, len(loc), generator=generator, dtype=torch.float64)
+    if rule is not None:
+        eps = torch.cat([rule.nodes, eps])
     z = loc.double() + eps @ factor.T
     g = torch.cat([_slope(model, x, part) for part in z.split(max(1, VALUES // x.numel()))]) @ basis  # (k, 2)
     own = (basis * scale[:, None]).norm(dim=0)
@@ -68,8 +73,13 @@ def elbo_gradient(
     sigma = sigma.double()
     kl = torch.cat([loc.double() @ basis, torch.where(own > 0, sigma - 1 / sigma, torch.zeros_like(sigma))])
     each = torch.cat([g, g * along], 1)
-    exact = rule.weights @ each[: len(rule)]
-    return Gradient(exact - kl, each[len(rule) :] - kl)
+    if rule is not None:
+        exact, each = rule.weights @ each[: len(rule)], each[len(rule) :]
+    else:
+        assert summed is not None
+        across = ((basis.T @ summed.spread) * (basis * scale[:, None]).T).sum(1) / own.clamp_min(1e-300)
+        exact = torch.cat([basis.T @ summed.slope, across])
+    return Gradient(exact - kl, each - kl)
 
 
 def _slope(model: VAE, x: Tensor, z: Tensor) -> Tensor:

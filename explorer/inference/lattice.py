@@ -103,8 +103,13 @@ class Lattice:
         return self.origin + index.double() * (self.step / 3**level)
 
 
-def make_lattice(model: VAE, low: Tensor, high: Tensor, nodes: int, *, rough: bool = False) -> Lattice:
+def make_lattice(
+    model: VAE, low: Tensor, high: Tensor, nodes: int, *, rough: bool = False, between: bool = False
+) -> Lattice:
     """About `nodes` nodes over the box from low to high (d,), decoded.
+
+    Args:
+        between: in the middle between the nodes that it has otherwise.
 
     Raises:
         QuadratureError: more than two latent dimensions.
@@ -118,8 +123,8 @@ def make_lattice(model: VAE, low: Tensor, high: Tensor, nodes: int, *, rough: bo
     low, high = low.double().reshape(d), high.double().reshape(d)
     extent = high - low
     step = (extent.prod().item() / nodes) ** (1 / d)
-    sides = tuple(int(n) + 1 for n in (extent / step).ceil().tolist())
-    return _decoded(model, low, step, sides, (0,) * d, rough=rough)
+    sides = tuple(int(n) + 1 + between for n in (extent / step).ceil().tolist())
+    return _decoded(model, low - between * step / 2, step, sides, (0,) * d, rough=rough)
 
 
 def _decoded(
@@ -129,7 +134,9 @@ def _decoded(
     return Lattice(origin, step, sides, decode(model, empty.place(empty.index), rough=rough), first)
 
 
-def fitted_lattice(model: VAE, loc: Tensor | None = None, *, most: int = NODES, rough: bool = False) -> Lattice:
+def fitted_lattice(
+    model: VAE, loc: Tensor | None = None, *, most: int = NODES, rough: bool = False, between: bool = False
+) -> Lattice:
     """A lattice over the codes of a data set and the bulk of the prior.
 
     Args:
@@ -137,6 +144,7 @@ def fitted_lattice(model: VAE, loc: Tensor | None = None, *, most: int = NODES, 
             (mass beyond is found where it runs over the edge, or where the encoder's mean lies).
         most: nodes.
         rough: half the memory, for a first look: see `decode`. What is found there is decoded anew before it counts.
+        between: in the middle between the nodes that it has otherwise.
 
     Raises:
         QuadratureError: more than two latent dimensions.
@@ -150,4 +158,4 @@ def fitted_lattice(model: VAE, loc: Tensor | None = None, *, most: int = NODES, 
     cost = multiply_adds(model.decoder.network, given)
     values = (MOST_VALUES if is_linear(model) else MOST_DIRECT_VALUES) // model.config.pixels
     nodes = min(NODES if d > 1 else NODES_1D, most, MOST_OPERATIONS // max(cost, 1), values)
-    return make_lattice(model, low - MARGIN, high + MARGIN, max(nodes, LEAST_SIDE**d), rough=rough)
+    return make_lattice(model, low - MARGIN, high + MARGIN, max(nodes, LEAST_SIDE**d), rough=rough, between=between)

@@ -3,12 +3,13 @@
     p(z|x) = p(x|z) p(z) / p(x)
 
 as masses on a grid of equal bins that sum to 1, from the cells that quadrature found; and the KL
-divergence from any Gaussian q to it, by a lattice in q's own coordinates.
+divergence from any Gaussian q to it, by a lattice in q's own coordinates or, where q is wide, the model's.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,13 +17,15 @@ from torch import Tensor
 
 from ..models import VAE
 from .decoded import log_joint_at
+from .field import Field
 from .lattice import Lattice, fitted_lattice
 from .quadrature import TOLERANCE, mass_of
+from .uniform import principal, uniform_rule
+from .wide import field_mean
 
 SIDE = 128  # bins along the longer axis at most
-# Of the lattice that stands for an integral over q: it reaches so many scales out, where q's density has
-# fallen to 1e-11 of its top, in steps of less than a third of a scale.
-Q_REACH, Q_NODES = 7.0, 48
+# Of the nodes that stand for an integral over q: neither the ELBO's nor any of a Gauss-Hermite rule's.
+Q_STEP, Q_SHARE, Q_MOST = 0.027, 0.29, 8_000
 
 
 @dataclass(frozen=True)
@@ -98,20 +101,48 @@ def true_posterior(
     )
 
 
-def kl_to_posterior(model: VAE, x: Tensor, loc: Tensor, factor: Tensor, log_evidence: float) -> float:
+@torch.inference_mode()
+def kl_to_posterior(
+    model: VAE,
+    x: Tensor,
+    loc: Tensor,
+    factor: Tensor,
+    log_evidence: float,
+    *,
+    most: int = Q_MOST,
+    field: Callable[[], Field] | None = None,
+) -> float:
     """KL( N(m, F F^T) || p(z|x) ) = E_q[ log q(z) - log p(x, z) ] + log p(x), nats, by the rectangle rule.
 
-    Its nodes are none of a Gauss-Hermite rule's. What it says of log p(x) is what it is given: a check of
+    Its nodes are not the ELBO's. What it says of log p(x) is what it is given: a check of
     log p(x) = ELBO + KL takes one that was integrated anew, on another lattice.
 
     Args:
         x: (1, c, h, w); loc: m (d,); factor: F (d, d), d <= 2; log_evidence: log p(x).
+        most: nodes of its own that are decoded.
+        field: where q wants more, asked in their place: of a lattice with other nodes than the ELBO's.
     """
-    d = len(loc)
-    axis = (torch.arange(Q_NODES, dtype=torch.float64) + 0.5) / Q_NODES * 2 * Q_REACH - Q_REACH
-    eps = torch.stack(torch.meshgrid(*[axis] * d, indexing="ij"), -1).reshape(-1, d)
-    weight = torch.softmax(-0.5 * eps.square().sum(1), 0)
-    factor = factor.double()
-    log_q = -0.5 * (eps.square() + math.log(2 * math.pi)).sum(1) - torch.linalg.slogdet(factor).logabsdet
-    z = loc.double() + eps @ factor.T
-    return (weight @ (log_q - log_joint_at(model, z, x)[0])).item() + log_evidence
+    axes = principal(factor.double())
+    rule = uniform_rule(axes.norm(dim=0), most, step=Q_STEP, share=Q_SHARE)
+    if rule is None and field is not None:
+        known = field()
+        pairs = zip(known.grids, known.values(x), strict=True)
+        values = [
+            found - _log_ratio(torch.cartesian_prod(*grid.axes), loc, axes).view(grid.sides) for grid, found in pairs
+        ]
+        summed = field_mean(known.grids, values, loc, factor)
+        if summed is not None:
+            return log_evidence - summed.value.item()
+    rule = rule or uniform_rule(axes.norm(dim=0), most, coarser=True, step=Q_STEP, share=Q_SHARE)
+    assert rule is not None
+    z = loc.double() + rule.nodes @ axes.T
+    log_prior = -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
+    log_likelihood = log_joint_at(model, z, x)[0] - log_prior
+    return log_evidence - rule.expectation(log_likelihood - _log_ratio(z, loc, axes)).item()
+
+
+def _log_ratio(z: Tensor, loc: Tensor, factor: Tensor) -> Tensor:
+    """log q(z) - log p(z) at places (k, d), or (k,) where d is 1: (k,)."""
+    z = z.reshape(-1, len(loc))
+    eps = torch.linalg.solve(factor, (z - loc.double()).T).T
+    return 0.5 * (z.square() - eps.square()).sum(1) - torch.linalg.slogdet(factor).logabsdet

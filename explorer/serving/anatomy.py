@@ -18,12 +18,14 @@ from ..inference.importance import SAMPLES, importance_around
 from ..inference.lattice import MOST_DIMENSIONS, QuadratureError
 from ..inference.posterior import kl_to_posterior
 from .best import best_of
-from .posteriors import log_evidence_anew, posterior_of
+from .posteriors import check_field_of, field_of, log_evidence_anew, posterior_of
 from .space import Space
 from .state import BadState, Image, NotFiniteError, gaussian_in, plane_gaussian_in
+from .terms import by_field, nodes_of
 
 CREDIBLE = (0.5, 0.95)
 _DRAWS = 200
+_SLOPES = 2_000  # nodes at which gradients are taken, at most
 
 # What a visitor gets instead of quadrature, said after the reason.
 ESTIMATED = "log p(x) is estimated by importance sampling instead, and its posterior not drawn."
@@ -77,6 +79,31 @@ def _known(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def pack_field(space: Space, image: Image) -> bytes:
+    """log p(x|z) over latent space of one or two dimensions, from which a browser sums any q up to MAX_SIGMA.
+
+    As `packed`. Facts: "levels", the model's lattice carried on a little and the rings around it, of each: nodes
+    z = origin + step * (i, j) from zero, "sides" of them along each axis, and "hole", along each axis the first node
+    that belongs to the level within and the first after them, null without; and "error", how far off a node's value
+    may be, as a root mean square in nats. Then log p(x|z), float32, nats, level after level, each row after row along
+    z_1; those of holes too.
+
+    Raises:
+        BadState: latent space has more dimensions.
+    """
+    try:
+        field = field_of(space)
+    except QuadratureError as error:
+        raise BadState(error.reason) from None
+    values = torch.cat([values.flatten() for values in field.values(image.x)])
+    levels = [
+        {"origin": grid.origin.tolist(), "step": grid.step, "sides": grid.sides, "hole": grid.hole if k else None}
+        for k, grid in enumerate(field.grids)
+    ]
+    facts = {"levels": levels, "error": field.error(image.x)}
+    return packed(facts, values.float().numpy().astype("<f4").tobytes())
+
+
 def packed(facts: dict[str, Any], tail: bytes = b"") -> bytes:
     """uint32: the length of a JSON text; the text, padded by spaces to a multiple of four; and a tail.
 
@@ -99,10 +126,12 @@ def gradient_of(space: Space, state: Any) -> dict[str, Any]:
     """
     q, basis, sigma = plane_gaussian_in(space, state)
     generator = torch.Generator().manual_seed(0)
-    rule = space.rules.get("check") or space.rules["rest"]
+    most = min(space.most_nodes, _SLOPES)
+    summed = by_field(space, q, most)
+    rule = None if summed else nodes_of(space, q, most)[1]
     found = elbo_gradient(
         space.checkpoint.model, q.image.x, q.loc, q.image.scale, basis, sigma,
-        rule=rule, draws=_DRAWS, generator=generator,
+        rule=rule, summed=summed, draws=_DRAWS, generator=generator,
     )  # fmt: skip
     if not (found.exact.isfinite().all() and found.draws.isfinite().all()):
         raise BadState("The ELBO has no finite gradient here.")
@@ -123,5 +152,8 @@ def kl_of(space: Space, state: Any) -> dict[str, float]:
         log_evidence = log_evidence_anew(space, q.image)
     except QuadratureError as error:
         raise BadState(str(error)) from None
-    kl = kl_to_posterior(space.checkpoint.model, q.image.x, q.loc, q.factor, log_evidence)
+    kl = kl_to_posterior(
+        space.checkpoint.model, q.image.x, q.loc, q.factor, log_evidence,
+        most=space.most_nodes, field=lambda: check_field_of(space),
+    )  # fmt: skip
     return {"log_evidence": log_evidence, "kl_to_posterior": kl}

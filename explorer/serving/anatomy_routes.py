@@ -1,8 +1,9 @@
-"""The routes of the anatomy of an ELBO: log p(x) and p(z|x), the best q, gradients, units, gaps."""
+"""The routes of the anatomy of an ELBO: log p(x) and p(z|x), log p(x|z), the best q, gradients, units, gaps."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,43 +12,52 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from .addresses import PREFIX
-from .anatomy import gradient_of, kl_of, pack_evidence
-from .asking import GONE, answers, refused
+from .anatomy import gradient_of, kl_of, pack_evidence, pack_field
+from .asking import GONE, Handler, answers, refused
 from .best import describe_best
 from .blobs import Blob, make_blob
 from .gaps import pack_gaps
 from .kept import MB, Kept
 from .pools import heavily, lightly
 from .space import SPACES, Space
-from .state import NotFiniteError, image_in, image_of
+from .state import Image, NotFiniteError, image_in, image_of
 from .summary import pack_units
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 _EVIDENCE: Kept[Blob] = Kept(1_024, 16 * MB)
+_FIELDS: Kept[Blob] = Kept(256, 16 * MB)
 _UNITS: Kept[Blob] = Kept(16, 4 * MB)
 
 
-async def evidence(request: Request) -> Response:
-    """log p(x) and p(z|x) of an image of the data set: the same for ever under this address."""
-    key, number = request.path_params["key"], request.path_params["image"]
-    space = SPACES.by_key(key)
-    if space is None:
-        return PlainTextResponse(GONE, 404)
-    if not _NUMBER.fullmatch(number) or int(number) >= len(space.latents):
-        last = len(space.latents) - 1
-        return PlainTextResponse(f"There is no image of this number: they go from 0 to {last:,}.", 404)
+def _of_image(name: str, pack: Callable[[Space, Image], bytes], kept: Callable[[], Kept[Blob]], what: str) -> Handler:
+    """A route that gives what follows from an image of the data set: the same for ever under this address.
 
-    def packed() -> Blob | None:
-        return _EVIDENCE.get((key, number), lambda: make_blob(pack_evidence(space, image_of(space, int(number)))))
+    Args:
+        name: of the route; pack: makes its bytes; kept: gives those made last; what: the words for it, in errors.
+    """
 
-    try:
-        blob = _EVIDENCE.peek((key, number)) or await heavily(request, packed, key=("evidence", key, number))
-    except (NotFiniteError, torch.linalg.LinAlgError):
-        return PlainTextResponse("log p(x) of this image is not finite under this model.", 422)
-    except Exception as error:
-        return refused(error, f"log p(x) of image {number} was not found.")
-    assert blob is not None
-    return blob.response()
+    async def handler(request: Request) -> Response:
+        key, number = request.path_params["key"], request.path_params["image"]
+        space = SPACES.by_key(key)
+        if space is None:
+            return PlainTextResponse(GONE, 404)
+        if not _NUMBER.fullmatch(number) or int(number) >= len(space.latents):
+            last = len(space.latents) - 1
+            return PlainTextResponse(f"There is no image of this number: they go from 0 to {last:,}.", 404)
+
+        def made() -> Blob | None:
+            return kept().get((key, number), lambda: make_blob(pack(space, image_of(space, int(number)))))
+
+        try:
+            blob = kept().peek((key, number)) or await heavily(request, made, key=(name, key, number))
+        except (NotFiniteError, torch.linalg.LinAlgError):
+            return PlainTextResponse(f"{what} of this image is not finite under this model.", 422)
+        except Exception as error:
+            return refused(error, f"{what} of image {number} was not found.")
+        assert blob is not None
+        return blob.response()
+
+    return handler
 
 
 async def units(request: Request) -> Response:
@@ -84,6 +94,10 @@ def _drawn_evidence(space: Space, state: Any) -> bytes:
     return pack_evidence(space, image_in(space, state))
 
 
+def _drawn_field(space: Space, state: Any) -> bytes:
+    return pack_field(space, image_in(space, state))
+
+
 def _best(space: Space, state: Any) -> dict[str, Any]:
     return describe_best(space, image_in(space, state))
 
@@ -95,11 +109,16 @@ def _encode(space: Space, state: Any) -> dict[str, Any]:
 
 def anatomy_routes() -> list[BaseRoute]:
     """Under `PREFIX`, with the space's key in the path."""
+    evidence = _of_image("evidence", lambda *of: pack_evidence(*of), lambda: _EVIDENCE, "log p(x)")
+    field = _of_image("field", lambda *of: pack_field(*of), lambda: _FIELDS, "log p(x|z)")
     heavy = {"evidence": _drawn_evidence, "best": _best, "gradient": gradient_of, "kl": kl_of}
     asked = {name: answers(function, heavy=True, alike=True) for name, function in heavy.items()}
     asked["encode"] = answers(_encode)
+    # Of some 300 kB, which would push many other answers out.
+    asked["field"] = answers(_drawn_field, heavy=True)
     return [
         Route(f"{PREFIX}/evidence/{{key}}/{{image}}.bin", evidence),
+        Route(f"{PREFIX}/field/{{key}}/{{image}}.bin", field),
         Route(f"{PREFIX}/units/{{key}}.json", units),
         Route(f"{PREFIX}/gaps/{{key}}.bin", gaps),
         *(Route(f"{PREFIX}/{name}/{{key}}", handler, methods=["POST"]) for name, handler in asked.items()),

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
+from ..inference.lattice import MOST_DIMENSIONS
 from ..latent_map.files import static_key
 from ..projection.settings import METRICS, MOST_NEIGHBOURS, UmapSettings
 from ..view import MAX_SIGMA, MIN_SIGMA
@@ -65,8 +66,10 @@ def describe(space: Space) -> dict[str, Any]:
             name: {"url": f"{base}/rule-{name}.bin", "nodes": len(rule), "replicates": rule.replicates}
             for name, rule in space.rules.items()
         },
+        "mostNodes": space.most_nodes,
         "terms": f"{BELOW}/terms/{space.key}",
         "evidence": f"{BELOW}/evidence/{space.key}",
+        "field": f"{BELOW}/field/{space.key}" if space.latent <= MOST_DIMENSIONS else None,
         "units": f"{BELOW}/units/{space.key}.json",
         **{name: f"{BELOW}/{name}/{space.key}" for name in ("best", "gradient", "kl", "encode")},
         **{name: f"{BELOW}/{name}/{space.key}{own}" for name in ("maps", "ways", "strip", "near", "table", "export")},

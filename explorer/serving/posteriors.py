@@ -1,7 +1,10 @@
-"""log p(x) and p(z|x) of an image of a space, by quadrature on the model's lattice, each made once and kept."""
+"""log p(x) and p(z|x) of an image of a space, by quadrature on the model's lattice, each made once and kept;
+and the field of log p(x|z) that a browser sums over any q.
+"""
 
 from __future__ import annotations
 
+from ..inference.field import Field, fitted_field
 from ..inference.lattice import Lattice, QuadratureError, fitted_lattice
 from ..inference.posterior import TruePosterior, true_posterior
 from ..inference.quadrature import quadrature
@@ -14,6 +17,8 @@ TOLERANCE = 1e-3
 CHECK_NODES = 8_000
 _LATTICES: Kept[Lattice] = Kept(8, 192 * MB, lambda lattice: lattice.bytes)
 _CHECKS: Kept[Lattice] = Kept(8, 48 * MB, lambda lattice: lattice.bytes)
+_FIELDS: Kept[Field] = Kept(8, 96 * MB, lambda field: field.bytes)
+_CHECK_FIELDS: Kept[Field] = Kept(8, 96 * MB, lambda field: field.bytes + field.lattice.bytes)
 _POSTERIORS: Kept[TruePosterior] = Kept(256, 16 * MB)
 
 
@@ -26,6 +31,28 @@ def lattice_of(space: Space) -> Lattice:
     lattice = _LATTICES.get(space.key, lambda: fitted_lattice(space.checkpoint.model, space.latents.loc, rough=True))
     assert lattice is not None
     return lattice
+
+
+def field_of(space: Space) -> Field:
+    """The lattice with the rings around it, decoded once while it is asked for.
+
+    Raises:
+        QuadratureError: more than two latent dimensions.
+    """
+    field = _FIELDS.get(space.key, lambda: fitted_field(lattice_of(space)))
+    assert field is not None
+    return field
+
+
+def check_field_of(space: Space) -> Field:
+    """A second field, of a lattice with nodes between those of the first: what is checked is summed anew."""
+
+    def made() -> Field:
+        return fitted_field(fitted_lattice(space.checkpoint.model, space.latents.loc, rough=True, between=True))
+
+    field = _CHECK_FIELDS.get(space.key, made)
+    assert field is not None
+    return field
 
 
 def posterior_of(space: Space, image: Image) -> TruePosterior:

@@ -35,24 +35,26 @@ from .own_rows import OwnRows, joined
 # What a browser gets through in one frame: about 15 G multiply-adds a second were measured, so
 # 64 nodes of this many take some 13 ms. A decoder that needs more an image runs on the server.
 BROWSER_MULTIPLY_ADDS = 3_000_000
-# Nodes of an expectation under q, by latent size (0: any other): while one drags, at rest,
-# and a coarser grid whose difference from the one at rest is shown as its error.
+# Nodes of an expectation under q, by latent size (0: any other): while one drags, a coarser grid whose difference
+# from it is shown as its error, and at rest. Up to two dimensions those at rest depend on q: see terms.py.
 NODES = {
-    1: {"live": 32, "check": 128, "rest": 256},
-    2: {"live": 6**2, "check": 24**2, "rest": 96**2},
+    1: {"live": 32, "rough": 12},
+    2: {"live": 6**2, "rough": 4**2},
     0: {"live": 64, "rest": 2_048},
 }
 # The same where a decoder runs on the server, ten times as costly or more: a drag must stay a
 # drag, and what is asked for at rest a second or two on a CPU.
 COSTLY_NODES = {
-    1: {"live": 16, "check": 64, "rest": 128},
-    2: {"live": 4**2, "check": 12**2, "rest": 24**2},
+    1: {"live": 16, "rough": 8},
+    2: {"live": 4**2, "rough": 3**2},
     0: {"live": 32, "rest": 256},
 }
+# Decoded at rest for one q, at most.
+MOST_NODES, MOST_COSTLY_NODES = 8_000, 600
 REPLICATES = 8
 
 # Raised whenever what is served under a key would change for the same weights.
-LAYOUT = b"5"
+LAYOUT = b"6"
 
 
 @dataclass(frozen=True)
@@ -159,10 +161,15 @@ class Space:
         sizes = table.get(self.latent, table[0])
         return {
             name: gaussian_rule(
-                self.latent, nodes, replicates=REPLICATES if name == "rest" else 1, whiten=name == "live"
+                self.latent, nodes, replicates=REPLICATES if self.latent > 2 else 1, whiten=name == "live"
             )
             for name, nodes in sizes.items()
         }
+
+    @property
+    def most_nodes(self) -> int:
+        """Decoded at rest for one q, at most."""
+        return MOST_NODES if self.engine == "browser" else MOST_COSTLY_NODES
 
     def decoder_bytes(self) -> bytes:
         """decoder.onnx: the checkpoint's own where it is of these very weights, else made anew."""

@@ -15,12 +15,14 @@ import torch
 from torch import Tensor
 
 from ..inference import stretched
-from ..view import MAX_SIGMA, MIN_SIGMA
+from ..view import MIN_SIGMA
 from .blobs import digest
 from .space import Space
 
 # Beyond this the decoder is far outside anything it was trained on, and float32 soon overflows.
 LIMIT = 1_000.0
+# Of a scale: beyond what a hand can drag, since an encoder's own may be.
+MOST_SIGMA = 100.0
 # How far a basis may be from orthonormal: float64, written in full.
 ORTHONORMAL = 1e-9
 
@@ -194,7 +196,7 @@ def gaussian_in(space: Space, state: Any) -> Gaussian:
         return Gaussian(image, loc, None, None)
     else:
         basis = read_basis(state["basis"], space.latent)
-    sigma = read_pair(state.get("sigma"), "sigma", MIN_SIGMA, MAX_SIGMA)
+    sigma = read_pair(state.get("sigma"), "sigma", MIN_SIGMA, MOST_SIGMA)
     return Gaussian(image, loc, basis, torch.tensor(sigma, dtype=torch.float64))
 
 

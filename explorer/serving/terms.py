@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.distributions import Independent, Normal
 
-from ..inference import gaussian_terms, point_terms
+from ..inference import GaussianTerms, Rule, gaussian_kl, gaussian_terms, point_terms
+from ..inference.lattice import MOST_DIMENSIONS
+from ..inference.uniform import principal, uniform_rule
+from ..inference.wide import Mean, field_mean
+from .posteriors import field_of
 from .space import Space
-from .state import BadState, gaussian_in, image_in, latent_in
+from .state import BadState, Gaussian, gaussian_in, image_in, latent_in
 
 
 @torch.inference_mode()
@@ -42,7 +47,9 @@ def evaluate_state(space: Space, state: Any) -> dict[str, float]:
     if mode != "gaussian":
         raise BadState("mode must be point or gaussian.")
     q = gaussian_in(space, state)
-    result = gaussian_terms(model, q.image.x, q.loc, q.factor, space.rules["rest"])
+    summed = by_field(space, q, space.most_nodes)
+    result = summed and GaussianTerms(summed.value, gaussian_kl(q.loc, q.factor), summed.error)
+    result = result or gaussian_terms(model, q.image.x, q.loc, *nodes_of(space, q, space.most_nodes))
     terms = {
         "reconstruction": result.log_likelihood.item(),
         "kl": result.kl.item(),
@@ -51,3 +58,21 @@ def evaluate_state(space: Space, state: Any) -> dict[str, float]:
     if result.standard_error is not None:
         terms["standard_error"] = result.standard_error.item()
     return terms
+
+
+def nodes_of(space: Space, q: Gaussian, most: int) -> tuple[Tensor, Rule]:
+    """F of q = N(m, F F^T) and the nodes in its coordinates: coarser ones where they would be more than `most`."""
+    if space.latent > MOST_DIMENSIONS:
+        return q.factor, space.rules["rest"]
+    factor = principal(q.factor)
+    rule = uniform_rule(factor.norm(dim=0), most, coarser=True)
+    assert rule is not None
+    return factor, rule
+
+
+def by_field(space: Space, q: Gaussian, most: int) -> Mean | None:
+    """E_q[log p(x|z)] of a q that wants more than `most` nodes of its own, from the model's field; None of others."""
+    if space.latent > MOST_DIMENSIONS or uniform_rule(principal(q.factor).norm(dim=0), most) is not None:
+        return None
+    field = field_of(space)
+    return field_mean(field.grids, field.values(q.image.x), q.loc, q.factor, rounding=field.error(q.image.x))

@@ -14,10 +14,14 @@ function read(buffer) {
   return { ...facts, grid: { low, bin, sides, levels, shares, mass } };
 }
 
-/** The server's answer for an anchor: an image of the data set by its number, a drawn one by its pixels. */
 export async function fetchEvidence(manifest, anchor, signal) {
-  const asking = anchor.pixels ? posted(manifest.evidence, { pixels: anchor.pixels }, signal) : fetch(`${manifest.evidence}/${anchor.index}.bin`, { signal });
-  return read(await (await accepted(asking)).arrayBuffer());
+  return read(await fetchOf(manifest.evidence, anchor, signal));
+}
+
+/** The bytes that the server has for an anchor: an image of the data set by its number, a drawn one by its pixels. */
+export async function fetchOf(url, anchor, signal) {
+  const asking = anchor.pixels ? posted(url, { pixels: anchor.pixels }, signal) : fetch(`${url}/${anchor.index}.bin`, { signal });
+  return (await accepted(asking)).arrayBuffer();
 }
 
 /** What the server says about a request that it refused. */

@@ -9,6 +9,7 @@ import { Controls } from './controls.mjs';
 import { loadPoints, loadRules, Sheets } from './data.mjs';
 import { h, style } from './dom.mjs';
 import { openEngine } from './engines.mjs';
+import { Fields } from './fields.mjs';
 import { mapCovariance, Plane } from './gaussian.mjs';
 import { Hands } from './hands.mjs';
 import { Hovering } from './hovering.mjs';
@@ -49,6 +50,7 @@ export class Explore {
     this.mapping = new Mapping(manifest, this.plane.opening);
     this.lifted = this.state.base;
     this.sheets = new Sheets(manifest);
+    this.fields = new Fields(manifest);
     this.choosing = new Choosing(this);
     this.hovering = new Hovering(this);
     this.hands = new Hands();
@@ -68,8 +70,8 @@ export class Explore {
     this.view = new View(this.root, manifest, this.state, this.notices, this.plane, (this.controls = new Controls(this)));
     this.torch = new TorchCheck(manifest, this.plane, this.view.panel);
     this.measuring = new Measuring({
-      engine: this.engine, plane: this.plane, panel: this.view.panel, torch: this.torch, root: this.root, state: this.state,
-      rules: () => this.rules, anchor: () => this.anchor, encoderAt: () => this.encoderAt(), gone: () => this.gone,
+      manifest, engine: this.engine, plane: this.plane, panel: this.view.panel, torch: this.torch, root: this.root, state: this.state,
+      fields: this.fields, rules: () => this.rules, anchor: () => this.anchor, encoderAt: () => this.encoderAt(), gone: () => this.gone,
       calm: () => this.view.calm(), announce: (what) => this.announce(what), trouble: (error) => this.trouble(error),
     });
     this.sketching = new Sketching(padScene(this));
@@ -94,6 +96,7 @@ export class Explore {
     this.weighing = new Weighing({
       manifest, plane: this.plane, engine: this.engine, plot: this.plot, panel: this.view.panel,
       anchor: () => this.anchor, from: () => this.from(), idle: () => this.measuring.idle(), gone: () => this.gone,
+      anticipate: () => this.anticipate(),
       announce: (what) => this.announce(what), trouble: (error) => this.trouble(error),
     });
     this.background = new Background({
@@ -106,7 +109,10 @@ export class Explore {
     });
     this.overlay = new Overlay(this.plot, {
       move: (change, event) => this.move(change, event),
-      hold: (handle, held) => this.hands.hold(handle, held),
+      hold: (handle, held) => {
+        this.hands.hold(handle, held);
+        if (held) this.anticipate();
+      },
       release: (byKey) => this.rest(byKey ? KEYS_MS : 0),
     });
     await this.makeTabs();
@@ -239,6 +245,11 @@ export class Explore {
     this.announce('moved');
   }
 
+  /** q may be dragged soon, and wide: the field of its image is wanted then. */
+  anticipate() {
+    if (this.state.mode === 'gaussian') this.fields.want(this.anchor);
+  }
+
   /** Something failed that may well succeed the next time. */
   trouble(error) {
     if (!this.gone) this.view.fail(words.hiccup(error.message));
@@ -304,6 +315,7 @@ export class Explore {
     this.view?.destroy();
     this.background?.destroy();
     this.weighing?.destroy();
+    this.fields.cancel();
     this.sketching?.destroy();
     this.tabs?.destroy();
     this.engine?.close();

@@ -65,6 +65,12 @@ export function mapCovariance(plane, scale, sigma) {
   return [xx * f * f, xy * f * g, yy * g * g];
 }
 
+/** The scales of q along the latent axes (d), where these are the map's own: up to two dimensions. */
+export function latentScale(plane, scale, sigma) {
+  const stretch = factors(plane, scale, sigma);
+  return Array.from(scale, (value, i) => value * plane.basis[i].reduce((by, along, j) => by * (1 + along * along * (stretch[j] - 1)), 1));
+}
+
 /** KL( q || N(0, I) ) in nats. */
 export function gaussianKl(plane, mean, scale, sigma) {
   const own = plane.deviations(scale);
@@ -106,21 +112,73 @@ export function latentsOf(plane, mean, scale, sigma, rule) {
   return out;
 }
 
-/** Weighted sum over a rule's nodes, and its standard error where the rule has replicates. */
-export function expectation(rule, values, offset = 1) {
+const STEP = 0.03, SHARE = 0.5, REACH = 6, FINER = 6; // as in explorer/inference/uniform.py
+const BALL = [1, 2, Math.PI]; // of radius 1, by dimension
+
+/** Nodes in q's own coordinates, as uniform_rule() of explorer/inference/uniform.py; null where they would be more than `most`. */
+export function uniformRule(scale, most, { coarser = false } = {}) {
+  const d = scale.length;
+  let steps = scale.map((value) => Math.min(SHARE, STEP / value));
+  const expected = () => (BALL[d] * REACH ** d) / steps.reduce((a, b) => a * b);
+  if (!coarser && expected() > most) return null;
+  for (let turn = 0; turn < d; turn++) { // once more where a step has become as long as it may be
+    const longer = Math.max(expected() / most, 1) ** (1 / Math.max(steps.filter((step) => step < SHARE).length, 1));
+    steps = steps.map((step) => Math.min(SHARE, step * longer));
+  }
+  const colours = [[], []], weights = [[], []];
+  const [rows, columns] = [0, 1].map((j) => (j < d ? Math.ceil(REACH / steps[j]) : 0.5)); // half a node either side: one in all
+  for (let i = -rows; i < rows; i++) {
+    for (let j = -Math.floor(columns); j < columns; j++) {
+      const node = [(i + 0.5) * steps[0], (j + 0.5) * (steps[1] ?? 0)].slice(0, d);
+      const square = node.reduce((sum, value) => sum + value * value, 0);
+      if (!(square < REACH * REACH)) continue;
+      const colour = (i + j) & 1;
+      colours[colour].push(...node);
+      weights[colour].push(Math.exp(-0.5 * square));
+    }
+  }
+  const all = weights.flat();
+  const total = all.reduce((a, b) => a + b);
+  return {
+    count: all.length, replicates: 2, finer: Math.min(Math.max(1 / Math.max(...steps), 1), FINER),
+    nodes: Float64Array.from(colours.flat()), weights: Float64Array.from(all, (weight) => weight / total),
+  };
+}
+
+/** Weighted sum of the values at a rule's nodes, and its standard error where the rule has replicates. */
+export function expectation(rule, values) {
   let total = 0;
-  for (let k = 0; k < rule.count; k++) total += rule.weights[k] * values[offset + k];
+  for (let k = 0; k < rule.count; k++) total += rule.weights[k] * values[k];
   if (rule.replicates < 2) return { value: total, standardError: null };
   const block = rule.count / rule.replicates;
   const means = [];
   for (let r = 0; r < rule.replicates; r++) {
-    let sum = 0;
-    for (let k = r * block; k < (r + 1) * block; k++) sum += values[offset + k];
-    means.push(sum / block);
+    let sum = 0, weight = 0;
+    for (let k = r * block; k < (r + 1) * block; k++) {
+      sum += rule.weights[k] * values[k];
+      weight += rule.weights[k];
+    }
+    means.push(sum / weight);
   }
   const centre = means.reduce((a, b) => a + b) / means.length;
   const variance = means.reduce((a, b) => a + (b - centre) ** 2, 0) / (means.length - 1);
-  return { value: total, standardError: Math.sqrt(variance / means.length) };
+  return { value: total, standardError: Math.sqrt(variance / means.length) / (rule.finer ?? 1) };
+}
+
+/** Derivatives of E_q[f(z)] in the mean and the scale of q = N(m, diag(s²)), (2d), from f at a rule's nodes: Stein's lemma. */
+export function slopesOf(rule, values, scale) {
+  const d = scale.length;
+  const slopes = new Array(2 * d).fill(0);
+  const { value } = expectation(rule, values);
+  for (let k = 0; k < rule.count; k++) {
+    const f = rule.weights[k] * (values[k] - value);
+    for (let j = 0; j < d; j++) {
+      const eps = rule.nodes[k * d + j];
+      slopes[j] += (f * eps) / scale[j];
+      slopes[d + j] += (f * (eps * eps - 1)) / scale[j];
+    }
+  }
+  return slopes;
 }
 
 /** log N(z; 0, I). */

@@ -1,13 +1,12 @@
-// The terms of what is on screen: with a few nodes while it is dragged, with the finest rule at rest,
-// and the encoder's own beside them.
+// The terms of what is on screen: by means that keep up while it is dragged, by finer ones at rest, and the encoder's
+// own beside them.
 
+import { latentScale, uniformRule } from './gaussian.mjs';
 import { Latest } from './latest.mjs';
-import { evaluate, evaluateAtRest, Stale } from './terms.mjs';
-
-const WIDE = 4; // times the encoder's own scale
+import { evaluate, Stale } from './terms.mjs';
 
 export class Measuring {
-  /** @param scene { engine, plane, panel, torch, root, rules(), anchor(), state, encoderAt(), calm(), announce(what), trouble(error), gone() } */
+  /** @param scene { manifest, engine, plane, panel, torch, root, fields, rules(), anchor(), state, encoderAt(), calm(), announce(what), trouble(error), gone() } */
   constructor(scene) {
     this.scene = scene;
     this.latest = new Latest((request) => this.decode(request));
@@ -20,6 +19,7 @@ export class Measuring {
   }
 
   push(rule, event) {
+    this.interrupt?.();
     this.latest.push(this.request(rule, event));
   }
 
@@ -32,13 +32,14 @@ export class Measuring {
     const { scene } = this;
     if (scene.gone() || request.map !== scene.plane.shown) return; // a closed engine would be opened again
     const { engine, plane } = scene;
-    const rules = scene.rules();
+    const { anchor, rule } = request;
+    const stale = () => this.latest.pending || scene.gone() || request.map !== plane.shown;
     try {
-      const { anchor, rule } = request;
+      const interrupted = new Promise((resolve) => { this.interrupt = resolve; });
       const result =
         rule === 'live'
-          ? await evaluate(engine, plane, anchor, request, this.liveRule(request))
-          : await evaluateAtRest(engine, plane, anchor, request, rules, () => this.latest.pending || scene.gone() || request.map !== plane.shown);
+          ? await evaluate(engine, plane, anchor, request, this.live(anchor))
+          : await evaluate(engine, plane, anchor, request, await this.fine(anchor, request, interrupted), stale);
       if (scene.gone() || anchor !== scene.anchor() || request.mode !== scene.state.mode || request.map !== plane.shown) return;
       scene.panel.showImage(result.mean);
       scene.panel.showTerms(result.terms, { error: result.error, rule });
@@ -60,16 +61,24 @@ export class Measuring {
     }
   }
 
-  /** The nodes of a drag: more of them under a wide q, over which log p(x|z) bends; a few would be tens of nats off. */
-  liveRule({ anchor, sigma, mode }) {
-    const { engine, plane } = this.scene;
-    const { live, check } = this.scene.rules();
-    const own = plane.deviations(anchor.scale);
-    const wide = mode === 'gaussian' && own.some((value, j) => value > 0 && sigma[j] > WIDE * value);
-    return wide && check && engine.kind === 'browser' ? check : live;
+  /** Means of a drag: what takes no longer than a frame. */
+  live(anchor) {
+    const { live: rule, rough: coarser } = this.scene.rules();
+    return { rule, coarser, field: this.scene.fields.of(anchor) };
   }
 
-  /** The encoder's own terms for this anchor; without `fine` by the few nodes of a drag alone. */
+  /** Means of a state at rest, the same as torch's: for a wide q the field, which is waited for until `interrupted` resolves. */
+  async fine(anchor, { mode, sigma }, interrupted = new Promise(() => {})) {
+    const { fields, plane, manifest } = this.scene;
+    if (mode !== 'gaussian' || plane.dimensions > 2) return { rule: this.scene.rules().rest };
+    const scale = latentScale(plane, anchor.scale, sigma);
+    const rule = uniformRule(scale, manifest.mostNodes);
+    if (rule) return { rule };
+    const field = await Promise.race([fields.want(anchor), interrupted]);
+    return { rule: uniformRule(scale, manifest.mostNodes, { coarser: true }), field, strict: true };
+  }
+
+  /** The encoder's own terms for this anchor; without `fine` by the means of a drag alone. */
   async encoder({ fine = true } = {}) {
     const { scene } = this;
     const { engine, plane, panel } = scene;
@@ -81,9 +90,9 @@ export class Measuring {
       const at = { ...scene.encoderAt(), mode };
       // The q on screen may be the encoder's own: then its terms at rest, which are on their way, are these.
       const coming = fine && this.atEncoder(scene.state) ? this.expectRest() : null;
-      // Also with the few nodes of a drag, so that like is compared with like.
-      const live = await evaluate(engine, plane, anchor, at, scene.rules().live, stale);
-      const own = () => evaluateAtRest(engine, plane, anchor, at, scene.rules(), stale);
+      // Also by the means of a drag, so that like is compared with like.
+      const live = await evaluate(engine, plane, anchor, at, this.live(anchor), stale);
+      const own = async () => evaluate(engine, plane, anchor, at, await this.fine(anchor, at), stale);
       const rest = fine ? (await coming) ?? (await own()) : live;
       if (stale()) return;
       panel.showEncoder({ rest: rest.terms, live: live.terms });

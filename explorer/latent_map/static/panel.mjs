@@ -137,7 +137,7 @@ export class Panel {
     picture.context.putImageData(this.tile, 0, 0);
   }
 
-  /** The dragged state's terms, by name, in nats; `error` is the reconstruction's standard error. */
+  /** The dragged state's terms, by name, in nats; `error` is the reconstruction's, where it is known. */
   showTerms(terms, { error = null, rule = 'live' } = {}) {
     const shown = addingUp(terms);
     for (const [name, { value }] of Object.entries(this.rows)) {
@@ -146,8 +146,8 @@ export class Panel {
       value.setAttribute('data-value', terms[name]);
       value.setAttribute('data-rule', rule);
     }
-    for (const name of ['reconstruction', 'elbo']) if (this.rows[name]) this.rows[name].error.textContent = precision(error, rule);
-    this.elboError = rule === 'live' ? null : error;
+    for (const name of ['reconstruction', 'elbo']) if (this.rows[name]) this.rows[name].error.textContent = precision(error);
+    this.elboError = error;
     this.terms = terms;
     this.rule = rule;
     this.compare();
@@ -259,8 +259,8 @@ export function addingUp(terms, decimals = 2) {
   return shown;
 }
 
-// While one drags, an average over q is taken over few nodes; at rest its error is known.
-function precision(error, rule) {
-  if (rule === 'live') return '≈';
+// While one drags, an average over q may be one whose error nobody knows; at rest it is known.
+function precision(error) {
+  if (error === null) return '≈';
   return error >= 0.005 ? `± ${nats(error)}` : '';
 }

@@ -1,7 +1,7 @@
 // What the tabs of a page may see of the map and do to it.
 
 import { switchTo } from './switching.mjs';
-import { evaluate, evaluateAtRest } from './terms.mjs';
+import { evaluate } from './terms.mjs';
 import { writeUrl } from './url.mjs';
 
 /** The scene of an Explore, see explore.mjs. */
@@ -11,7 +11,6 @@ export function sceneOf(explore) {
     plane: explore.plane,
     sheets: explore.sheets,
     get engine() { return explore.engine; },
-    get rules() { return explore.rules; },
     get anchor() { return explore.anchor; },
     get state() { return explore.state; },
     get overlay() { return explore.overlay; },
@@ -24,15 +23,15 @@ export function sceneOf(explore) {
     idle: () => explore.measuring.idle(),
     request: () => explore.measuring.request('rest'),
     encoderAt: () => explore.encoderAt(),
-    /** The last evaluation: { request, terms, values (log p(x|z) at the rule's nodes), rule }. */
+    /** The last evaluation: { request, terms, slopes }, see terms.mjs. */
     last: () => explore.measuring.last,
     terms: () => explore.view.panel.terms ?? null,
     /** The standard error of the gap on screen, as digits. */
     gapError: () => explore.view.panel.gapError(),
     settled: () => explore.view.panel.rule === 'rest',
     encoder: () => explore.view.panel.encoder?.rest ?? null,
-    evaluate: (state, rule, stale) => evaluate(explore.engine, explore.plane, explore.anchor, state, explore.rules[rule], stale),
-    evaluateAtRest: (state, stale) => evaluateAtRest(explore.engine, explore.plane, explore.anchor, state, explore.rules, stale),
+    /** Terms of another state for the same image, by the means of a drag. */
+    evaluate: (state, stale) => evaluate(explore.engine, explore.plane, explore.anchor, state, explore.measuring.live(explore.anchor), stale),
     labelOf: (index) => explore.labelOf(index),
     choose: (index) => explore.choose(index),
     setMode: (mode) => explore.controls.setMode(mode),

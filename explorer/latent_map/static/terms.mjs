@@ -1,13 +1,18 @@
 // From a state on the map to its terms, by way of an engine. No drawing here.
 
 import { ask, stateFor } from './evidence.mjs';
-import { expectation, gaussianKl, latentsOf, logNormal, logPrior } from './gaussian.mjs';
+import { expectation, gaussianKl, latentScale, latentsOf, logNormal, logPrior, slopesOf } from './gaussian.mjs';
 
 /**
- * Terms of q = N(m, F Fᵀ) or of a point z for the anchor, in nats, with the expected image.
- * `stale` says whether anybody still wants them; where not, Stale is thrown.
+ * Terms of q = N(m, F Fᵀ) or of a point z for the anchor, in nats, with the expected image; of q in at most two dimensions
+ * also `slopes`, see slopesOf() in gaussian.mjs, and `error`, of the reconstruction, where it is known.
+ * @param means { rule, coarser, field, strict }: an average over q is taken over the field's nodes where there is one and it
+ *   has enough of them for this q, where `strict` without interpolating; else the rule's are decoded, and those of a
+ *   coarser one for the error, where there is one
+ * @param stale says that nobody wants the terms any more: then Stale is thrown
  */
-export async function evaluate(engine, plane, anchor, state, rule, stale = () => false) {
+export async function evaluate(engine, plane, anchor, state, means, stale = () => false) {
+  if (stale()) throw new Stale();
   const at = plane.lift(state.u, state.base ?? anchor.loc);
   if (state.mode === 'point') {
     const z = Float32Array.from(at);
@@ -24,22 +29,33 @@ export async function evaluate(engine, plane, anchor, state, rule, stale = () =>
       },
     };
   }
-  const z = latentsOf(plane, at, anchor.scale, state.sigma, rule);
-  const { mean, logLikelihood } = await inChunks(engine, z, 1 + rule.count, anchor.x, stale);
-  const { value: reconstruction, standardError } = expectation(rule, logLikelihood);
   const kl = gaussianKl(plane, at, anchor.scale, state.sigma);
-  return { mean, error: standardError, values: logLikelihood.subarray(1), rule, terms: { reconstruction, kl, elbo: reconstruction - kl } };
+  const { mean, value, error, slopes } = await reconstructed(engine, plane, anchor, at, state.sigma, means, stale);
+  return { mean, error, slopes, terms: { reconstruction: value, kl, elbo: value - kl } };
 }
 
-/** Terms with the finest rule and an error: from its replicates, or from a coarser grid's answer. */
-export async function evaluateAtRest(engine, plane, anchor, state, rules, stale) {
-  const result = await evaluate(engine, plane, anchor, state, rules.rest, stale);
-  if (state.mode === 'gaussian' && result.error === null) {
-    if (stale()) throw new Stale(); // another map would lift the same place elsewhere
-    const coarse = await evaluate(engine, plane, anchor, state, rules.check, stale);
-    result.error = Math.abs(result.terms.reconstruction - coarse.terms.reconstruction);
+async function reconstructed(engine, plane, anchor, at, sigma, { rule, coarser, field, strict }, stale) {
+  const scale = plane.dimensions <= 2 ? latentScale(plane, anchor.scale, sigma) : null;
+  const summed = scale && field?.expectation(at, scale);
+  if (summed && (summed.sure || !strict)) {
+    const { mean } = await engine.evaluate({ z: Float32Array.from(at), k: 1, x: anchor.x, images: 1 });
+    return { mean, ...summed };
   }
-  return result;
+  const nodes = coarser ? joined(rule, coarser) : rule;
+  const z = latentsOf(plane, at, anchor.scale, sigma, nodes);
+  const { mean, logLikelihood } = await inChunks(engine, z, 1 + nodes.count, anchor.x, stale);
+  const values = logLikelihood.subarray(1, 1 + rule.count);
+  const { value, standardError } = expectation(rule, values);
+  const error = coarser ? Math.abs(value - expectation(coarser, logLikelihood.subarray(1 + rule.count)).value) : standardError;
+  return { mean, value, error, slopes: scale && slopesOf(rule, values, scale) };
+}
+
+/** The nodes of both rules, to be decoded at once. */
+function joined(rule, coarser) {
+  const nodes = new Float64Array(rule.nodes.length + coarser.nodes.length);
+  nodes.set(rule.nodes);
+  nodes.set(coarser.nodes, rule.nodes.length);
+  return { count: rule.count + coarser.count, nodes };
 }
 
 /** Thrown when a newer state has replaced the one under way. */

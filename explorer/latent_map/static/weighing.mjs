@@ -12,7 +12,7 @@ const SKETCH = 24; // while somebody draws: a tenth of a second
 const KEPT = 200;
 
 export class Weighing {
-  /** @param scene { manifest, plane, engine, plot, panel, anchor(), from(), idle(), announce(what), trouble(error), gone() } */
+  /** @param scene { manifest, plane, engine, plot, panel, anchor(), from(), idle(), anticipate(), announce(what), trouble(error), gone() } */
   constructor(scene) {
     this.scene = scene;
     this.layer = new PosteriorLayer(scene.plot);
@@ -35,6 +35,7 @@ export class Weighing {
       const evidence = await (anchor.pixels ? fetchEvidence(this.scene.manifest, anchor, signal) : this.begin(anchor.index));
       if (stale()) return;
       this.show(anchor, evidence);
+      this.scene.anticipate();
     } catch (error) {
       if (error instanceof Stale || stale()) return;
       this.clear();

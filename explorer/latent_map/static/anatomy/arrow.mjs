@@ -1,7 +1,7 @@
 // The gradient of the ELBO on the map: an arrow at the mean, one at each scale, and the best Gaussians' ellipses.
 
 import { h } from '../dom.mjs';
-import { gradientFrom } from './stein.mjs';
+import { gradientOf } from './climb.mjs';
 
 const LONGEST = 110; // pixels
 const NAMES = ['mean', 'scale-0', 'scale-1'];
@@ -38,12 +38,10 @@ export class Arrow {
     this.place();
   }
 
-  /** From the values at a rule's nodes, where latent space has at most two dimensions. */
+  /** From the slopes of the last terms, where latent space has at most two dimensions. */
   take(last) {
-    const d = this.scene.plane.dimensions;
-    if (!last?.values || last.request.mode !== 'gaussian') this.gradient = undefined;
-    else if (d <= 2) this.gradient = gradientFrom(last.rule, last.values, last.request, d);
-    else if (last.request.rule === 'live') this.gradient = undefined; // torch's comes at rest
+    if (last?.slopes) this.gradient = gradientOf(last.slopes, last.request);
+    else if (last?.request.mode !== 'gaussian' || last.request.rule === 'live') this.gradient = undefined; // torch's comes at rest
     this.place();
   }
 

@@ -1,32 +1,24 @@
 // Steps uphill: the gradient of the ELBO at a q on the map, and where a step along it leads.
 
-import { expectation, gaussianKl, latentsOf } from '../gaussian.mjs';
 import { ask, stateFor } from '../evidence.mjs';
 import { Stale } from '../terms.mjs';
-import { gradientFrom } from './stein.mjs';
 
-const CHUNK = 256;
 const FARTHEST = 1.5; // scales of q that the mean moves in one step
 const WIDEST = 0.5; // of the logarithm of a scale
 
-/** The ELBO of a q and its gradient along u₁, u₂, σ₁, σ₂: from the nodes of a rule, above two dimensions by torch. */
+/** The ELBO of a q and its gradient along u₁, u₂, σ₁, σ₂: by the means of a drag, above two dimensions by torch. */
 export async function slope(scene, state, stale = () => false) {
-  const { plane, engine, anchor, rules, manifest } = scene;
-  const d = plane.dimensions;
-  const rule = rules.check ?? rules.live;
-  const at = plane.lift(state.u, anchor.loc);
-  const z = latentsOf(plane, at, anchor.scale, state.sigma, rule);
-  const values = new Float32Array(1 + rule.count);
-  for (let first = 0; first < values.length; first += CHUNK) {
-    if (stale()) throw new Stale();
-    const k = Math.min(CHUNK, values.length - first);
-    const part = await engine.evaluate({ z: z.slice(first * d, (first + k) * d), k, x: anchor.x, images: 0 });
-    values.set(part.logLikelihood, first);
-  }
-  const elbo = expectation(rule, values).value - gaussianKl(plane, at, anchor.scale, state.sigma);
-  if (d <= 2) return { elbo, gradient: gradientFrom(rule, values.subarray(1), state, d) };
-  const { exact } = await ask(manifest.gradient, stateFor({ anchor, mode: 'gaussian', ...state }));
-  return { elbo, gradient: exact };
+  const { anchor, manifest } = scene;
+  const { terms, slopes } = await scene.evaluate({ mode: 'gaussian', ...state }, stale);
+  const gradient = slopes ? gradientOf(slopes, state) : (await ask(manifest.gradient, stateFor({ anchor, mode: 'gaussian', ...state }))).exact;
+  return { elbo: terms.elbo, gradient };
+}
+
+/** The gradient of the ELBO along u₁, u₂, σ₁, σ₂ from that of the reconstruction (2d): less the KL's, where q = N(m, diag(σ²)). */
+export function gradientOf(slopes, { u, sigma }) {
+  const d = slopes.length / 2;
+  const of = (j, own) => (j < d ? own(j) : 0);
+  return [...[0, 1].map((j) => of(j, () => slopes[j] - u[j])), ...[0, 1].map((j) => of(j, () => slopes[d + j] - sigma[j] + 1 / sigma[j]))];
 }
 
 /** Where a step of the natural gradient leads: each coordinate in units of q's own scale. */
