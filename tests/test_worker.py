@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -226,7 +227,10 @@ def test_a_worker_is_started_when_there_is_work_and_only_then(
     assert spawned == [start]  # somebody else's is there
     watching._train(jobs, expected=False)
     assert spawned == [start, start]
+    monkeypatch.setattr(Child, "code", None)
     jobs.claim("cpu")
+    with FileLock(lock_file(tmp_path, "cpu")):
+        watching._train(jobs, expected=False)  # it is seen at work
     monkeypatch.setattr(Child, "code", -signal.SIGSEGV)
     watching._train(jobs, expected=False)
     assert spawned[2][:3] == start and "SIGSEGV" in spawned[2][-1] and spawned[2][-2] == "--after"
@@ -237,6 +241,23 @@ def test_a_worker_is_started_when_there_is_work_and_only_then(
     monkeypatch.setattr(Child, "code", 0)
     watching._train(jobs, expected=False)
     assert len(spawned) == 3
+
+
+def test_one_that_dies_before_it_works_is_started_again_with_growing_pauses(
+    database: Database, tmp_path: Path, spawned: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, starts = 0.0, []
+    monkeypatch.setattr(supervisor.time, "monotonic", lambda: now)
+    jobs, watching = Jobs(database), Supervisor(tmp_path)
+    submit(jobs, epochs=1)
+    monkeypatch.setattr(Child, "code", -signal.SIGSEGV)  # such as a library that crashes as it is imported
+    while now < 300:
+        watching._train(jobs, expected=False)
+        starts += [now] * (len(spawned) - len(starts))
+        now += supervisor.LOOK_SECONDS
+    pauses = [after - before for before, after in itertools.pairwise(starts)]
+    assert pauses == sorted(pauses) and len(starts) <= 12
+    assert pauses[0] < 10 and pauses[-1] >= supervisor.AGAIN_SECONDS
 
 
 def test_a_run_of_a_device_that_is_gone_wakes_a_worker_of_another(

@@ -49,11 +49,15 @@ class _Child:
 
     Attributes:
         again: when another may be started at the earliest, by `time.monotonic`, if this one cannot work.
+        pause: seconds until another one, if a signal ends this one before it was seen at work.
+        worked: whether it was seen at work.
     """
 
     process: subprocess.Popen[bytes]
     kills: int
     again: float
+    pause: float
+    worked: bool = False
 
 
 class Supervisor:
@@ -120,16 +124,21 @@ class Supervisor:
 
     def _have(self, name: str, *arguments: str, again: float = AGAIN_SECONDS) -> None:
         """Starts a process unless it is there; one that cannot start, or finds another, is not tried in haste."""
-        child, why = self._children.get(name), ()
+        child, why, pause = self._children.get(name), (), LOOK_SECONDS
         if child is not None:
             code = child.process.poll()
             if code is None:
+                child.worked = child.worked or is_there(self.data_dir, name)
                 return
-            killed = code < 0
-            if not killed and time.monotonic() < child.again and (code != 0 or name == MAPS):
+            if code < 0 and not child.worked:  # such as a library that crashes as it is imported
+                child.again = min(child.again, time.monotonic() + child.pause)
+                pause = min(2 * child.pause, AGAIN_SECONDS)
+            may_wait = code > 0 or (code == 0 and name == MAPS) or (code < 0 and not child.worked)
+            if may_wait and time.monotonic() < child.again:
                 return
             why = ("--after", cause(code, memory_kills() - child.kills)) if code else ()
         if is_there(self.data_dir, name):
             return
         kills = memory_kills()
-        self._children[name] = _Child(spawn(self.data_dir, *arguments, *why), kills, time.monotonic() + again)
+        spawned = spawn(self.data_dir, *arguments, *why)
+        self._children[name] = _Child(spawned, kills, time.monotonic() + again, pause)

@@ -29,11 +29,11 @@ _FIELDS: Kept[Blob] = Kept(256, 16 * MB)
 _UNITS: Kept[Blob] = Kept(16, 4 * MB)
 
 
-def _of_image(name: str, pack: Callable[[Space, Image], bytes], kept: Kept[Blob], what: str) -> Handler:
+def _of_image(name: str, pack: Callable[[Space, Image], bytes], kept: Callable[[], Kept[Blob]], what: str) -> Handler:
     """A route that gives what follows from an image of the data set: the same for ever under this address.
 
     Args:
-        name: of the route; pack: makes its bytes; kept: those made last; what: the words for it, in errors.
+        name: of the route; pack: makes its bytes; kept: gives those made last; what: the words for it, in errors.
     """
 
     async def handler(request: Request) -> Response:
@@ -46,10 +46,10 @@ def _of_image(name: str, pack: Callable[[Space, Image], bytes], kept: Kept[Blob]
             return PlainTextResponse(f"There is no image of this number: they go from 0 to {last:,}.", 404)
 
         def made() -> Blob | None:
-            return kept.get((key, number), lambda: make_blob(pack(space, image_of(space, int(number)))))
+            return kept().get((key, number), lambda: make_blob(pack(space, image_of(space, int(number)))))
 
         try:
-            blob = kept.peek((key, number)) or await heavily(request, made, key=(name, key, number))
+            blob = kept().peek((key, number)) or await heavily(request, made, key=(name, key, number))
         except (NotFiniteError, torch.linalg.LinAlgError):
             return PlainTextResponse(f"{what} of this image is not finite under this model.", 422)
         except Exception as error:
@@ -109,8 +109,8 @@ def _encode(space: Space, state: Any) -> dict[str, Any]:
 
 def anatomy_routes() -> list[BaseRoute]:
     """Under `PREFIX`, with the space's key in the path."""
-    evidence = _of_image("evidence", pack_evidence, _EVIDENCE, "log p(x)")
-    field = _of_image("field", pack_field, _FIELDS, "log p(x|z)")
+    evidence = _of_image("evidence", lambda *of: pack_evidence(*of), lambda: _EVIDENCE, "log p(x)")
+    field = _of_image("field", lambda *of: pack_field(*of), lambda: _FIELDS, "log p(x|z)")
     heavy = {"evidence": _drawn_evidence, "best": _best, "gradient": gradient_of, "kl": kl_of}
     asked = {name: answers(function, heavy=True, alike=True) for name, function in heavy.items()}
     asked["encode"] = answers(_encode)
