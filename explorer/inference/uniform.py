@@ -20,6 +20,7 @@ REACH = 6.0  # scales of q: beyond lies 2e-8 of it
 # All nodes together are as many times better than their halves as a scale of q has steps, or more (measured on
 # mnist-2d and fashion-mnist-2d); this much is claimed at most.
 FINER = 6.0
+COARSER = 0.5  # the same where steps had to be longer: the colours may agree by chance
 
 
 def uniform_rule(
@@ -35,7 +36,8 @@ def uniform_rule(
         step: in latent space, at most; share: of a scale of q, at most.
     """
     steps = [min(share, step / value) for value in scale.tolist()]
-    if not coarser and _expected(steps) > most:
+    many = _expected(steps) > most
+    if many and not coarser:
         return None
     for _ in steps:  # once more where a step has become as long as it may be
         longer = max(_expected(steps) / most, 1.0) ** (1 / max(sum(length < share for length in steps), 1))
@@ -47,7 +49,7 @@ def uniform_rule(
     colour = index.sum(1) % 2
     order = torch.cat([((colour == side) & (square < REACH**2)).nonzero()[:, 0] for side in (0, 1)])
     weights = torch.exp(-0.5 * square[order])
-    finer = min(max(1 / max(steps), 1.0), FINER)
+    finer = COARSER if many else min(max(1 / max(steps), 1.0), FINER)
     return Rule(nodes[order], weights / weights.sum(), replicates=2, finer=finer)
 
 

@@ -17,14 +17,14 @@ from torch import Tensor
 from .field import Grid, share
 
 REACH = 7.0  # scales of q
-# Steps of a level that the narrowest scale of q has at least; of a ring, where log p(x|z) is known more sparsely, more.
-LEAST, LEAST_RING = 1.0, 2.0
+# Steps of the lattice, and of a ring, that the narrowest scale of q has at least.
+LEAST, LEAST_RING = 1.0, 1.1
 NEGLIGIBLE = 1e-4  # of q's mass, where a level may be too coarse
 WHOLE = 1e-3  # as far from 1 may the weights' sum be, before nodes are missing
 # All nodes together are so many times better than half of them, where the narrowest scale of q is twice a step or more.
 FINER = 2.5
-FLOOR = 4e-4  # nats
-FAR, FLOAT = 2e-5, 1e-7  # of the value: what bends on a ring are missed at most (measured), and float32
+FLOOR = 1.5e-3  # nats
+FAR, FLOAT = 1e-4, 5e-7  # of the value: what is missed of the bends on a ring at most (measured), and float32
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@
 const REACH = 7; // scales of q
 const LEAST = 1; // steps that the widest scale of q has at least
 const [FADE, FADE_REACH] = [0.75, 4]; // of the next level's steps; of those, either side
-const [SURE, SURE_RING] = [1, 2]; // steps that the narrowest scale has at least, for numbers at rest
+const [SURE, SURE_RING] = [1, 1.1]; // steps that the narrowest scale has at least, for numbers at rest
 const NEGLIGIBLE = 1e-4; // of q's mass, where a level may be too coarse
 const NODES = 6; // of an interpolation
 const COARSE = 4; // of the one it is compared with

@@ -112,7 +112,7 @@ export function latentsOf(plane, mean, scale, sigma, rule) {
   return out;
 }
 
-const STEP = 0.03, SHARE = 0.5, REACH = 6, FINER = 6; // as in explorer/inference/uniform.py
+const STEP = 0.03, SHARE = 0.5, REACH = 6, FINER = 6, COARSER = 0.5; // as in explorer/inference/uniform.py
 const BALL = [1, 2, Math.PI]; // of radius 1, by dimension
 
 /** Nodes in q's own coordinates, as uniform_rule() of explorer/inference/uniform.py; null where they would be more than `most`. */
@@ -120,7 +120,8 @@ export function uniformRule(scale, most, { coarser = false } = {}) {
   const d = scale.length;
   let steps = scale.map((value) => Math.min(SHARE, STEP / value));
   const expected = () => (BALL[d] * REACH ** d) / steps.reduce((a, b) => a * b);
-  if (!coarser && expected() > most) return null;
+  const many = expected() > most;
+  if (many && !coarser) return null;
   for (let turn = 0; turn < d; turn++) { // once more where a step has become as long as it may be
     const longer = Math.max(expected() / most, 1) ** (1 / Math.max(steps.filter((step) => step < SHARE).length, 1));
     steps = steps.map((step) => Math.min(SHARE, step * longer));
@@ -140,7 +141,7 @@ export function uniformRule(scale, most, { coarser = false } = {}) {
   const all = weights.flat();
   const total = all.reduce((a, b) => a + b);
   return {
-    count: all.length, replicates: 2, finer: Math.min(Math.max(1 / Math.max(...steps), 1), FINER),
+    count: all.length, replicates: 2, finer: many ? COARSER : Math.min(Math.max(1 / Math.max(...steps), 1), FINER),
     nodes: Float64Array.from(colours.flat()), weights: Float64Array.from(all, (weight) => weight / total),
   };
 }
