@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
@@ -96,6 +97,31 @@ def test_the_identity_adds_up_and_log_p_stays_put_while_q_is_dragged(elbo):
     page.wait_for_selector("[data-testid=identity-check][data-kind=done]")
     assert len(set(lines(page).values())) == 1
     assert abs(float(page.get_by_test_id("identity-check").get_attribute("data-residual"))) < 1e-3
+
+
+def test_the_cut_is_a_monotone_function_of_the_elbo_alone(elbo):
+    """In every state of a drag of 200 moves, there and back."""
+    page = elbo("model=mnist-2d&image=4")
+    settle(page)
+    seen = page.evaluate(
+        """async () => {
+            const style = document.querySelector('link[href*="style.css"]').href;
+            const { EvidenceBar } = await import(style.replace('style.css', 'evidence_bar.mjs'));
+            const bar = new EvidenceBar(784);
+            document.querySelector('[data-testid=evidence-bar]').replaceWith(bar.element);
+            const width = (gap, encoder) => {
+                bar.show(-129.4, -129.4 - gap, encoder);
+                return bar.fill.getBoundingClientRect().width / bar.track.getBoundingClientRect().width;
+            };
+            const gaps = Array.from({ length: 200 }, (_, i) => 3_000 * Math.sin(i / 9) ** 4 - 0.01);
+            const drag = (gaps, encoder) => gaps.map((gap) => [gap, width(gap, encoder)]);
+            return { there: drag(gaps, -131), back: drag(gaps.toReversed(), -400) };
+        }"""
+    )
+    assert seen["there"] == seen["back"][::-1]
+    ordered = [width for _, width in sorted(seen["there"])]
+    assert all(first >= second for first, second in itertools.pairwise(ordered))
+    assert ordered[0] == 1.0 and 0.05 < ordered[-1] < 0.2 and len(set(ordered)) > 150
 
 
 def test_another_image_brings_its_own_posterior_and_the_last_of_many_wins(elbo):

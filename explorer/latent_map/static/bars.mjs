@@ -1,6 +1,5 @@
-// The terms as lengths. Gaussian: from zero nats to the reconstruction, and from there down by the
-// KL to the ELBO. Point: from zero to log p(x|z), and from there down by log p(z). Probabilities
-// stay left of zero; log-densities can lie right of it.
+// The terms of a point z as lengths: from zero nats to log p(x|z), and from there down by log p(z).
+// Probabilities stay left of zero; log-densities can lie right of it.
 
 import { h, nats } from './dom.mjs';
 import { words } from './words.mjs';
@@ -17,10 +16,9 @@ export class Bars {
     this.low = h('span');
     this.high = h('span');
     this.axis = h('div', { class: 'lx-axis', 'aria-hidden': 'true' }, this.low, this.high);
-    this.mineLabel = h('span', { class: 'lx-bar-label' });
-    this.theirsLabel = h('span', { class: 'lx-bar-label' });
+    const label = (text) => h('span', { class: 'lx-bar-label' }, text);
     this.element = h('div', { class: 'lx-bars', 'aria-hidden': 'true' },
-      this.mineLabel, this.mine.element, this.theirsLabel, this.theirs.element, h('span'), this.axis);
+      label(words.yours.point), this.mine.element, label(words.encoder.point), this.theirs.element, h('span'), this.axis);
     this.reach = [0, 0]; // nats on the scale left and right of zero
   }
 
@@ -55,27 +53,14 @@ export class Bars {
     track.zero.hidden = !(low && high);
   }
 
-  /** Each side's first value from zero, and its second from there. */
-  show(mode, sides) {
-    this.labels(mode);
-    const ends = sides.map(([first, second]) => [first, first + second].map((value) => (Number.isFinite(value) ? value : 0)));
+  /** Terms of the z on screen and of the encoder's mean: log p(x|z) from zero, and log p(z) from there. */
+  show(...sides) {
+    const ends = sides
+      .map((terms) => [terms['log-likelihood'], terms['log-likelihood'] + terms['log-prior']])
+      .map((pair) => pair.map((value) => (Number.isFinite(value) ? value : 0)));
     this.scaleFor(ends.flat());
     // What the second takes away from a positive first is drawn over it: both stay in view.
     [this.mine, this.theirs].forEach((track, i) => this.draw(track, [[0, ends[i][0]], ends[i]]));
-  }
-
-  showGaussian(...sides) {
-    this.show('gaussian', sides.map((terms) => [terms.reconstruction, -terms.kl]));
-  }
-
-  showPoint(...sides) {
-    this.show('point', sides.map((terms) => [terms['log-likelihood'], terms['log-prior']]));
-  }
-
-  labels(mode) {
-    this.element.dataset.mode = mode;
-    this.mineLabel.textContent = words.yours[mode];
-    this.theirsLabel.textContent = words.encoder[mode];
   }
 }
 

@@ -38,7 +38,7 @@ export class Panel {
     this.heads = [h('span'), h('span', { class: 'lx-head' }), h('span', { class: 'lx-head' })];
     this.table = h('div', { class: 'lx-terms', role: 'group', 'aria-label': words.table });
     this.bars = new Bars();
-    this.evidenceBar = new EvidenceBar();
+    this.evidenceBar = new EvidenceBar(this.channels * this.height * this.width);
     this.caution = h('p', { class: 'lx-caution', 'data-testid': 'caution', hidden: true });
     this.verdict = h('p', { class: 'lx-verdict', 'data-testid': 'verdict' });
     this.torch = h('p', { class: 'lx-torch', 'data-testid': 'torch-check', role: 'status' });
@@ -72,6 +72,7 @@ export class Panel {
     this.table.replaceChildren(...this.heads, ...Object.values(this.rows).flatMap((row) => row.cells));
     this.verdict.textContent = '';
     this.evidenceBar.element.hidden = mode !== 'gaussian';
+    this.bars.element.hidden = mode !== 'point';
     const { evidence = null } = this;
     this.forget();
     this.showEvidence(evidence);
@@ -222,11 +223,10 @@ export class Panel {
     if (!this.terms || !this.encoder) return;
     const encoder = this.encoder[this.rule];
     if (this.mode === 'point') {
-      this.bars.showPoint(this.terms, encoder);
+      this.bars.show(this.terms, encoder);
       return;
     }
     if (this.terms.elbo === undefined || encoder.elbo === undefined) return;
-    this.bars.showGaussian(this.terms, encoder);
     const better = this.terms.elbo - encoder.elbo;
     const size = nats(Math.abs(better));
     const sign = size === '0.00' ? 'same' : better > 0 ? 'better' : 'worse';

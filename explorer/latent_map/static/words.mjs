@@ -102,10 +102,11 @@ export const words = {
   evidence: {
     waiting: 'log p(x) is being integrated …',
     none: (why) => `log p(x) is not known: ${why}`,
-    parts: 'ELBO  |  KL(q ‖ p(z|x))',
-    start: (value) => `from ${value}`,
-    end: (value) => `log p(x) ${value}`,
-    bar: 'log p(x) at the right end stays where it is; q moves the cut. The bar begins a round number of nats below, so that the cut can be seen: what counts is how far the cut stays from the right end.',
+    elbo: 'ELBO',
+    gap: 'gap',
+    below: (gap) => `−${gap.toLocaleString('en')}`,
+    end: 'log p(x)',
+    bar: 'log p(x) at the right end stays where it is; q moves the cut. The scale says how many nats below log p(x) the cut stands, and is logarithmic: the gap, KL(q ‖ p(z|x)), is what is missing. The dashed line is the encoder’s q.',
     tick: 'the encoder’s q',
     tail: (effective, samples) =>
       `About ${effective} of ${samples.toLocaleString('en')} draws carry this log p(x): they hardly reach where the posterior lies, so it is probably too low, ` +
