@@ -103,9 +103,9 @@ export const words = {
     waiting: 'log p(x) is being integrated …',
     none: (why) => `log p(x) is not known: ${why}`,
     elbo: 'ELBO',
-    gap: 'gap',
+    gap: 'gap to log p(x)',
     below: (gap) => `−${gap.toLocaleString('en')}`,
-    end: 'log p(x)',
+    end: '0',
     bar: 'log p(x) at the right end stays where it is; q moves the cut. The scale says how many nats below log p(x) the cut stands, and is logarithmic: the gap, KL(q ‖ p(z|x)), is what is missing. The dashed line is the encoder’s q.',
     tick: 'the encoder’s q',
     tail: (effective, samples) =>
