@@ -19,6 +19,7 @@ from .estimate import Evidence, joined
 from .evidence import DRAWS, check_options, chosen_method, log_evidence
 from .lattice import fitted_lattice
 from .survey import Survey
+from .units import active_dimensions
 
 GAPS = ("inference_gap", "approximation_gap", "amortization_gap")
 CHUNK = 500
@@ -205,8 +206,7 @@ def evaluate(
     log_likelihood = torch.cat([part.log_likelihood for part in parts]).cpu().double()  # Apple's GPUs have no float64
     kl = torch.cat([part.kl_per_dimension for part in parts]).cpu().double()
     value = log_likelihood - kl.sum(1)
-    # Burda, Grosse & Salakhutdinov (2016): a unit is active where its posterior mean moves.
-    active = (torch.cat(means).var(0, correction=0) > 0.01).sum().item()
+    active = int(active_dimensions(torch.cat(means).cpu()).sum())
     facts: dict[str, Any] = {}
     if images:
         before = len(x) * samples / cost

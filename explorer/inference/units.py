@@ -47,6 +47,14 @@ class Units:
         return self.variance > ACTIVE_VARIANCE
 
 
+def active_dimensions(loc: Tensor) -> Tensor:
+    """Which latent dimensions the encoder uses, bool (d,), from the posterior means (n, d) of a data set.
+
+    Those whose mean varies over the images by more than ACTIVE_VARIANCE (Burda, Grosse & Salakhutdinov 2016, 5.2).
+    """
+    return loc.double().var(0, correction=0) > ACTIVE_VARIANCE
+
+
 def kl_by_dimension(loc: Tensor, scale: Tensor) -> Tensor:
     """KL( N(m, s^2) || N(0, 1) ) of each dimension, for loc and scale (n, d)."""
     loc, scale = loc.double(), scale.double()

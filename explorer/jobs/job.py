@@ -142,7 +142,7 @@ _SOUND: dict[str, Callable[[Any], bool]] = {
 # What is counted, compared or shown of a worker's reports.
 _PROGRESS = (
     *("step", "epoch", "fraction", "elapsed", "remaining", "images_per_second", "log_likelihood", "kl", "elbo"),
-    *("learning_rate", "beta", "heldout_log_likelihood", "heldout_kl", "heldout_elbo"),
+    *("learning_rate", "beta", "heldout_log_likelihood", "heldout_kl", "heldout_elbo", "heldout_active"),
 )
 _FACTS: dict[str, Callable[[Any], bool]] = {
     "steps_per_epoch": is_count,

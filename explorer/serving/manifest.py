@@ -75,6 +75,7 @@ def describe(space: Space) -> dict[str, Any]:
         **{name: f"{BELOW}/{name}/{space.key}{own}" for name in ("maps", "ways", "strip", "near", "table", "export")},
         **{name: f"{BELOW}/{name}/{space.key}/{{name}}.bin{own}" for name in ("map", "column", "trust")},
         "rates": space.rates,
+        "active": space.active,
         "umap": {**asdict(UmapSettings()), "metrics": list(METRICS), "most_neighbours": MOST_NEIGHBOURS},
         "gaps": f"{BELOW}/gaps/{space.key}.bin{own}",
         "socket": f"{BELOW}/engine/{space.key}",

@@ -20,7 +20,7 @@ from ..export import DECODER_FILE
 from ..fitted_maps import fit_count
 from ..gallery import Gallery, load_gallery
 from ..inference import Rule, gaussian_rule
-from ..inference.units import kl_by_dimension
+from ..inference.units import active_dimensions, kl_by_dimension
 from ..latents import Bits, Latents, encode
 from ..model_data import OtherDataError, has_training_images, load_model_data
 from ..models import multiply_adds
@@ -138,6 +138,11 @@ class Space:
     def rates(self) -> list[float]:
         """The mean KL of each latent dimension over the images, nats (d,)."""
         return kl_by_dimension(self.latents.loc, self.latents.scale).mean(0).tolist()
+
+    @cached_property
+    def active(self) -> list[bool]:
+        """Which latent dimensions the encoder uses (d,)."""
+        return active_dimensions(self.latents.loc).tolist()
 
     @cached_property
     def map_range(self) -> list[float]:

@@ -8,6 +8,7 @@ from torch import Tensor
 from ..datasets import Dataset
 from ..datasets.binarise import repeatable
 from ..inference import elbo
+from ..inference.units import active_dimensions
 from ..models import VAE
 
 IMAGES = 1_000
@@ -29,12 +30,16 @@ class HeldOut:
         self.x: Tensor = repeatable(self.images, binarisation).to(device)
 
     @torch.inference_mode()
-    def measure(self, model: VAE) -> tuple[float, float]:
-        """Mean reconstruction and KL, nats an image; the noise is the same each time, so a curve of it is smooth."""
+    def measure(self, model: VAE) -> tuple[float, float, int]:
+        """Mean reconstruction and KL, nats per image, and the number of active dimensions.
+
+        The noise is the same each time, so a curve of it is smooth.
+        """
         generator = torch.Generator(self.x.device).manual_seed(SEED)
-        total = torch.zeros(2, device=self.x.device)
+        total, means = torch.zeros(2, device=self.x.device), []
         for chunk in self.x.split(CHUNK):
             terms = elbo(model, chunk, generator=generator)
             total += torch.stack((terms.log_likelihood.sum(), terms.kl.sum()))
+            means.append(model.posterior(chunk).mean.cpu())
         log_likelihood, kl = (total / len(self.x)).tolist()
-        return log_likelihood, kl
+        return log_likelihood, kl, int(active_dimensions(torch.cat(means)).sum())

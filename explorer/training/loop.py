@@ -53,6 +53,7 @@ class Progress:
     heldout_log_likelihood: float | None = None
     heldout_kl: float | None = None
     heldout_elbo: float | None = None
+    heldout_active: int | None = None
 
 
 @dataclass

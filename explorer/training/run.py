@@ -145,11 +145,15 @@ class Run:
         if self.heldout is None or not (self._measuring.due() or progress.fraction >= 1):
             return progress
         with self._measuring.spending(), self._beside():
-            log_likelihood, kl = self.heldout.measure(self.model)
+            log_likelihood, kl, active = self.heldout.measure(self.model)
         if not math.isfinite(log_likelihood - kl):
             return progress
         return dataclasses.replace(
-            progress, heldout_log_likelihood=log_likelihood, heldout_kl=kl, heldout_elbo=log_likelihood - kl
+            progress,
+            heldout_log_likelihood=log_likelihood,
+            heldout_kl=kl,
+            heldout_elbo=log_likelihood - kl,
+            heldout_active=active,
         )
 
     def _beside(self) -> contextlib.AbstractContextManager[None]:

@@ -29,7 +29,7 @@ def is_far(z: np.ndarray) -> np.ndarray:
     """Whether latents (m, 16) of mnist-16d lie farther from all test codes than 99 of 100 of these lie from the nearest
     other one: in the dimensions that the encoder uses, by every tenth code."""
     space = SPACES.get("mnist-16d")
-    used = np.array(space.rates) >= 0.01
+    used = np.array(space.active)
     codes = space.latents.loc.double().numpy()[:, used]
     search = NearestNeighbors().fit(codes)
     apart = np.sort(search.kneighbors(codes[::10], 2)[0][:, 1])

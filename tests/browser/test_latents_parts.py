@@ -91,7 +91,7 @@ def test_a_plane_that_cannot_be_shown_leaves_the_layers_as_they_are(page: Page) 
         f"""async () => {{
           {SCENE}
           const {{ Dimensions }} = await import('/static/latents/dimensions.mjs');
-          Object.assign(scene.manifest, {{ rates: [1, 2, 0] }});
+          Object.assign(scene.manifest, {{ rates: [1, 2, 0], active: [true, true, false] }});
           const said = [];
           const kept = [];
           Object.assign(scene, {{ say: (text) => said.push(text), keep: (change) => kept.push(change) }});
@@ -117,7 +117,7 @@ def test_a_comparison_follows_the_columns(page: Page) -> None:
         f"""async () => {{
           {SCENE}
           const {{ Selection }} = await import('/static/latents/selection.mjs');
-          Object.assign(scene.manifest, {{ classes: ['a', 'b'], rates: [0, 0, 0] }});
+          Object.assign(scene.manifest, {{ classes: ['a', 'b'], rates: [0, 0, 0], active: [false, false, false] }});
           const listeners = [];
           const own = {{ label: 'score', values: Float32Array.from({{ length: 10 }}, (_, i) => i) }};
           const kl = {{ label: 'KL', values: new Float32Array(10) }};

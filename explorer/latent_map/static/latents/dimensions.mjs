@@ -3,7 +3,6 @@
 import { h } from '../dom.mjs';
 import { paint } from '../layers.mjs';
 import { decoded } from '../pictures.mjs';
-import { ACTIVE } from './trust.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.dimensions;
@@ -49,7 +48,7 @@ export class Dimensions {
     const value = h('output', { class: 'lx-slider-value' });
     const input = h('input', { type: 'range', min: -REACH, max: REACH, step: 0.01, 'aria-label': words.slider(i + 1), 'data-testid': `slider-${i + 1}`,
       oninput: (event) => this.slide(i, Number(input.value), false, event), onchange: () => this.slide(i, Number(input.value), true) });
-    const idle = rate < ACTIVE;
+    const idle = !this.scene.manifest.active[i];
     return {
       i, input, value,
       element: h('div', { class: idle ? 'lx-slider lx-idle' : 'lx-slider', title: words.rowTip(i + 1, rate, idle) },

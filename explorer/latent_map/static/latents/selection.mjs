@@ -6,7 +6,6 @@ import { short } from './colouring.mjs';
 import { OwnTable } from './own_table.mjs';
 import { compare, compareShare } from './statistics.mjs';
 import { TakeAway } from './take_away.mjs';
-import { ACTIVE } from './trust.mjs';
 import { words as all } from './words.mjs';
 
 const words = all.selection;
@@ -223,7 +222,7 @@ export class Selection {
     const rows = manifest.classes.map((name, label) => ({ text: words.share(name), share: true, ...compareShare(labels, label, mask) }));
     // Where it is just a class that is selected, the shares of classes say nothing.
     const told = rows.some(({ own, rest }) => own.mean === 1 && !rest.mean) ? [] : rows;
-    const used = manifest.rates.flatMap((rate, i) => (rate >= ACTIVE ? [`z_${i + 1}`] : [])); // a collapsed one tells nothing
+    const used = manifest.active.flatMap((used, i) => (used ? [`z_${i + 1}`] : [])); // a collapsed one tells nothing
     const given = [...(manifest.own?.columns ?? []).map((name) => `set ${name}`), ...columns.brought.map(({ name }) => `own ${name}`)];
     const names = ['kl', ...used, ...given];
     if (this.scene.facts()) names.push('trustworthiness');

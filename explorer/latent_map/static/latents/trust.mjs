@@ -5,7 +5,6 @@ import { breather } from './breather.mjs';
 
 const DOUBTED = 0.5; // from here on a place is rather not believed
 const WARY = 0.1; // less doubt than this is none
-export const ACTIVE = 0.01; // nats: below, a dimension tells nothing
 
 const PROBES = 1_000; // codes whose own nearest neighbour tells what is usual
 const FEW = 200; // places that tell how dense a map is
@@ -62,8 +61,8 @@ export class Trust {
  * decoder has seen all of the prior, wherever the means of q lie.
  */
 export function trustOf(scene) {
-  const { latent, fitCount, rates } = scene.manifest;
-  const used = rates.flatMap((rate, i) => (rate >= ACTIVE ? [i] : []));
+  const { latent, fitCount, active } = scene.manifest;
+  const used = active.flatMap((used, i) => (used ? [i] : []));
   const heeded = used.length && used.length < latent ? used : null;
   scene.trusting ??= scene.mapping.codes().then((codes) => Trust.of(codes.subarray(0, fitCount * latent), latent, scene.idle, heeded)).catch((error) => {
     scene.trusting = undefined; // tried again the next time

@@ -149,7 +149,7 @@ export const words = {
     axis: ['First direction of the plane', 'Second direction of the plane'],
     manifold: 'Map this plane',
     manifoldTip: 'The two-dimensional manifold through what is on screen along these two dimensions, decoded all over the map.',
-    explain: 'Ordered by mean KL: what the encoder uses most comes first. Faint ones have less than 0.01 nats.',
+    explain: 'Ordered by mean KL: what the encoder uses most comes first. Faint ones are not active: over the images their mean varies by 0.01 at most.',
     failed: (why) => `The plane cannot be shown: ${why}`,
   },
   neighbours: {

@@ -4,7 +4,6 @@ import { niceStep } from '../plot/axes.mjs';
 
 export const TERMS = ['elbo', 'log_likelihood', 'kl'];
 export const LINES = 16; // more dimensions than this are drawn as a heat map
-export const ACTIVE = 0.05; // nats; a dimension below is as good as unused
 const MOST = 700;
 const MOST_COLUMNS = 160;
 

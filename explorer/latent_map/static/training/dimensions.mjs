@@ -1,7 +1,7 @@
 // KL of each latent dimension over the run: lines while one can tell them apart, else a heat map.
 
 import { classColour, isDark } from '../colours.mjs';
-import { ACTIVE, extremes, heatMap, LINES, robustRange, thin } from './curve_data.mjs';
+import { extremes, heatMap, LINES, robustRange, thin } from './curve_data.mjs';
 import { words } from './words.mjs';
 
 const DASHES = ['solid', '6px,3px'];
@@ -12,8 +12,9 @@ const name = (i) => `z${subscript(i + 1)}`;
 /** Traces of the third panel, its title, its axis and what is written into it. */
 export function dimensionTraces(rows, x, element) {
   const newest = rows.at(-1).kl_per_dimension;
-  const active = words.active(newest.filter((value) => value > ACTIVE).length, newest.length);
-  const title = `${newest.length > LINES ? words.panels.sorted : words.panels.dimensions} · ${active}`;
+  const counted = rows.findLast(({ heldout_active: active }) => active != null);
+  const panel = newest.length > LINES ? words.panels.sorted : words.panels.dimensions;
+  const title = counted ? `${panel} · ${words.active(counted.heldout_active, newest.length)}` : panel;
   return { title, ...(newest.length > LINES ? heat(rows, x, element) : lines(rows, x, element)) };
 }
 

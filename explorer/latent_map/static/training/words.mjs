@@ -117,7 +117,7 @@ export const words = {
     heldout: ['held-out', 'Images that training never sees, measured now and then.'] },
   unit: 'nats/image',
   panels: { terms: 'ELBO and reconstruction', kl: 'KL', dimensions: 'KL per dimension', sorted: 'KL per dimension, largest first' },
-  active: (n, d) => `${n} of ${d} above 0.05 nats`,
+  active: (n, d) => `${n} of ${d} active`,
   nats: 'nats per image',
   axis: { label: 'Horizontal axis', elapsed: ['time', 'Time spent training; waiting and slow motion do not count.'], step: ['steps', 'Steps: minibatches seen.'] },
   axisTitles: { seconds: 'seconds of training', minutes: 'minutes of training', hours: 'hours of training', step: 'step' },
