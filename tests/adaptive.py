@@ -46,7 +46,9 @@ def _gaussian(raw: np.ndarray, x: np.ndarray, free_log_scale: float) -> np.ndarr
 def _discretised_logistic(raw: np.ndarray, x: np.ndarray, _: float) -> np.ndarray:
     """The mass of a bin, from whichever tail it is nearer to."""
     loc, log_scale = np.split(raw, 2, axis=-1)
-    loc, scale = loc + 0.5, np.exp(np.clip(log_scale - 2, -7, 3))
+    within = np.clip(log_scale - 2, -7, 3)
+    beyond = log_scale - 2 - within
+    loc, scale = loc + 0.5, np.exp(within + beyond / (1 + 4 * np.abs(beyond)))
     low = np.where(x > 0, (x - 1 / 510 - loc) / scale, -np.inf)
     high = np.where(x < 1, (x + 1 / 510 - loc) / scale, np.inf)
     right = low + high > 0

@@ -212,6 +212,23 @@ def test_extreme_outputs_have_finite_values_and_gradients(name: str, dtype: torc
         assert mean.min() >= 0 and mean.max() <= 1.001
 
 
+@pytest.mark.parametrize("by", [-30.0, -5.5, 5.5, 30.0])
+def test_the_scale_of_a_logistic_learns_beyond_its_bounds(by: float) -> None:
+    """Within them it is what the network says; beyond, within a quarter of them and never without a slope."""
+    raw = torch.tensor([0.1, by]).view(1, 2, 1, 1).requires_grad_(True)
+    likelihood = LIKELIHOODS["discretised-logistic"]()
+    _, log_scale = likelihood.parameters_of(raw)
+    assert LOG_SCALES[0] - 0.25 < log_scale.item() < LOG_SCALES[1] + 0.25
+    (slope,) = torch.autograd.grad(log_scale.sum(), raw)
+    assert 1e-5 < slope[0, 1].item() < 1
+    for level in (0.0, 0.6, 1.0):
+        (gradient,) = torch.autograd.grad(likelihood(raw).log_prob(torch.full((1, 1, 1), level)).sum(), raw)
+        assert gradient[0, 1] != 0
+    inside = torch.linspace(-4.9, 4.9, 9).view(1, -1, 1, 1)
+    _, kept = likelihood.parameters_of(torch.cat([torch.zeros_like(inside), inside], 1))
+    assert torch.equal(kept, inside - 2)
+
+
 @pytest.mark.parametrize("name", LIKELIHOODS)
 def test_traced_operations_are_the_distribution(name: str) -> None:
     likelihood = LIKELIHOODS[name]()

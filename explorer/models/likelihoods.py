@@ -41,6 +41,20 @@ FIRST_LOG_SCALE = -1.0
 FIRST_LOGISTIC_LOG_SCALE = -2.0
 
 
+# How far beyond its bounds a softly clamped value may go.
+SOFT = 0.25
+
+
+def softly_clamped(value: Tensor, low: float, high: float) -> Tensor:
+    """Values between two bounds as they are; those beyond lie within SOFT of one, with a slope that never dies.
+
+    A hard clamp has none there: what a network once sends beyond it learns nothing any more.
+    """
+    within = value.clamp(low, high)
+    beyond = (value - within).clamp(-1e6, 1e6)
+    return within + beyond / (1 + beyond.abs() / SOFT)
+
+
 class Likelihood(Protocol):
     """What a decoder asks of a family; an nn.Module, so that its parameters are the decoder's.
 
@@ -186,7 +200,7 @@ class DiscretisedLogisticLikelihood(nn.Module):
     def parameters_of(raw: Tensor) -> tuple[Tensor, Tensor]:
         """Location and log-scale (batch, c, h, w)."""
         loc, log_scale = raw.chunk(2, dim=1)
-        return loc + 0.5, (log_scale + FIRST_LOGISTIC_LOG_SCALE).clamp(*LOG_SCALES)
+        return loc + 0.5, softly_clamped(log_scale + FIRST_LOGISTIC_LOG_SCALE, *LOG_SCALES)
 
     def forward(self, raw: Tensor) -> Independent:
         return Independent(DiscretisedLogistic(*self.parameters_of(raw)), 3)

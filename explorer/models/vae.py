@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
 from ..config import MAX_PARAMETERS, ConfigError, ModelConfig
-from .likelihoods import LIKELIHOODS
+from .likelihoods import LIKELIHOODS, softly_clamped
 from .networks import conv_decoder, conv_encoder, count_parameters, mlp_decoder, mlp_encoder
 
 # A scale between exp(-10) and exp(10): wide enough for any trained posterior, narrow enough that
@@ -33,7 +33,7 @@ class Encoder(nn.Module):
     def parameters_of(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Location and scale of q(z|x), each (batch, d), float32."""
         loc, log_scale = self.network(x).float().chunk(2, dim=-1)
-        return loc, log_scale.clamp(-LOG_SCALE_LIMIT, LOG_SCALE_LIMIT).exp()
+        return loc, softly_clamped(log_scale, -LOG_SCALE_LIMIT, LOG_SCALE_LIMIT).exp()
 
     def forward(self, x: Tensor) -> Independent:
         loc, scale = self.parameters_of(x)
