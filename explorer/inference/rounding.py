@@ -46,9 +46,15 @@ class Rounding:
         """log p(x, z) (k,), nats, at places z (k, d) for one image x (1, c, h, w) or for k of them."""
         check_cancelled()
         z = z.to(self.device, torch.float64)
-        likelihood = self.decoder.likelihood(self.decoder.network(z))
+        x = x.to(self.device, torch.float64)
+        likelihood, raw = self.decoder.likelihood, self.decoder.network(z)
         log_prior = -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
-        return (likelihood.log_prob(x.to(self.device, torch.float64)) + log_prior).cpu()
+        linear = likelihood.linear(raw)
+        if linear is None:
+            return (likelihood(raw).log_prob(x) + log_prior).cpu()
+        weights, offset = linear
+        flat = x.flatten(1)
+        return ((weights * flat).sum(1) + offset + likelihood.carrier(flat) + log_prior).cpu()
 
     def mended(self, cells: Cells, x: Tensor, lattice: Lattice) -> Cells:
         """The cells of one image (1, c, h, w), decoded anew."""

@@ -55,6 +55,8 @@ REPLICATES = 8
 
 # Raised whenever what is served under a key would change for the same weights.
 LAYOUT = b"6"
+# In the names of files on disk, such as people's tables, which outlive any layout of what is served.
+DATA = b"5"
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class Space:
     def data_key(self) -> str:
         """Names the images and what is observed of them, whatever the model."""
         x, white = self.latents.x[:64].contiguous().numpy().tobytes(), str(self.latents.white).encode()
-        return digest(LAYOUT, self.latents.images.numpy().tobytes(), x, white)
+        return digest(DATA, self.latents.images.numpy().tobytes(), x, white)
 
     @property
     def latent(self) -> int:
