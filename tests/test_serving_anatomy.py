@@ -136,11 +136,11 @@ def test_where_quadrature_is_impossible_the_next_best_says_why(
     answer = client.post(f"/explorer/kl/{narrow.key}", json={"image": 0, **AT})
     assert answer.status_code == 400 and answer.json()["error"].endswith(".")
 
-    def never(*_: object) -> None:
+    def never(*_: object, **__: object) -> None:
         raise QuadratureError("The lattice is on strike")
 
-    for room in (anatomy, best):
-        monkeypatch.setattr(room, "posterior_of", never)
+    monkeypatch.setattr(anatomy, "posterior_of", never)
+    monkeypatch.setattr(best, "mass_of", never)
     exact = evidence_of(client, space, 7)[0]["value"]  # kept
     facts, _ = post(client, space, "evidence", {"pixels": pixels(x_of(space, 7))})
     assert facts["method"] == "importance" and facts["caution"].startswith("The lattice is on strike. log p(x)")

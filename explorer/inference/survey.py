@@ -19,19 +19,17 @@ from torch import Tensor
 
 from ..models import VAE
 from .budget import Budget, decoding_operations
-from .gaps import FAMILIES, climbed, measured, rule_for
+from .gaps import Start, best_gaussians
 from .importance import importance_around
 from .lattice import MOST_DIMENSIONS, fitted_lattice
 from .quadrature import TOLERANCE, integrated
+from .starts import posterior_starts
 
 # A coarse lattice: more of it would be summed for every image than is saved by cutting fewer cells.
 NODES = 8_000
 # Multiply-adds between two reports of progress, some two seconds on one core; and images at most.
 REPORT_OPERATIONS = 4e10
 MOST_TOGETHER = 250
-# The posterior's peak is the start of a second climb where it is so many scales away from the mean of what the first
-# one found, and so many nats are left to be won.
-FAR, WORTH = 0.25, 0.02
 # What an image costs in decoded images, roughly: up to two dimensions, and beyond.
 COST = {True: 3_500, False: 20_000}
 
@@ -99,7 +97,7 @@ def survey(
     model = model.eval()
     q = [model.posterior(part.to(model.prior().mean.device)).base_dist for part in x.split(1_000)]
     loc, scale = (torch.cat([getattr(part, name).detach().cpu() for part in q]).double() for name in ("loc", "scale"))
-    peak = torch.full_like(loc, math.nan)
+    starts: list[Start | None] = [None] * len(x)
     value, error = torch.full((2, len(x)), math.nan, dtype=torch.float64)
     lattice = fitted_lattice(model, loc, most=NODES) if model.config.latent <= MOST_DIMENSIONS else None
     exact = torch.zeros(len(x), dtype=torch.bool)
@@ -115,14 +113,16 @@ def survey(
             for i, cells in integrated(model, x[portion], TOLERANCE, lattice, partial=True):
                 row = portion.start + i
                 if math.isfinite(cells.error):  # else quadrature cannot follow this image
-                    peak[row], value[row], error[row] = cells.peak(lattice), cells.value, cells.error
+                    value[row], error[row] = cells.value, cells.error
+                    starts[row] = posterior_starts(cells, lattice)
                 progress((portion.start + 0.15 * (done := done + 1)) / len(x))
             before += 0.15 * done
         exact[portion] = ~value[portion].isnan()
         for first in range(portion.start, portion.stop, together):
             rows = slice(first, min(first + together, portion.stop))
-            elbos, m, factor = _best(model, x[rows], loc[rows], scale[rows].diag_embed(), peak[rows], value[rows])
-            found.append(elbos)
+            best = best_gaussians(model, x[rows], loc[rows], scale[rows].diag_embed(), starts[rows])
+            found.append(torch.stack([some.elbo for some in best]))
+            m, factor = best[-1].loc, best[-1].factor
             sampled = (~exact[rows]).nonzero().flatten()
             if len(sampled):
                 some = x[first + sampled], m[sampled], factor[sampled]
@@ -133,33 +133,3 @@ def survey(
     elbo, diagonal, full = torch.cat(found, 1)
     n = len(elbo)
     return Survey(value[:n], error[:n], elbo, diagonal, full, exact[:n])
-
-
-def _best(
-    model: VAE, x: Tensor, loc: Tensor, factor: Tensor, peak: Tensor, log_evidence: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """ELBOs (3, b) of the encoder's q and of the best diagonal and full q, and the latter's m and F."""
-    fine = rule_for(model.config.latent, fine=True)
-    elbo = measured(model, x, loc, factor, fine).elbo.clone()  # an ordinary tensor, which can be changed
-    elbos, best_loc, best_factor = [elbo.clone()], loc.clone(), factor.clone()
-    m, f = loc, factor
-    # The posterior can have several peaks, and a climb ends on the nearest: a second one begins at the highest.
-    second: tuple[Tensor, Tensor, Tensor] | None = None
-    for family in FAMILIES:
-        m, f = climbed(model, x, m, f, family=family)
-        ends = [(torch.arange(len(x)), measured(model, x, m, f, fine))]
-        if second is None:
-            away = torch.linalg.solve(f, (peak - m)[..., None]).squeeze(-1).square().sum(1).sqrt()
-            won = log_evidence - ends[0][1].elbo
-            far = ((away > FAR) & (won > WORTH)).nonzero().flatten()  # neither holds of NaN, where no peak is known
-            second = far, peak[far], factor[far]
-        far, m2, f2 = second
-        if len(far):
-            m2, f2 = climbed(model, x[far], m2, f2, family=family)
-            second = far, m2, f2
-            ends.append((far, measured(model, x[far], m2, f2, fine)))
-        for rows, end in ends:
-            up = end.elbo > elbo[rows]
-            elbo[rows[up]], best_loc[rows[up]], best_factor[rows[up]] = end.elbo[up], end.loc[up], end.factor[up]
-        elbos.append(elbo.clone())
-    return torch.stack(elbos), best_loc, best_factor

@@ -6,13 +6,14 @@ import contextlib
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from ..inference.gaps import FAMILIES, Gaussians, best_gaussian, measured, rule_for
-from ..inference.lattice import MOST_DIMENSIONS, QuadratureError
+from ..inference.gaps import FAMILIES, Gaussians, best_gaussians, measured, rule_for
+from ..inference.lattice import QuadratureError
+from ..inference.quadrature import mass_of
+from ..inference.starts import posterior_starts
 from .kept import MB, Kept
-from .posteriors import posterior_of
+from .posteriors import lattice_of
 from .space import Space
 from .state import Image
 
@@ -44,23 +45,15 @@ def best_of(space: Space, image: Image) -> Best:
 
 
 def _climbed(space: Space, image: Image) -> Best:
-    model, d = space.checkpoint.model, space.latent
-    starts = [(image.loc.double(), image.scale.double().diag())]
-    if d <= MOST_DIMENSIONS:
-        # The posterior can have several peaks, and a climb ends on the nearest.
-        with contextlib.suppress(QuadratureError):
-            starts.append((posterior_of(space, image).peak, image.scale.double().diag()))
-    x = image.x.expand(len(starts), -1, -1, -1)
-    loc, factor = (torch.stack(part) for part in zip(*starts, strict=True))
-    encoder = measured(model, x[:1], loc[:1], factor[:1], rule_for(d, fine=True))
-    families = {}
-    for family in FAMILIES if d <= MOST_CLIMBED else ():
-        found = best_gaussian(model, x, loc, factor, family=family)
-        loc, factor = found.loc, found.factor
-        at = int(found.elbo.nan_to_num(-torch.inf).argmax())
-        error = None if found.error is None else found.error[at : at + 1]
-        families[family] = Gaussians(loc[at : at + 1], factor[at : at + 1], found.elbo[at : at + 1], error)
-    return Best(encoder, families)
+    model = space.checkpoint.model
+    loc, factor = image.loc.double()[None], image.scale.double().diag()[None]
+    if space.latent > MOST_CLIMBED:
+        return Best(measured(model, image.x, loc, factor, rule_for(space.latent, fine=True)), {})
+    starts = None
+    with contextlib.suppress(QuadratureError):
+        starts = posterior_starts(mass_of(model, image.x, lattice=lattice_of(space)), lattice_of(space))
+    encoder, *best = best_gaussians(model, image.x, loc, factor, [starts])
+    return Best(encoder, dict(zip(FAMILIES, best, strict=True)))
 
 
 def describe_best(space: Space, image: Image) -> dict[str, Any]:
