@@ -11,7 +11,7 @@ from .checkpoint import CONFIG_FILE
 from .comparable import why_not
 from .config import Config
 from .datasets import DatasetError, names, own_names, pictures, training_extent
-from .jobs import Job, Jobs, Presence
+from .jobs import Job, Jobs, Presence, measured_share, phase_of
 from .jobs.rates import cost, estimate
 from .jobs.snapshots import FOLDER as SNAPSHOTS
 from .jobs.supervisor import expect_work
@@ -20,10 +20,17 @@ from .recipes import FEWEST_STEPS, batch_for, steps_an_epoch
 from .registry import kept_folder, models
 from .settings import Images
 
+# By phase, see `jobs.phases`.
 WORDS = {
     "queued": "waiting",
     "running": "training",
+    "slow": "training in slow motion",
+    "held": "held",
+    "pausing": "pausing",
+    "stopping": "stopping",
+    "finishing": "saving the model",
     "paused": "paused",
+    "measuring": "measuring the model",
     "stopped": "stopped",
     "failed": "failed",
     "done": "done",
@@ -165,11 +172,14 @@ def one_line(job: Job) -> str:
 def standing(job: Job) -> str:
     """Where a run stands, for a list."""
     fraction = job.progress.get("fraction")
-    part = f" {100 * fraction:.0f} %" if fraction is not None and job.state in ("running", "paused") else ""
+    phase, share = phase_of(job), measured_share(job)
+    if phase not in ("running", "slow", "held", "paused"):
+        fraction = share or None
+    part = "" if fraction is None else f" {100 * fraction:.0f} %"
     held_out = job.progress.get("heldout_elbo")
     elbo, of = (job.progress.get("elbo"), "training ") if held_out is None else (held_out, "held-out ")
     value = f" · {of}ELBO {elbo:.1f} nats".replace(" -", " −") if elbo is not None else ""
-    return f"{WORDS[job.state]}{part}{value}"
+    return f"{WORDS[phase]}{part}{value}"
 
 
 def _duration(seconds: float) -> str:

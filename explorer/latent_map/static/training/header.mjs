@@ -6,17 +6,6 @@ import { words } from './words.mjs';
 
 const SILENT_SECONDS = 30;
 
-/** A run's state as one of the keys of words.states. */
-export function stateOf(job, row) {
-  if (!job) return 'unknown';
-  if (job.asked && job.state === 'running') return job.asked === 'pause' ? 'pausing' : 'stopping';
-  if (job.state === 'stopped' && job.model) return 'kept';
-  if (job.state !== 'running') return job.state;
-  if (job.waiting) return 'held';
-  if (row?.fraction >= 1) return 'finishing';
-  return job.pace != null && job.pace > 0 ? 'slow' : 'running';
-}
-
 export class Header {
   constructor(steering) {
     this.chip = h('span', { class: 'lt-chip', 'data-testid': 'job-state' });
@@ -35,7 +24,7 @@ export class Header {
 
   show(job, rows, trouble) {
     const row = rows.at(-1) ?? job?.progress ?? null;
-    const state = stateOf(job, row);
+    const state = job?.phase ?? 'unknown';
     const label = state === 'queued' && job.place ? words.place(job.place) : words.states[state];
     if (this.chip.textContent !== label) {
       this.chip.textContent = label;
