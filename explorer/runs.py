@@ -20,6 +20,7 @@ from .recipes import FEWEST_STEPS, batch_for, steps_an_epoch
 from .registry import kept_folder, models
 from .settings import Images
 
+MOST_BESIDE = 4  # as many as have colours of their own
 # By phase, see `jobs.phases`.
 WORDS = {
     "queued": "waiting",
@@ -141,6 +142,28 @@ def forget(jobs: Jobs, job: Job, person: str, local: bool = False) -> None:
         with contextlib.suppress(OSError):
             write_owner(folder, job.person)
     shutil.rmtree(folder / SNAPSHOTS if has_model else folder, ignore_errors=True)
+
+
+def comparable(jobs: Jobs, job: Job) -> list[Job]:
+    """The runs that have begun, but one: those that may be chosen to lie beside it."""
+    return [other for other in jobs.all() if other.id != job.id and other.attempt]
+
+
+def asked_for(jobs: Jobs, job: Job, text: str) -> tuple[list[Job], list[str]]:
+    """The runs that an address asks to lay beside one, and a sentence on what of it cannot be used.
+
+    Args:
+        text: their ids, with commas; anybody can type an address.
+    """
+    known = {other.id: other for other in comparable(jobs, job)}
+    wanted = list(dict.fromkeys(filter(None, text[:1_000].split(","))))
+    found = [known[identity] for identity in wanted if identity in known]
+    sentences = []
+    if unknown := [identity for identity in wanted if identity not in known]:
+        sentences.append(f"There is no run “{unknown[0][:20]}” to compare with: it may have been deleted.")
+    if len(found) > MOST_BESIDE:
+        sentences.append(f"At most {MOST_BESIDE} runs lie beside one: the first of those asked for are shown.")
+    return found[:MOST_BESIDE], sentences
 
 
 def beside(job: Job, others: Sequence[Job]) -> tuple[list[Job], list[str]]:
