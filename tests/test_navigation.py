@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,6 +34,14 @@ def visit(monkeypatch: pytest.MonkeyPatch, number: int) -> tuple[list[Any], str]
     monkeypatch.setattr(st, "set_page_config", lambda page_title, **_: titles.append(page_title))
     runpy.run_path(str(SCRIPT))
     return offered, titles[-1]
+
+
+def test_links_open_where_the_page_is() -> None:
+    folders = (SCRIPT.parent.parent / "pages", SCRIPT.parent, STATIC)
+    sources = [path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".mjs")]
+    elsewhere = re.compile(r"link_button\(|target=[\"']?_blank|target: '_blank'|window\.open\(")
+    own = [path for path in sources if "vendor" not in path.parts]
+    assert len(own) > 100 and not [path.name for path in own if elsewhere.search(path.read_text("utf-8"))]
 
 
 def test_each_page_has_its_own_title(monkeypatch: pytest.MonkeyPatch) -> None:
