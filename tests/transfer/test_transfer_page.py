@@ -105,7 +105,7 @@ def test_a_folder_is_brought_and_a_bad_one_is_a_sentence(home: Path) -> None:
 def test_a_visitor_from_elsewhere_names_no_folder_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "visitor_is_local", lambda: False)
     found = page()
-    assert "only somebody who sits at it" in said(found) and "no token is sent" in said(found)
+    assert "only somebody who sits at the machine" in said(found) and "no token is sent" in said(found)
     assert "folder" not in {field.key for field in found.text_input}
 
 
