@@ -2,11 +2,8 @@
 // plot that are moved by a transform, with the ellipses of the encoder's q and of one's own.
 
 import { h } from './dom.mjs';
+import { dragged, side, standing } from './scale_handle.mjs';
 import { words } from './words.mjs';
-
-// A scale's handle sits this far outside two standard deviations, so that a narrow q's
-// three handles do not lie on one another.
-const CLEARANCE = 32;
 
 export class Overlay {
   /** @param {{move({u?, sigma?}, event), hold(handle, held), release(byKey)}} events */
@@ -24,8 +21,9 @@ export class Overlay {
     this.scales = [0, 1].map((j) =>
       h('button', { class: `lx-handle lx-scale lx-scale-${j}`, type: 'button', 'data-testid': `latent-scale-${j}` }));
     this.element = h('div', { class: 'lx-overlay' }, this.svg, ...this.scales, this.mean);
-    this.grab(this.mean, (from, by) => ({ u: this.plot.toMap([from[0] + by[0], from[1] + by[1]]) }));
-    this.scales.forEach((handle, j) => this.grab(handle, (from, by) => ({ sigma: this.sigmaAt(j, from, by) })));
+    this.sides = [1, 1]; // of the mean, on which the scales' handles stand
+    this.grab(this.mean, ({ at }, by) => ({ u: this.plot.toMap([at[0] + by[0], at[1] + by[1]]) }));
+    this.scales.forEach((handle, j) => this.grab(handle, ({ sigma }, by) => ({ sigma: this.sigmaAt(j, sigma, by) })));
     this.mean.addEventListener('keydown', (event) => this.moveByKey(event));
     this.scales.forEach((handle, j) => handle.addEventListener('keydown', (event) => this.scaleByKey(event, j)));
   }
@@ -48,8 +46,9 @@ export class Overlay {
       this.own[j].style.display = this.arms[j].style.display = this.scales[j].style.display = gaussian ? '' : 'none';
       if (!gaussian) return;
       this.shape(this.own[j], at, state.own, j + 1);
-      const reach = 2 * state.sigma[j] * unit + CLEARANCE;
-      const end = j === 0 ? [at[0] + reach, at[1]] : [at[0], at[1] - reach];
+      if (!this.scales[j].classList.contains('lx-held')) this.sides[j] = side(this.room(j, 1), this.room(j, -1));
+      const far = this.sides[j] * standing(2 * state.sigma[j] * unit, this.room(j, this.sides[j]));
+      const end = j === 0 ? [at[0] + far, at[1]] : [at[0], at[1] - far];
       move(this.scales[j], end);
       this.scales[j].setAttribute('aria-label', words.scale(this.plot.axisNames[j], state.sigma[j]));
       const [x1, y1, x2, y2] = [...at, ...end];
@@ -74,11 +73,20 @@ export class Overlay {
     return Math.min(Math.max(sigma, least), most);
   }
 
+  /** Pixels from the mean to the plot's edge, along an axis of the map or against it. */
+  room(j, way) {
+    const [x, y] = this.plot.toPixels(this.state.u);
+    const { left, top, width, height } = this.plot.frame();
+    const after = j === 0 ? left + width - x : y - top;
+    return way > 0 ? after : (j === 0 ? width : height) - after;
+  }
+
+  /** The scales after the pointer has gone by so many pixels, from where it took a handle at these. */
   sigmaAt(j, from, by) {
-    const at = this.plot.toPixels(this.state.u);
-    const reach = j === 0 ? from[0] + by[0] - at[0] : at[1] - (from[1] + by[1]);
+    const full = 2 * this.plot.unit();
+    const outwards = this.sides[j] * (j === 0 ? by[0] : -by[1]);
     const sigma = [...this.state.sigma];
-    sigma[j] = this.clamp((reach - CLEARANCE) / (2 * this.plot.unit()));
+    sigma[j] = this.clamp(dragged(from[j] * full, outwards, this.room(j, this.sides[j])) / full);
     return sigma;
   }
 
@@ -89,7 +97,7 @@ export class Overlay {
       if (event.button !== 0 || start) return; // a second finger does not take what the first one holds
       handle.setPointerCapture(event.pointerId);
       handle.focus({ preventScroll: true });
-      start = { id: event.pointerId, pointer: [event.clientX, event.clientY], from: handle.at };
+      start = { id: event.pointerId, pointer: [event.clientX, event.clientY], at: handle.at, sigma: this.state.sigma };
       handle.classList.add('lx-held');
       this.events.hold(handle, true);
       event.preventDefault();
@@ -97,7 +105,7 @@ export class Overlay {
     handle.addEventListener('pointermove', (event) => {
       if (event.pointerId !== start?.id) return;
       const by = [event.clientX - start.pointer[0], event.clientY - start.pointer[1]];
-      this.events.move(change(start.from, by), event);
+      this.events.move(change(start, by), event);
     });
     const end = (event) => {
       if (event.pointerId !== start?.id) return;

@@ -3,14 +3,14 @@
 export const words = {
   help: {
     mouse: {
-      gaussian: 'Drag the ring, the mean of q; the two small ones are its scales. Click a point to choose its image. Arrow keys work too.',
-      moved: 'Drag the ring: q moves over the map as it is. Click a point to choose its image. Arrow keys work too.',
-      point: 'Drag the ring through latent space and watch z decode. Click a point to choose its image. Arrow keys work too.',
+      gaussian: 'Drag the cross to move q. Drag a small ring to widen it. Click a point to choose its image. Arrow keys work too.',
+      moved: 'Drag the cross: q moves over the map as it is. Click a point to choose its image. Arrow keys work too.',
+      point: 'Drag the cross through latent space and watch z decode. Click a point to choose its image. Arrow keys work too.',
     },
     finger: {
-      gaussian: 'Drag the rings. Tap a point for its image, a word for its meaning.',
-      moved: 'Drag the ring. Tap a point for its image, a word for its meaning.',
-      point: 'Drag the ring. Tap a point for its image, a word for its meaning.',
+      gaussian: 'Drag the cross or a small ring. Tap a point for its image, a word for its meaning.',
+      moved: 'Drag the cross. Tap a point for its image, a word for its meaning.',
+      point: 'Drag the cross. Tap a point for its image, a word for its meaning.',
     },
   },
   whole: ['⤢ Whole map', 'Show the whole map again. A double click on the map does the same.'],
