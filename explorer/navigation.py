@@ -17,12 +17,8 @@ STYLE = """<style>
 .stMainBlockContainer button[kind=primary]:enabled p { color: light-dark(#ffffff, #0b1016); }
 </style>"""
 
-st.set_page_config(page_title="Latent Explorer", page_icon=ICON, layout="wide")
-st.logo(ICON)
-st.html(STYLE)
 PAGES = HERE.parent / "pages"
-session.begin_run()
-st.navigation(
+page = st.navigation(
     [
         st.Page(PAGES / "explore.py", title="Explore", default=True),
         st.Page(PAGES / "elbo.py", title="ELBO"),
@@ -32,5 +28,10 @@ st.navigation(
         st.Page(PAGES / "models.py", title="Models"),
     ],
     position="top",
-).run()
+)
+st.set_page_config(page_title=f"{page.title} · Latent Explorer", page_icon=ICON, layout="wide")
+st.logo(ICON)
+st.html(STYLE)
+session.begin_run()
+page.run()
 session.end_run()

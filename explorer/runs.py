@@ -169,7 +169,8 @@ def standing(job: Job) -> str:
     held_out = job.progress.get("heldout_elbo")
     elbo, of = (job.progress.get("elbo"), "training ") if held_out is None else (held_out, "held-out ")
     value = f" · {of}ELBO {elbo:.1f} nats".replace(" -", " −") if elbo is not None else ""
-    return f"{WORDS[job.state]}{part}{value}"
+    measuring = ", being measured" if "measuring" in job.facts else ""
+    return f"{WORDS[job.state]}{measuring}{part}{value}"
 
 
 def _duration(seconds: float) -> str:

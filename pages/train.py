@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer import runs, session
-from explorer.jobs import ACTIVE
+from explorer.jobs import ACTIVE, Job
 from explorer.latent_map.training_view import training_view
 from explorer.serving.jobs import describe_run
 from pages.train_form import settings_form
@@ -46,16 +46,26 @@ def show_run(identity: str) -> None:
             if st.button("Delete this run", key=f"delete {job.id}"):
                 runs.forget(jobs, job, **session.who_asks())
                 session.go()
+    compared_run(job)
+
+
+@st.fragment(run_every=6)  # runs that begin meanwhile can be compared with
+def compared_run(job: Job) -> None:
+    """The view of a run, and a choice of others beside it, which the address keeps."""
     others = {other.id: other for other in jobs.all() if other.id != job.id and other.attempt}
-    chosen = bar.multiselect(
+    key = f"compare {job.id}"
+    if key not in st.session_state:
+        st.session_state[key] = [other for other in session.asked("compare").split(",") if other in others]
+    chosen = st.multiselect(
         "Compare with",
         list(others),
         format_func=lambda key: others[key].name,
         placeholder="Compare with …",
         label_visibility="collapsed",
-        key=f"compare {job.id}",
+        key=key,
         width=320,
     )
+    session.write(compare=",".join(chosen))
     beside, refused = runs.beside(job, [others[key] for key in chosen])
     training_view(describe_run(job, beside, refused), key="run")
 

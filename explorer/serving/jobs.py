@@ -79,6 +79,7 @@ def describe_job(job: Job, visitor: Visitor) -> dict[str, Any]:
         "mine": visitor.may_change(job.person),
         "message": job.message,
         "notes": [*job.notes, *measuring(job)],
+        "measuring": "measuring" in job.facts,
         "config": {"model": config["model"], "training": config["training"]},
         "device": job.facts.get("device") or job.device,
         "speed": job.facts.get("speed"),

@@ -8,9 +8,12 @@ const SLOWEST_MS = 10_000;
 
 export const isOver = (job) => OVER.has(job?.state);
 
+/** All steps are taken: what is left is to keep the model, and nothing steers that. */
+export const isTrained = (job, row = job?.progress) => job?.state === 'running' && row?.fraction >= 1;
+
 /** Milliseconds until a run is worth asking about again; null when it will not change any more. */
 export function interval(job, hidden) {
-  if (isOver(job)) return null;
+  if (isOver(job)) return job.measuring ? 3_000 : null;
   if (hidden || job?.state === 'paused') return 5_000;
   if (job?.state !== 'running' || job.pace == null) return 1_000;
   // A held run changes only when its owner presses a button, and the owner asks right after that.
@@ -33,7 +36,7 @@ export class LiveRun {
 
   /** Asks now, or as soon as the request under way is answered. */
   soon() {
-    if (this.stopped || isOver(this.job)) return;
+    if (this.stopped || interval(this.job) === null) return;
     this.again = this.busy;
     if (!this.busy) {
       clearTimeout(this.timer);

@@ -1,7 +1,7 @@
 // The buttons that steer a run: pause, resume, stop, and slow motion.
 
 import { h } from '../dom.mjs';
-import { isOver } from './api.mjs';
+import { isOver, isTrained } from './api.mjs';
 import { words } from './words.mjs';
 
 function button(testid, [label, tip], onclick, extra = '') {
@@ -39,7 +39,7 @@ export class Steering {
 
   show(job) {
     this.job = job;
-    const mine = Boolean(job?.mine) && !isOver(job);
+    const mine = Boolean(job?.mine) && !isOver(job) && !isTrained(job);
     const busy = Boolean(job?.asked);
     if (!mine || busy) this.asking = false;
     this.pause.hidden = !mine || job.state !== 'running' || this.asking;
@@ -76,7 +76,7 @@ export class SlowMotion {
 
   show(job) {
     const usable = Boolean(job?.mine) && ['running', 'paused', 'queued'].includes(job.state) && !job.asked;
-    this.element.hidden = !job?.mine || isOver(job);
+    this.element.hidden = !job?.mine || isOver(job) || isTrained(job);
     for (const node of [this.step, this.epoch, ...this.paces]) node.disabled = !usable;
     this.epoch.title = words.oneEpoch(job?.steps_per_epoch)[1];
     words.paces.forEach(([pace], i) => {

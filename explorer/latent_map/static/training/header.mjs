@@ -1,7 +1,7 @@
 // What one reads first: what the run is, how it is, how far it has come, and what has to be said about it.
 
 import { h } from '../dom.mjs';
-import { isOver } from './api.mjs';
+import { isOver, isTrained } from './api.mjs';
 import { words } from './words.mjs';
 
 const SILENT_SECONDS = 30;
@@ -11,9 +11,10 @@ export function stateOf(job, row) {
   if (!job) return 'unknown';
   if (job.asked && job.state === 'running') return job.asked === 'pause' ? 'pausing' : 'stopping';
   if (job.state === 'stopped' && job.model) return 'kept';
+  if (job.state === 'done' && job.measuring) return 'measuring';
   if (job.state !== 'running') return job.state;
   if (job.waiting) return 'held';
-  if (row?.fraction >= 1) return 'finishing';
+  if (isTrained(job, row)) return 'finishing';
   return job.pace != null && job.pace > 0 ? 'slow' : 'running';
 }
 
