@@ -4,6 +4,8 @@ import { h } from './dom.mjs';
 
 const CONTROLS = 'button, input, select, textarea, a, [draggable], .lx-sketch';
 const EDGE = 8; // pixels kept from the window's edges
+const GAP = 6;
+const ROWS = '.lx-terms, .lx-evidence, .lx-standings'; // of numbers that belong together
 
 export class Explaining {
   /** @param root whose elements with a title are explained; those that are controls have a use of their own */
@@ -41,10 +43,16 @@ export class Explaining {
     this.card.textContent = node.title;
     this.card.hidden = false;
     const [at, own] = [node.getBoundingClientRect(), this.card.getBoundingClientRect()];
-    const below = at.bottom + 6 + own.height < innerHeight - EDGE;
-    const left = Math.max(EDGE, Math.min(at.left, innerWidth - own.width - EDGE));
-    this.card.style.left = `${left}px`;
-    this.card.style.top = `${below ? at.bottom + 6 : Math.max(EDGE, at.top - own.height - 6)}px`;
+    // Numbers are read while they are explained: beside all their rows, or else above or below them.
+    const rows = (node.closest(ROWS) ?? node).getBoundingClientRect();
+    const beside = rows.left - own.width - GAP;
+    const below = rows.bottom + GAP + own.height < innerHeight - EDGE;
+    const within = (value, most) => Math.max(EDGE, Math.min(value, most - EDGE));
+    const [left, top] = node.closest(ROWS) && beside > EDGE
+      ? [beside, at.top]
+      : [at.left, below ? rows.bottom + GAP : rows.top - own.height - GAP];
+    this.card.style.left = `${within(left, innerWidth - own.width)}px`;
+    this.card.style.top = `${within(top, innerHeight - own.height)}px`;
   }
 
   hide = () => {
