@@ -3,7 +3,7 @@
 export const words = {
   help: {
     mouse: {
-      gaussian: 'Drag the corners, around the mean of q; the two squares change its scales. Click a point to choose its image. Arrow keys work too.',
+      gaussian: 'Drag the corners to move q, a square to stretch it. Click a point to choose its image. Arrow keys work too.',
       moved: 'Drag the corners: q moves over the map as it is. Click a point to choose its image. Arrow keys work too.',
       point: 'Drag the dot through latent space and watch z decode. Click a point to choose its image. Arrow keys work too.',
     },
