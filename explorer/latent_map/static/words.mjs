@@ -3,7 +3,7 @@
 export const words = {
   help: {
     mouse: {
-      gaussian: 'Drag the corners to move q. Drag a square to widen it. Click a point to choose its image. Arrow keys work too.',
+      gaussian: 'Drag the corners to move q, a square to stretch it. Click a point to choose its image. Arrow keys work too.',
       moved: 'Drag the corners: q moves over the map as it is. Click a point to choose its image. Arrow keys work too.',
       point: 'Drag the dot through latent space and watch z decode. Click a point to choose its image. Arrow keys work too.',
     },
