@@ -15,6 +15,12 @@ STYLE = """<style>
 .stMainBlockContainer [data-testid=stCaptionContainer] { color: light-dark(#4d5763, #b4bcc6); opacity: 1; }
 .stMainBlockContainer button[aria-checked=true] p { color: light-dark(#0a5aa3, #8cc4f7); }
 .stMainBlockContainer button[kind=primary]:enabled p { color: light-dark(#ffffff, #0b1016); }
+.lx-link { display: inline-flex; align-items: center; min-height: 2.5rem; padding: 0.25rem 0.75rem;
+  border-radius: 0.5rem; border: 1px solid light-dark(#c3cad3, #46505e); white-space: nowrap; }
+a.lx-link { color: inherit; text-decoration: none; }
+a.lx-link:is(:hover, :focus-visible) { border-color: currentColor; color: light-dark(#0a5aa3, #8cc4f7); }
+a.lx-link-primary, a.lx-link-primary:is(:hover, :focus-visible) { background: light-dark(#0c66b8, #3b8ad8);
+  border-color: transparent; color: light-dark(#ffffff, #0b1016); }
 </style>"""
 
 PAGES = HERE.parent / "pages"
@@ -29,7 +35,7 @@ page = st.navigation(
     ],
     position="top",
 )
-st.set_page_config(page_title=f"{page.title} · Latent Explorer", page_icon=ICON, layout="wide")
+st.set_page_config(page_title=f"{page.title} - Latent Explorer", page_icon=ICON, layout="wide")
 st.logo(ICON)
 st.html(STYLE)
 session.begin_run()

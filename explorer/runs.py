@@ -11,7 +11,7 @@ from .checkpoint import CONFIG_FILE
 from .comparable import why_not
 from .config import Config
 from .datasets import DatasetError, names, own_names, pictures, training_extent
-from .jobs import Job, Jobs, Presence
+from .jobs import Job, Jobs, Presence, measured_share, phase_of
 from .jobs.rates import cost, estimate
 from .jobs.snapshots import FOLDER as SNAPSHOTS
 from .jobs.supervisor import expect_work
@@ -20,10 +20,18 @@ from .recipes import FEWEST_STEPS, batch_for, steps_an_epoch
 from .registry import kept_folder, models
 from .settings import Images
 
+MOST_BESIDE = 4  # as many as have colours of their own
+# By phase, see `jobs.phases`.
 WORDS = {
     "queued": "waiting",
     "running": "training",
+    "slow": "training in slow motion",
+    "held": "held",
+    "pausing": "pausing",
+    "stopping": "stopping",
+    "finishing": "saving the model",
     "paused": "paused",
+    "measuring": "measuring the model",
     "stopped": "stopped",
     "failed": "failed",
     "done": "done",
@@ -136,6 +144,28 @@ def forget(jobs: Jobs, job: Job, person: str, local: bool = False) -> None:
     shutil.rmtree(folder / SNAPSHOTS if has_model else folder, ignore_errors=True)
 
 
+def comparable(jobs: Jobs, job: Job) -> list[Job]:
+    """The runs that have begun, but one: those that may be chosen to lie beside it."""
+    return [other for other in jobs.all() if other.id != job.id and other.attempt]
+
+
+def asked_for(jobs: Jobs, job: Job, text: str) -> tuple[list[Job], list[str]]:
+    """The runs that an address asks to lay beside one, and a sentence on what of it cannot be used.
+
+    Args:
+        text: their ids, with commas; anybody can type an address.
+    """
+    known = {other.id: other for other in comparable(jobs, job)}
+    wanted = list(dict.fromkeys(filter(None, text[:1_000].split(","))))
+    found = [known[identity] for identity in wanted if identity in known]
+    sentences = []
+    if unknown := [identity for identity in wanted if identity not in known]:
+        sentences.append(f"There is no run “{unknown[0][:20]}” to compare with: it may have been deleted.")
+    if len(found) > MOST_BESIDE:
+        sentences.append(f"At most {MOST_BESIDE} runs lie beside one: the first of those asked for are shown.")
+    return found[:MOST_BESIDE], sentences
+
+
 def beside(job: Job, others: Sequence[Job]) -> tuple[list[Job], list[str]]:
     """Of the runs to lay beside one, those that may be, and a sentence for each that may not."""
     fitting, refused = [], []
@@ -165,12 +195,14 @@ def one_line(job: Job) -> str:
 def standing(job: Job) -> str:
     """Where a run stands, for a list."""
     fraction = job.progress.get("fraction")
-    part = f" {100 * fraction:.0f} %" if fraction is not None and job.state in ("running", "paused") else ""
+    phase, share = phase_of(job), measured_share(job)
+    if phase not in ("running", "slow", "held", "paused"):
+        fraction = share or None
+    part = "" if fraction is None else f" {100 * fraction:.0f} %"
     held_out = job.progress.get("heldout_elbo")
     elbo, of = (job.progress.get("elbo"), "training ") if held_out is None else (held_out, "held-out ")
     value = f" · {of}ELBO {elbo:.1f} nats".replace(" -", " −") if elbo is not None else ""
-    measuring = ", being measured" if "measuring" in job.facts else ""
-    return f"{WORDS[job.state]}{measuring}{part}{value}"
+    return f"{WORDS[phase]}{part}{value}"
 
 
 def _duration(seconds: float) -> str:

@@ -150,15 +150,6 @@ def asked(name: str) -> str:
     return st.query_params.get(name, "")
 
 
-def write(**words: str) -> None:
-    """Changes words of the address and leaves the others; an empty one goes."""
-    for name, word in words.items():
-        if word and asked(name) != word:
-            st.query_params[name] = word
-        elif not word:
-            st.query_params.pop(name, None)
-
-
 def go(**query: str) -> None:
     """Another address of the same page."""
     st.query_params.from_dict(query)

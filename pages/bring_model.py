@@ -9,6 +9,7 @@ from explorer.serving.downloads import explore_address
 from explorer.transfer import Brought, TransferError, from_folder, from_zip, suggest_name
 from explorer.transfer.bring import UPLOAD_BYTES
 from explorer.transfer.hub import from_hub
+from pages.link import link
 
 letter = session.to_the_letter
 
@@ -22,7 +23,7 @@ def bring_model() -> None:
         st.success(letter(f"{brought.name} is here.{said}"), icon=":material/check:")
         for notice in brought.notices:
             st.markdown(f":small[{letter(notice)}]")
-        st.link_button(f"Explore {brought.name}", explore_address(brought.name), type="primary")
+        link(f"Explore {brought.name}", explore_address(brought.name), primary=True)
     ways = {"Zip": _zip, "Hugging Face Hub": _hub, "Folder": _folder}
     for tab, way in zip(st.tabs(list(ways)), ways.values(), strict=True):
         with tab:

@@ -8,6 +8,7 @@ from explorer.serving.downloads import download_address, explore_address
 from explorer.transfer import TransferError, delete_model
 from explorer.transfer.listing import Listed, list_models
 from pages.bring_model import bring_model
+from pages.link import link
 
 letter = session.to_the_letter
 
@@ -44,8 +45,8 @@ def actions(model: Listed) -> None:
     """What can be done with a model."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if model.config is not None:
-            st.link_button("Explore", explore_address(model.name), key=f"explore {model.name}")
-            st.link_button("Download", download_address(model.name), key=f"download {model.name}")
+            link("Explore", explore_address(model.name))
+            link("Download", download_address(model.name), saves=True)
         if model.kept and session.may_change(model.owner):
             with st.popover("Delete", key=f"ask {model.name}"):
                 st.markdown(f"Delete **{letter(model.name)}**? It cannot be had back, unless you downloaded it.")

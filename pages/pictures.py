@@ -1,9 +1,12 @@
 """Pictures: make a data set of one's own pictures, look at it before it is saved, and delete it."""
 
+from urllib.parse import quote
+
 import streamlit as st
 
 from explorer import session
 from explorer.datasets import DatasetError, own_names, pictures
+from pages.link import link
 from pages.picture_form import picture_form
 from pages.picture_preview import picture_preview
 
@@ -34,7 +37,7 @@ def saved_set(name: str) -> None:
             alt=f"Pictures of {name}",
         )
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.link_button("Train on it", f"./train?dataset={name}")
+        link("Train on it", f"./train?dataset={quote(name, safe='')}")
         if session.may_change(owner):
             with st.popover("Delete", key=f"ask {name}"):  # else the next set has the open question of one that went
                 delete(name)

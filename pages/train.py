@@ -3,10 +3,8 @@
 import streamlit as st
 
 from explorer import runs, session
-from explorer.jobs import ACTIVE, Job
-from explorer.latent_map.training_view import training_view
-from explorer.serving.jobs import describe_run
 from pages.train_form import settings_form
+from pages.train_run import show_run
 
 try:
     jobs, presence = session.training_desk()
@@ -32,47 +30,9 @@ def list_of_runs() -> None:
         st.caption(session.to_the_letter(damaged))
 
 
-def show_run(identity: str) -> None:
-    """One run, live."""
-    job = jobs.get(identity)
-    bar = st.container(horizontal=True, vertical_alignment="center")
-    if bar.button("New run", icon=":material/arrow_back:", key="new"):
-        session.go()
-    if bar.button("Duplicate with changes", icon=":material/content_copy:", key="duplicate"):
-        session.go(like=job.id)
-    if session.may_change(job.person) and job.state not in ACTIVE:
-        with bar.popover("Delete"):
-            st.write(session.to_the_letter(runs.what_goes(job)))
-            if st.button("Delete this run", key=f"delete {job.id}"):
-                runs.forget(jobs, job, **session.who_asks())
-                session.go()
-    compared_run(job)
-
-
-@st.fragment(run_every=6)  # runs that begin meanwhile can be compared with
-def compared_run(job: Job) -> None:
-    """The view of a run, and a choice of others beside it, which the address keeps."""
-    others = {other.id: other for other in jobs.all() if other.id != job.id and other.attempt}
-    key = f"compare {job.id}"
-    if key not in st.session_state:
-        st.session_state[key] = [other for other in session.asked("compare").split(",") if other in others]
-    chosen = st.multiselect(
-        "Compare with",
-        list(others),
-        format_func=lambda key: others[key].name,
-        placeholder="Compare with …",
-        label_visibility="collapsed",
-        key=key,
-        width=320,
-    )
-    session.write(compare=",".join(chosen))
-    beside, refused = runs.beside(job, [others[key] for key in chosen])
-    training_view(describe_run(job, beside, refused), key="run")
-
-
 try:
     if session.asked("job"):
-        show_run(session.asked("job"))
+        show_run(jobs, session.asked("job"))
     else:
         form, listing = st.columns([3, 2], gap="large")
         with form:

@@ -70,6 +70,22 @@ def test_runs_that_do_not_compare_are_refused_with_both_names(database: Database
     assert len(refused) == 1 and "other is not shown beside one" in refused[0] and "nats" in refused[0]
 
 
+def test_runs_that_an_address_asks_for_are_found_and_nonsense_is_a_sentence(database: Database) -> None:
+    jobs = Jobs(database)
+    one, *others = [runs.submit(jobs, config_of(seed=n), person=str(n), name="", tensorboard=False) for n in range(7)]
+    for _ in range(6):
+        jobs.claim("cpu")
+    begun, waits = [job.id for job in others[:5]], others[5].id
+    assert {job.id for job in runs.comparable(jobs, one)} == set(begun)
+    assert runs.asked_for(jobs, one, "") == ([], [])
+    chosen, said = runs.asked_for(jobs, one, f"{begun[2]},{begun[0]},{begun[2]},")
+    assert [job.id for job in chosen] == [begun[2], begun[0]] and not said
+    assert len(runs.asked_for(jobs, one, ",".join(begun))[0]) == runs.MOST_BESIDE
+    for text in (waits, one.id, "nothing", "<script>", "x" * 5_000, ",".join([*begun, *"abc"])):
+        chosen, said = runs.asked_for(jobs, one, text)
+        assert len(chosen) <= runs.MOST_BESIDE and said and all(len(each) < 160 for each in said)
+
+
 def test_the_model_of_a_run_that_is_forgotten_keeps_its_owner(database: Database, tmp_path: Path) -> None:
     jobs, me = Jobs(database), "a" * 32
     job = runs.submit(jobs, config_of(), person=me, name="mine", tensorboard=False)

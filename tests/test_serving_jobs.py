@@ -49,7 +49,8 @@ def test_a_job_is_described_to_its_person_and_to_others(job: Job) -> None:
     assert (mine["state"], mine["mine"], mine["place"], mine["model"]) == ("queued", True, 1, None)
     assert mine["config"]["training"]["dataset"] == "digits"
     theirs = visitor(YOU).get(f"/explorer/jobs/{job.id}").json()
-    assert not theirs["mine"] and {**theirs, "mine": True} == mine
+    assert not theirs["mine"] and theirs["orders"] == [] != mine["orders"]
+    assert {**theirs, "mine": True, "orders": mine["orders"]} == mine
     assert mark(ME) not in json.dumps(mine)  # who it is stays with the server
 
 

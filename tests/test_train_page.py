@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,32 @@ def test_names_from_others_are_shown_to_the_letter(jobs: Jobs) -> None:
     jobs.submit(config_of(), person="somebody", name="**bold** [link](http://x)")
     assert jobs.all()[0].name == "bold-link-http-x"
     assert any("bold-link-http-x" in button.label for button in train().button)
+
+
+def test_runs_that_begin_later_can_be_compared_and_the_address_brings_them_back(jobs: Jobs) -> None:
+    first = jobs.submit(config_of(1), person="a", name="first")
+    jobs.claim("cpu")
+    page = train(job=first.id)
+    assert page.multiselect[0].disabled and "No other run" in page.multiselect[0].proto.placeholder
+    second = jobs.submit(config_of(2), person="b", name="second")
+    jobs.claim("cpu")
+    page.run()  # as the fragment does by itself
+    page.multiselect[0].set_value([second.id]).run()
+    assert page.query_params["compare"] in (second.id, [second.id]) and beside(page) == ["second"]
+    again = train(job=first.id, compare=second.id)
+    assert again.multiselect[0].value == [second.id] and beside(again) == ["second"]
+    again.multiselect[0].set_value([]).run()
+    assert "compare" not in again.query_params and beside(again) == []
+    odd = train(job=first.id, compare=f"<script>,{second.id},{first.id}")
+    assert beside(odd) == ["second"] and "no run “<script>”" in told(odd)["refused"][0]
+
+
+def told(page: AppTest) -> dict:
+    """What the view of the run is given."""
+    (component,) = [element for element in page.main if element.type == "bidi_component"]
+    return json.loads(component.proto.json)[0]
+
+
+def beside(page: AppTest) -> list[str]:
+    assert not page.exception
+    return [other["name"] for other in told(page)["compare"]]

@@ -3,7 +3,21 @@
 from .database import Database, DatabaseFault, jobs_file
 from .job import ACTIVE, Job, JobError
 from .measurements import Measurements
+from .phases import ORDERS, measured_share, phase_of
 from .presence import Presence
 from .table import Jobs
 
-__all__ = ["ACTIVE", "Database", "DatabaseFault", "Job", "JobError", "Jobs", "Measurements", "Presence", "jobs_file"]
+__all__ = [
+    "ACTIVE",
+    "ORDERS",
+    "Database",
+    "DatabaseFault",
+    "Job",
+    "JobError",
+    "Jobs",
+    "Measurements",
+    "Presence",
+    "jobs_file",
+    "measured_share",
+    "phase_of",
+]

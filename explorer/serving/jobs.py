@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from ..checkpoint import CONFIG_FILE
 from ..datasets import default_data_dir
-from ..jobs import Database, DatabaseFault, Job, JobError, Jobs
+from ..jobs import ACTIVE, ORDERS, Database, DatabaseFault, Job, JobError, Jobs, measured_share, phase_of
 from ..jobs.snapshots import FOLDER, HELDOUT_FILE, read_index
 from ..jobs.supervisor import expect_work
 from ..latent_map.files import static_key
@@ -57,11 +57,10 @@ def open_jobs() -> Jobs:
 
 def measuring(job: Job) -> list[str]:
     """A sentence on the measuring of a run's model, while it lasts."""
-    share = job.facts.get("measuring")
+    share = measured_share(job)
     if share is None:
         return []
-    share = 100 * share if isinstance(share, (int, float)) and 0 <= share <= 1 else 0
-    standing = f"{share:.0f} % are done" if share else "it waits for its turn"
+    standing = f"{100 * share:.0f} % are done" if share else "it waits for its turn"
     return [f"The model can be explored. Its test numbers are measured behind whatever is trained: {standing}."]
 
 
@@ -70,24 +69,24 @@ def describe_job(job: Job, visitor: Visitor) -> dict[str, Any]:
     config = json.loads(job.config.to_json())
     heldout = job.facts.get("heldout")
     there = (kept_folder() / job.name / CONFIG_FILE).is_file()
-    held = job.state == "running" and job.pace == 0 and job.allowed <= job.step
+    phase, mine = phase_of(job), visitor.may_change(job.person)
     return {
         "id": job.id,
         "name": job.name,
         "state": job.state,
+        "phase": "kept" if phase == "stopped" and there else phase,
+        "orders": ORDERS[phase] if mine else (),
+        "settled": job.state not in ACTIVE and phase != "measuring",
         "place": open_jobs().place(job),
-        "mine": visitor.may_change(job.person),
+        "mine": mine,
         "message": job.message,
         "notes": [*job.notes, *measuring(job)],
-        "measuring": "measuring" in job.facts,
         "config": {"model": config["model"], "training": config["training"]},
         "device": job.facts.get("device") or job.device,
         "speed": job.facts.get("speed"),
         "created": job.created,
         "started": job.started,
         "finished": job.finished,
-        "asked": None if job.wanted == "run" else job.wanted,
-        "waiting": held,
         "pace": job.pace,
         "attempt": job.attempt,
         "steps_per_epoch": job.facts.get("steps_per_epoch"),

@@ -80,13 +80,13 @@ def test_what_is_shown_goes_along_to_another_page(open_page):
     page = open_page("model=mnist-16d&image=7&at=0.5,0.7&scale=0.2,0.3&mode=gaussian")
     settle(page)
     elbo = term(page, "elbo")
-    assert page.title() == "Explore · Latent Explorer"
+    assert page.title() == "Explore - Latent Explorer"
     # Another model than the first one, and a page opened by its name.
     page.get_by_role("link", name="ELBO", exact=True).first.click()
     page.wait_for_url("**/elbo?*image=7*")
     page.wait_for_selector(READY)
     settle(page)
-    assert page.title() == "ELBO · Latent Explorer"
+    assert page.title() == "ELBO - Latent Explorer"
     assert "at=0.5%2C0.7" in page.url and "model=mnist-16d" in page.url
     assert term(page, "elbo") == pytest.approx(elbo, abs=1e-6)
 

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from explorer.config import Config, ModelConfig, TrainingConfig
+from explorer.jobs import ACTIVE, ORDERS, phase_of
 from explorer.latent_map.files import STATIC, media_type
 
 HOST = "http://run.test"
@@ -48,11 +50,12 @@ class FakeRun:
         self.orders: list[dict] = []
         self.refusal: str | None = None
         self.asked = 0
+        self.facts: dict = {}
         self.job = {
             **{"id": name, "name": name, "state": state, "place": None, "mine": True, "message": None, "notes": []},
             "config": {"model": body["model"], "training": body["training"]},
-            **{"device": "cpu", "speed": "One thread.", "created": 0, "started": 0, "finished": None, "asked": None},
-            **{"waiting": False, "pace": None, "attempt": 1, "steps_per_epoch": 10, "beat": 0.1, "model": None},
+            **{"device": "cpu", "speed": "One thread.", "created": 0, "started": 0, "finished": None},
+            **{"pace": None, "progress": None, "attempt": 1, "steps_per_epoch": 10, "beat": 0.1, "model": None},
             "heldout": {
                 **{"count": COUNT, "samples": SAMPLES, "reconstructions": PAIRS, "imageShape": list(shape)},
                 **{"classes": ["zero", "one"], "url": f"/jobs/{name}/heldout.bin"},
@@ -87,6 +90,14 @@ class FakeRun:
             self.snapshots.append(entry)
         return self
 
+    def described(self) -> dict:
+        """The job with what the server makes of its state."""
+        wanted = {"wanted": "run", "pace": self.job["pace"], "allowed": 0, "step": 0, "progress": {}}
+        phase = phase_of(SimpleNamespace(**{"state": self.job["state"], "facts": self.facts, **wanted}))
+        orders = ORDERS[phase] if self.job["mine"] else ()
+        settled = self.job["state"] not in ACTIVE and phase != "measuring"
+        return {**self.job, "phase": phase, "orders": orders, "settled": settled}
+
     def resume_from(self, reports: int) -> None:
         """Taken up again from an older state: what came after it is gone."""
         self.job["attempt"] += 1
@@ -99,14 +110,14 @@ class FakeRun:
         if url.path.endswith("/control"):
             self.orders.append(route.request.post_data_json)
             refusal = self.refusal and {"error": self.refusal}
-            route.fulfill(status=409 if refusal else 200, json=refusal or self.job)
+            route.fulfill(status=409 if refusal else 200, json=refusal or self.described())
         elif url.path.endswith("/live"):
             self.asked += 1
             query = {key: int(value[0]) for key, value in parse_qs(url.query).items()}
             reset = query.get("attempt") != self.job["attempt"]
             rows, snapshots = (0, 0) if reset else (query["metrics"], query["snapshots"])
             new = {"metrics": self.rows[rows:], "snapshots": self.snapshots[snapshots:]}
-            route.fulfill(json={"job": self.job, "reset": reset, **new})
+            route.fulfill(json={"job": self.described(), "reset": reset, **new})
         elif url.path.endswith("/heldout.bin"):
             labels = (np.arange(COUNT) % 2).astype(np.uint8).tobytes()
             route.fulfill(body=labels + np.full(PAIRS * pixels, 255, np.uint8).tobytes())
@@ -261,7 +272,13 @@ def test_a_finished_run_is_not_asked_about_any_more(watch):
     run = FakeRun().advance(3)
     page = watch(run, curves=False)
     run.job |= {"state": "done", "model": "mine"}
-    page.wait_for_selector("[data-state=done]")
+    run.facts = {"measuring": 0.35}
+    page.wait_for_selector("[data-testid=job-state][data-state=measuring]")
+    for name in ("job-pause", "job-resume", "job-stop", "job-step", "job-pace"):
+        assert not page.get_by_test_id(name).is_visible()
+    assert page.get_by_test_id("explore-link").is_visible()
+    run.facts = {}  # it is asked about until it has been measured
+    page.wait_for_selector("[data-testid=job-state][data-state=done]", timeout=10_000)
     asked = run.asked
     page.wait_for_timeout(1_500)
     assert run.asked == asked

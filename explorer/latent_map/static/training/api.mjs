@@ -8,16 +8,14 @@ const SLOWEST_MS = 10_000;
 
 export const isOver = (job) => OVER.has(job?.state);
 
-/** All steps are taken: what is left is to keep the model, and nothing steers that. */
-export const isTrained = (job, row = job?.progress) => job?.state === 'running' && row?.fraction >= 1;
-
 /** Milliseconds until a run is worth asking about again; null when it will not change any more. */
 export function interval(job, hidden) {
-  if (isOver(job)) return job.measuring ? 3_000 : null;
+  if (job?.settled) return null;
+  if (job?.phase === 'measuring') return 2_500;
   if (hidden || job?.state === 'paused') return 5_000;
   if (job?.state !== 'running' || job.pace == null) return 1_000;
   // A held run changes only when its owner presses a button, and the owner asks right after that.
-  return job.waiting ? 500 : 250;
+  return job.phase === 'held' ? 500 : 250;
 }
 
 export class LiveRun {
@@ -36,7 +34,7 @@ export class LiveRun {
 
   /** Asks now, or as soon as the request under way is answered. */
   soon() {
-    if (this.stopped || interval(this.job) === null) return;
+    if (this.stopped || this.job?.settled) return;
     this.again = this.busy;
     if (!this.busy) {
       clearTimeout(this.timer);

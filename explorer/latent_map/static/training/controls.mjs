@@ -1,7 +1,7 @@
 // The buttons that steer a run: pause, resume, stop, and slow motion.
 
 import { h } from '../dom.mjs';
-import { isOver, isTrained } from './api.mjs';
+import { isOver } from './api.mjs';
 import { words } from './words.mjs';
 
 function button(testid, [label, tip], onclick, extra = '') {
@@ -39,14 +39,10 @@ export class Steering {
 
   show(job) {
     this.job = job;
-    const mine = Boolean(job?.mine) && !isOver(job) && !isTrained(job);
-    const busy = Boolean(job?.asked);
-    if (!mine || busy) this.asking = false;
-    this.pause.hidden = !mine || job.state !== 'running' || this.asking;
-    this.resume.hidden = !mine || job.state !== 'paused' || this.asking;
-    this.stop.hidden = !mine || this.asking;
+    const orders = job?.orders ?? [];
+    this.asking &&= orders.includes('stop');
+    for (const order of ['pause', 'resume', 'stop']) this[order].hidden = this.asking || !orders.includes(order);
     this.question.hidden = !this.asking;
-    for (const node of [this.pause, this.resume, this.stop]) node.disabled = busy;
     const [label, tip] = job?.state === 'queued' && !job.started ? words.stopQueued : words.stop;
     this.stop.textContent = label;
     this.stop.title = tip;
@@ -75,9 +71,8 @@ export class SlowMotion {
   }
 
   show(job) {
-    const usable = Boolean(job?.mine) && ['running', 'paused', 'queued'].includes(job.state) && !job.asked;
-    this.element.hidden = !job?.mine || isOver(job) || isTrained(job);
-    for (const node of [this.step, this.epoch, ...this.paces]) node.disabled = !usable;
+    const usable = Boolean(job?.orders.includes('pace'));
+    this.element.hidden = !usable;
     this.epoch.title = words.oneEpoch(job?.steps_per_epoch)[1];
     words.paces.forEach(([pace], i) => {
       const pressed = usable && (job.pace ?? null) === pace;

@@ -1,22 +1,10 @@
 // What one reads first: what the run is, how it is, how far it has come, and what has to be said about it.
 
 import { h } from '../dom.mjs';
-import { isOver, isTrained } from './api.mjs';
+import { isOver } from './api.mjs';
 import { words } from './words.mjs';
 
 const SILENT_SECONDS = 30;
-
-/** A run's state as one of the keys of words.states. */
-export function stateOf(job, row) {
-  if (!job) return 'unknown';
-  if (job.asked && job.state === 'running') return job.asked === 'pause' ? 'pausing' : 'stopping';
-  if (job.state === 'stopped' && job.model) return 'kept';
-  if (job.state === 'done' && job.measuring) return 'measuring';
-  if (job.state !== 'running') return job.state;
-  if (job.waiting) return 'held';
-  if (isTrained(job, row)) return 'finishing';
-  return job.pace != null && job.pace > 0 ? 'slow' : 'running';
-}
 
 export class Header {
   constructor(steering) {
@@ -36,7 +24,7 @@ export class Header {
 
   show(job, rows, trouble) {
     const row = rows.at(-1) ?? job?.progress ?? null;
-    const state = stateOf(job, row);
+    const state = job?.phase ?? 'unknown';
     const label = state === 'queued' && job.place ? words.place(job.place) : words.states[state];
     if (this.chip.textContent !== label) {
       this.chip.textContent = label;

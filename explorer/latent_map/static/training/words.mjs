@@ -25,8 +25,8 @@ export const words = {
     slow: 'training in slow motion',
     pausing: 'pausing …',
     stopping: 'stopping …',
-    finishing: 'saving the finished model …',
-    measuring: 'done · test numbers are being measured',
+    finishing: 'saving the model …',
+    measuring: 'trained, measuring the model …',
     paused: 'paused',
     stopped: 'stopped',
     kept: 'stopped and kept',
@@ -67,7 +67,7 @@ export const words = {
   pace: 'Speed in steps per second',
   paces: [
     [0, 'held', 'Holds the run between two steps. Nothing is lost, and the device stays reserved.'],
-    [1, '1', 'One step a second: watch single updates.'],
+    [1, '1', 'One step per second: watch single updates.'],
     [2, '2', 'Two steps per second.'],
     [5, '5', 'Five steps per second.'],
     [20, '20', 'Twenty steps per second.'],
@@ -122,7 +122,7 @@ export const words = {
   nats: 'nats per image',
   axis: { label: 'Horizontal axis', elapsed: ['time', 'Time spent training; waiting and slow motion do not count.'], step: ['steps', 'Steps: minibatches seen.'] },
   axisTitles: { seconds: 'seconds of training', minutes: 'minutes of training', hours: 'hours of training', step: 'step' },
-  reset: 'Nats an image. In the curves: drag to zoom. A double click shows everything, another the usual range again.',
+  reset: 'Nats per image. In the curves: drag to zoom. A double click shows everything, another the usual range again.',
   beta: {
     rising: (now, final) => `β = ${now.toFixed(2)}, rising to ${final}`,
     other: (beta) => `β = ${beta}`,
