@@ -17,8 +17,7 @@ letter = session.to_the_letter
 def bring_model() -> None:
     """Three ways to bring a model, and what became of the last one."""
     st.subheader("Bring a model", anchor=False)
-    last = session.kept("brought")
-    if last:
+    if last := session.kept("brought"):
         brought, said = last
         st.success(letter(f"{brought.name} is here.{said}"), icon=":material/check:")
         for notice in brought.notices:

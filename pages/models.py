@@ -32,8 +32,8 @@ def whose(model: Listed) -> str:
 
 def about(model: Listed) -> str:
     """A model in two lines: its name, then its size and where it is from."""
-    facts = [f"{model.config.model.latent} latent dimension{'s' if model.config.model.latent > 1 else ''}"]
-    facts += [model.config.model.network, whose(model)]
+    latent, network = model.config.model.latent, model.config.model.network
+    facts = [f"{latent} latent dimension{'s' if latent > 1 else ''}", network, whose(model)]
     if model.source:
         where = f"{model.source.get('repository') or model.source.get('file')}"
         commit = f" at {str(model.source['revision'])[:12]}" if "revision" in model.source else ""
@@ -69,7 +69,7 @@ groups, broken = list_models(models())
 with listing:
     st.subheader("Models" if groups else "No models yet", anchor=False)
     if len(groups) > 1:
-        st.markdown(":small[A box for each data set and likelihood: nats of different boxes measure different things.]")
+        st.markdown(":small[One box for each data set and likelihood: nats in different boxes do not compare.]")
     if not groups:
         st.info("Train a model on the Train page, or bring one: a zip, a folder, or one of the Hugging Face Hub.")
     for group in groups:

@@ -18,6 +18,7 @@ from explorer.datasets.binarise import repeatable
 from explorer.inference.gaps import best_gaussian
 from explorer.inference.lattice import fitted_lattice
 from explorer.inference.quadrature import integrated
+from explorer.inference.search import best_gaussians
 from explorer.inference.survey import affordable, survey
 from explorer.models import VAE
 from tests.oracle import Oracle, binary_images, tiny_model
@@ -123,6 +124,32 @@ def test_beyond_two_dimensions_draws_from_the_best_gaussian_agree_with_draws_fro
     assert torch.equal(survey(model, x).log_evidence, found.log_evidence)  # seeded
 
 
+def test_above_two_dimensions_modes_are_found_that_the_encoder_misses() -> None:
+    """From a narrow q far out the search ends as high as from the prior's middle."""
+    model, x = tiny_model(latent=3, gain=4.0), binary_images(4)
+    far = torch.full((4, 3), 6.0, dtype=torch.float64)
+    factor = 0.05 * torch.eye(3, dtype=torch.float64).expand(4, -1, -1)
+    began, diagonal, full = best_gaussians(model, x, far, factor, [None] * 4)
+    near = best_gaussians(model, x, torch.zeros(4, 3, dtype=torch.float64), 10 * factor, [None] * 4)
+    assert (began.elbo < diagonal.elbo).all() and (diagonal.elbo <= full.elbo).all()
+    for found, other in zip((diagonal, full), near[1:], strict=True):
+        assert (found.elbo >= other.elbo - 0.1).all()
+
+
+@pytest.mark.parametrize("latent", [1, 2, 3])
+def test_a_search_that_begins_where_nothing_is_finite_ends(latent: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scale at its floor, a mean a million deviations out, and one that is not a number beside a sound image."""
+    monkeypatch.setattr(torch.distributions.Distribution, "_validate_args", False)  # as in the app
+    model, x = tiny_model(latent=latent, gain=2.0), binary_images(4)
+    loc = torch.zeros(4, latent, dtype=torch.float64)
+    loc[1], loc[2] = 1e6, math.nan
+    factor = torch.eye(latent, dtype=torch.float64).repeat(4, 1, 1)
+    factor[0] *= 1e-6
+    encoder, diagonal, full = best_gaussians(model, x, loc, factor, [None] * 4)
+    sound = torch.tensor([0, 1, 3])
+    assert (diagonal.elbo >= encoder.elbo)[sound].all() and (full.elbo >= diagonal.elbo)[sound].all()
+
+
 def test_progress_only_rises_and_nothing_given_is_changed(sharp: VAE, x: Tensor) -> None:
     told: list[float] = []
     before = x.clone()
@@ -140,7 +167,7 @@ def test_a_costlier_decoder_has_fewer_images_for_the_same_work() -> None:
 HARD = (964, 224, 685, 782, 550)  # of mnist-2d, whose posteriors have several peaks
 
 
-@pytest.mark.parametrize(("images", "starts"), [(HARD[:2], 8), pytest.param(HARD, 50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("images", "starts"), [(HARD[:2], 3), pytest.param(HARD, 50, marks=pytest.mark.slow)])
 def test_no_random_start_finds_a_better_gaussian(images: tuple[int, ...], starts: int) -> None:
     """Draws of p(z|x), each with scales of its own: within 0.02 nats of the best of them, for both families."""
     model = explorer.load("mnist-2d")

@@ -15,7 +15,6 @@ Stein's lemma: E[Hessian] F = E[gradient eps^T].
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -33,9 +32,6 @@ FINE = {1: 128, 2: 32**2, 0: 4_096}  # of the ELBO that is reported
 LEAST_PRECISION = 0.05  # of the prior's; a step may not widen q beyond
 VALUES = 1 << 22
 _STILL = 1e-4  # nats
-# Of several starts: steps with few nodes until they are compared; so many climb on, which are near the highest, in
-# nats, and apart, in scales.
-SCREENED, MOST_KEPT, NEAR, APART = 12, 2, 1.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -78,63 +74,10 @@ def best_gaussian(
     fine = rule_for(model.config.latent, fine=True)
     found = measured(model, x, *climbed(model, x, loc, factor, family=family, steps=steps), fine)
     rows = torch.arange(len(x)).repeat(2)
-    return _best_of(rows, measured(model, x, loc, factor, fine), found)
+    return best_of(rows, measured(model, x, loc, factor, fine), found)
 
 
-Start = tuple[Tensor, Tensor]
-
-
-def best_from(model: VAE, x: Tensor, starts: Sequence[Start], *, family: str = "diagonal") -> Gaussians:
-    """The best q of a family for each image, from several starts: all climb a little, the highest few to the top.
-
-    Args:
-        x: (batch, c, h, w).
-        starts: of each image, m (k, d) and F (k, d, d), k >= 1; never below where the first of them begins.
-
-    Raises:
-        ValueError: an unknown family.
-    """
-    d = model.config.latent
-    rows = torch.cat([torch.full((len(m),), i) for i, (m, _) in enumerate(starts)])
-    loc, factor = (torch.cat([start[k] for start in starts]).double() for k in range(2))
-    first = torch.tensor([0, *(len(m) for m, _ in starts)]).cumsum(0)[:-1]
-    own = loc[first], factor[first]
-    if len(rows) > len(x):
-        rule = gaussian_rule(d, COARSE[d]) if d in COARSE else rule_for(d, fine=False)
-        loc, factor = _climbed_by(rule, model, x[rows], loc, factor, family, SCREENED)
-        kept = _highest(rows, measured(model, x[rows], loc, factor, rule_for(d, fine=False)))
-        rows, loc, factor = rows[kept], loc[kept], factor[kept]
-    fine = rule_for(d, fine=True)
-    ends = measured(model, x[rows], *climbed(model, x[rows], loc, factor, family=family), fine)
-    began = measured(model, x, *own, fine)
-    return _best_of(torch.cat([torch.arange(len(x)), rows]), began, ends)
-
-
-def best_gaussians(
-    model: VAE, x: Tensor, loc: Tensor, factor: Tensor, starts: Sequence[Start | None]
-) -> tuple[Gaussians, Gaussians, Gaussians]:
-    """The encoder's q of each image with its ELBO, and the best diagonal and full-covariance one, never below it.
-
-    Args:
-        x: (batch, c, h, w); loc: m (batch, d) and factor: F (batch, d, d) of the encoder's q.
-        starts: of each image, m (k, d) and F (k, d, d) to begin at too, or None.
-    """
-    found = [measured(model, x, loc, factor, rule_for(model.config.latent, fine=True))]
-    for family in FAMILIES:
-        # The best of a family is a start for the next, which holds it; and the encoder's q for all.
-        own = [(m[None], f[None]) for m, f in zip(found[-1].loc, found[-1].factor, strict=True)]
-        if len(found) > 1:
-            own = [_joined(start, (m[None], f[None])) for start, m, f in zip(own, loc, factor, strict=True)]
-        all_ = [_joined(start, more) for start, more in zip(own, starts, strict=True)]
-        found.append(best_from(model, x, all_, family=family))
-    return found[0], found[1], found[2]
-
-
-def _joined(one: Start, other: Start | None) -> Start:
-    return one if other is None else (torch.cat([one[0], other[0]]), torch.cat([one[1], other[1]]))
-
-
-def _best_of(rows: Tensor, *found: Gaussians) -> Gaussians:
+def best_of(rows: Tensor, *found: Gaussians) -> Gaussians:
     """The highest of each image (batch), of Gaussians whose images stand in `rows`, one after another."""
     value = torch.cat([some.elbo for some in found]).nan_to_num(-torch.inf, -torch.inf, -torch.inf)
     best = torch.zeros(int(rows.max()) + 1, dtype=torch.long)
@@ -142,25 +85,6 @@ def _best_of(rows: Tensor, *found: Gaussians) -> Gaussians:
         best[rows[at]] = at
     parts = ([getattr(some, name) for some in found] for name in ("loc", "factor", "elbo", "error"))
     return Gaussians(*(None if some[0] is None else torch.cat(some)[best] for some in parts))
-
-
-def _highest(rows: Tensor, found: Gaussians) -> Tensor:
-    """Which of the ends to climb on from: the highest of each image, and others that are near it."""
-    value = found.elbo.nan_to_num(-torch.inf, -torch.inf, -torch.inf)
-    kept: dict[int, list[int]] = {}
-    for at in value.argsort(descending=True).tolist():
-        others = kept.setdefault(int(rows[at]), [])
-        near = not others or (len(others) < MOST_KEPT and value[at] > value[others[0]] - NEAR)
-        if near and all(_apart(found, at, other) for other in others):
-            others.append(at)
-    return torch.tensor([at for others in kept.values() for at in others])
-
-
-def _apart(found: Gaussians, one: int, other: int) -> bool:
-    """Whether two Gaussians differ by more than a part of a scale in their means, or of themselves in their scales."""
-    away = torch.linalg.solve(found.factor[other], (found.loc[one] - found.loc[other])[:, None]).norm()
-    sizes = (torch.linalg.slogdet(found.factor[k]).logabsdet for k in (one, other))
-    return bool(away > APART) or abs(float(next(sizes) - next(sizes))) > APART
 
 
 def climbed(
@@ -179,11 +103,11 @@ def climbed(
         # Most of the way is as well found by few nodes.
         rules.insert(0, gaussian_rule(d, COARSE[d]))
     for rule in rules:
-        loc, factor = _climbed_by(rule, model, x, loc, factor, family, steps)
+        loc, factor = climbed_by(rule, model, x, loc, factor, family, steps)
     return loc, factor
 
 
-def _climbed_by(
+def climbed_by(
     rule: Rule, model: VAE, x: Tensor, loc: Tensor, factor: Tensor, family: str, steps: int
 ) -> tuple[Tensor, Tensor]:
     """Climbs by one rule, some images at a time."""
@@ -255,14 +179,14 @@ def _climb(
     row = torch.arange(len(x))  # of the images that still climb
     for _ in range(steps):
         check_cancelled()
-        precision = torch.linalg.inv(factor @ factor.mT)
+        precision = torch.linalg.inv_ex(factor @ factor.mT).inverse
         wanted = eye - hessian
         if family == "diagonal":
             precision, wanted = (part.diagonal(dim1=1, dim2=2).diag_embed() for part in (precision, wanted))
-        stepped = _bounded(precision + rate[:, None, None] * (wanted - precision))
-        covariance = torch.linalg.inv(stepped)
+        stepped = _bounded(_finite(precision + rate[:, None, None] * (wanted - precision), precision))
+        covariance = torch.linalg.inv_ex(stepped).inverse
         trial_loc = loc + rate[:, None] * (covariance @ (gradient - loc)[..., None]).squeeze(-1)
-        trial_factor = torch.linalg.cholesky(0.5 * (covariance + covariance.mT))
+        trial_factor = _finite(torch.linalg.cholesky_ex(0.5 * (covariance + covariance.mT)).L, factor)
         new = _moments(model, x, trial_loc, trial_factor, rule)
         trial = new[0] - _kl(trial_loc, trial_factor)
         up = trial > value
@@ -281,6 +205,12 @@ def _climb(
                 part[on] for part in (row, x, loc, factor, gradient, hessian, value, rate, still)
             )
     return end_loc, end_factor
+
+
+def _finite(matrix: Tensor, other: Tensor) -> Tensor:
+    """Each matrix (b, d, d), or the other in its place where the decoder has overflowed."""
+    good = matrix.isfinite().all(2).all(1) & (matrix.diagonal(dim1=1, dim2=2) > 0).all(1)
+    return torch.where(good[:, None, None], matrix, other)
 
 
 def _bounded(precision: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The gaps of many images: where between log p(x), the best Gaussians and the encoder's q the nats are lost.
 
-An image's inference gap is cut in three, each about zero or above (Cremer, Li & Duvenaud 2018, whose family
-is the diagonal one):
+An image's inference gap is cut in three (Cremer, Li & Duvenaud 2018, whose family is the diagonal one), each zero or
+above but for the error of log p(x):
 
     log p(x)        - best full ELBO      approximation gap of the full-covariance Gaussians
     best full ELBO  - best diagonal ELBO  what the diagonal family gives away beyond that
@@ -19,10 +19,10 @@ from torch import Tensor
 
 from ..models import VAE
 from .budget import Budget, decoding_operations
-from .gaps import Start, best_gaussians
 from .importance import importance_around
 from .lattice import MOST_DIMENSIONS, fitted_lattice
 from .quadrature import TOLERANCE, integrated
+from .search import Start, best_gaussians
 from .starts import posterior_starts
 
 # A coarse lattice: more of it would be summed for every image than is saved by cutting fewer cells.

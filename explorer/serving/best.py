@@ -8,9 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
-from ..inference.gaps import FAMILIES, Gaussians, best_gaussians, measured, rule_for
+from ..inference.gaps import FAMILIES, Gaussians, measured, rule_for
 from ..inference.lattice import QuadratureError
 from ..inference.quadrature import mass_of
+from ..inference.search import best_gaussians
 from ..inference.starts import posterior_starts
 from .kept import MB, Kept
 from .posteriors import lattice_of

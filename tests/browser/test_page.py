@@ -80,11 +80,13 @@ def test_what_is_shown_goes_along_to_another_page(open_page):
     page = open_page("model=mnist-16d&image=7&at=0.5,0.7&scale=0.2,0.3&mode=gaussian")
     settle(page)
     elbo = term(page, "elbo")
+    assert page.title() == "Explore - Latent Explorer"
     # Another model than the first one, and a page opened by its name.
     page.get_by_role("link", name="ELBO", exact=True).first.click()
     page.wait_for_url("**/elbo?*image=7*")
     page.wait_for_selector(READY)
     settle(page)
+    assert page.title() == "ELBO - Latent Explorer"
     assert "at=0.5%2C0.7" in page.url and "model=mnist-16d" in page.url
     assert term(page, "elbo") == pytest.approx(elbo, abs=1e-6)
 
@@ -98,6 +100,8 @@ def test_a_finger_and_the_keyboard_have_words_explained(open_page):
     assert "price of q in nats" in explained.inner_text()
     box = explained.bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+    rows = page.locator(".lx-terms").bounding_box()  # which stay in view
+    assert box["y"] + box["height"] <= rows["y"] or rows["y"] + rows["height"] <= box["y"]
     word.tap()
     explained.wait_for(state="hidden")
     word.focus()
@@ -105,6 +109,10 @@ def test_a_finger_and_the_keyboard_have_words_explained(open_page):
     explained.wait_for(state="visible")
     page.keyboard.press("Escape")
     explained.wait_for(state="hidden")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    word.click()
+    box, rows = explained.bounding_box(), page.locator(".lx-terms").bounding_box()
+    assert box["x"] + box["width"] <= rows["x"]
 
 
 def test_classes_can_be_hidden_and_layers_shown(open_page):

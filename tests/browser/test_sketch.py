@@ -120,6 +120,50 @@ def test_undo_and_clear_and_an_empty_pad(visit, address):
     assert not page.get_by_test_id("sketch").is_visible()
 
 
+# Every place that the pad's canvas has had, in each frame from now on.
+WATCH = """() => {
+  const canvas = document.querySelector('[data-testid=drawing-canvas]');
+  window.places = new Set();
+  const look = () => {
+    const { x, y, width, height } = canvas.getBoundingClientRect();
+    window.places.add([x, y, width, height].join());
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
+
+@pytest.mark.parametrize(
+    ("path", "width", "height"),
+    [
+        ("elbo?model=mnist-2d", 1280, 800),
+        pytest.param("?model=mnist-2d", 1920, 1080, marks=pytest.mark.slow),
+        pytest.param("?model=mnist-2d", 390, 844, marks=pytest.mark.slow),
+    ],
+)
+def test_nothing_that_arrives_moves_the_pad_and_no_drag_selects_text(visit, address, path, width, height):
+    page = visit(f"{address}/{path}")
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_selector(READY, timeout=30_000)
+    page.get_by_test_id("draw").click()
+    page.wait_for_selector("[data-testid=drawing-canvas]", state="visible")
+    page.get_by_test_id("drawing-canvas").scroll_into_view_if_needed()
+    pad = page.get_by_test_id("sketch").bounding_box()
+    page.evaluate(WATCH)
+    stroke(page, SEVEN, lift=False)
+    page.wait_for_selector("[data-testid=neighbour-0]:visible")  # while the pen is down
+    page.mouse.up()
+    page.wait_for_selector("[data-testid=term-log-evidence][data-value]")
+    stroke(page, [(0.3, 0.55), (0.7, 0.55)])
+    right, bottom = pad["x"] + pad["width"], pad["y"] + pad["height"]
+    for x, y in ((pad["x"] + 3, pad["y"] + 150), (right - 3, pad["y"] + 150), (right + 4, pad["y"] + 150)):  # beside it
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(width - 20, min(bottom, height - 20), steps=4)
+        page.mouse.up()
+    assert page.evaluate("() => [window.places.size, getSelection().toString()]") == [1, ""]
+
+
 def test_the_pad_opens_beside_the_handle_and_can_be_moved(visit, address):
     page = start(visit, f"{address}/?model=mnist-2d")
     pad, (x, y) = page.get_by_test_id("sketch"), centre(page)

@@ -194,6 +194,9 @@ def test_what_must_not_be_compared_is_refused_with_the_reason(visit, served: str
     page.get_by_role("combobox", name="Compare with").click()
     page.get_by_role("option").first.click()
     expect(page.locator(".lt")).to_contain_text("do not measure the same thing", timeout=10_000)
+    page.wait_for_url("**compare=*")
+    page.reload()  # a link brings back what is compared
+    expect(page.locator(".lt")).to_contain_text("do not measure the same thing", timeout=20_000)
 
 
 def test_settings_that_cannot_be_used_are_said_and_nothing_starts(visit, served: str) -> None:

@@ -50,7 +50,7 @@ def test_a_scale_dragged_wide_is_right_within_what_is_said(open_page, name, imag
     page.mouse.move(x, y)
     with page.expect_response(lambda response: "/field/" in response.url and response.url.endswith(f"/{image}.bin")):
         page.mouse.down()
-    for reach in (12, 40):
+    for reach in (12, 80):
         page.mouse.move(x + reach, y, steps=6)
     before = None
     while before != (before := term(page, "kl")):  # until the last move is measured

@@ -6,7 +6,7 @@ const CONTROLS = 'button, input, select, textarea, a, [draggable], .lx-sketch';
 const EDGE = 8; // pixels kept from the window's edges
 const APART = 6; // and from what is explained
 // Rows that belong together: an explanation of one of them leaves all of them to be read, where there is room.
-const TOGETHER = 'table, ul, .lx-terms, .lx-live, .lx-standings, .lx-pictures, .lx-row, figure';
+const TOGETHER = 'table, ul, .lx-terms, .lx-evidence, .lx-live, .lx-standings, .lx-pictures, .lx-row, figure';
 
 /**
  * The place of an explanation, { left, top } in pixels of the window, that hides as little as it can: beside the panel, level

@@ -1,18 +1,27 @@
-// Something that lies over the map and can be pushed aside.
+// Something that lies over the map and can be pushed aside. Nothing else moves it: its place is counted from the map's
+// upper left corner, so that whatever it comes to hold grows downward from there.
+
+const GAP = 10; // from the map's sides
+const BELOW = 44; // and from its upper and lower edges
 
 export class Movable {
-  /** @param {HTMLElement} element absolutely placed within its parent */
-  constructor(element) {
+  /**
+   * @param {HTMLElement} element at the upper left corner of its parent
+   * @param {number} tall pixels to keep below its upper edge for what it will hold
+   */
+  constructor(element, tall) {
     this.element = element;
-    this.offset = [0, 0];
+    this.tall = tall;
+    this.resized = () => this.placed && !element.hidden && this.put(...this.placed);
+    addEventListener('resize', this.resized);
   }
 
   /** On opening: at the side of the map where the handle, at x pixels from its left edge, is not. */
   aside(x) {
-    const { element } = this;
-    if (this.moved || x === null) return this.put(...this.offset); // the window may have become smaller since
-    const room = element.parentElement.clientWidth - element.offsetWidth - 20;
-    this.put(x > element.parentElement.clientWidth / 2 ? -room : 0, 0);
+    if (this.placed && (this.moved || x === null)) return this.put(...this.placed); // the window may have become smaller since
+    const { clientWidth: width, clientHeight: height } = this.element.parentElement;
+    const right = width - this.element.offsetWidth - GAP;
+    this.put(x !== null && x > width / 2 ? GAP : right, Math.max(height - this.tall - BELOW, BELOW));
   }
 
   /** Dragged by one of its parts. */
@@ -21,7 +30,7 @@ export class Movable {
       if (event.target.closest('button') || getComputedStyle(this.element).position === 'static') return;
       event.preventDefault();
       grip.setPointerCapture(event.pointerId);
-      const [x, y] = this.offset;
+      const [x, y] = this.placed;
       const move = ({ clientX, clientY }) => {
         this.moved = true;
         this.put(x + clientX - event.clientX, y + clientY - event.clientY);
@@ -35,15 +44,18 @@ export class Movable {
     });
   }
 
-  /** So far from where it lies of itself; its head stays within the window. */
+  /** So far from its parent's corner; its head stays within the window. */
   put(x, y) {
     const { element } = this;
-    const [before, above] = this.offset;
-    const box = element.getBoundingClientRect();
+    const corner = element.parentElement.getBoundingClientRect();
     const within = (value, low, high) => Math.min(Math.max(value, low), Math.max(high, low));
-    const left = within(box.left - before + x, 0, innerWidth - box.width);
-    const top = within(box.top - above + y, 0, innerHeight - 60);
-    this.offset = [left - (box.left - before), top - (box.top - above)];
-    element.style.transform = `translate(${this.offset[0]}px, ${this.offset[1]}px)`;
+    const left = within(corner.left + x, 0, innerWidth - element.offsetWidth);
+    const top = within(corner.top + y, 0, innerHeight - 60);
+    this.placed = [left - corner.left, top - corner.top];
+    element.style.transform = `translate(${this.placed[0]}px, ${this.placed[1]}px)`;
+  }
+
+  destroy() {
+    removeEventListener('resize', this.resized);
   }
 }

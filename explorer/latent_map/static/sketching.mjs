@@ -9,6 +9,7 @@ import { Thumbnails } from './thumbnails.mjs';
 import { words } from './words.mjs';
 
 const NEIGHBOURS = 6;
+const TALL = 470; // pixels of the pad with its neighbours
 
 export class Sketching {
   /** @param scene see sceneOf */
@@ -20,7 +21,7 @@ export class Sketching {
     this.neighbours = new Thumbnails(scene, NEIGHBOURS, 'neighbour', {
       class: 'lx-neighbours', role: 'group', 'aria-label': words.sketch.neighbours, title: words.sketch.neighbours,
     });
-    this.place = new Movable(this.element);
+    this.place = new Movable(this.element, TALL);
   }
 
   get open() {
@@ -126,6 +127,7 @@ export class Sketching {
 
   destroy() {
     this.pad?.destroy();
+    this.place.destroy();
   }
 }
 

@@ -3,14 +3,14 @@
 export const words = {
   help: {
     mouse: {
-      gaussian: 'Drag the ring, the mean of q; the two small ones are its scales. Click a point to choose its image. Arrow keys work too.',
-      moved: 'Drag the ring: q moves over the map as it is. Click a point to choose its image. Arrow keys work too.',
-      point: 'Drag the ring through latent space and watch z decode. Click a point to choose its image. Arrow keys work too.',
+      gaussian: 'Drag the corners to move q, a square to stretch it. Click a point to choose its image. Arrow keys work too.',
+      moved: 'Drag the corners: q moves over the map as it is. Click a point to choose its image. Arrow keys work too.',
+      point: 'Drag the dot through latent space and watch z decode. Click a point to choose its image. Arrow keys work too.',
     },
     finger: {
-      gaussian: 'Drag the rings. Tap a point for its image, a word for its meaning.',
-      moved: 'Drag the ring. Tap a point for its image, a word for its meaning.',
-      point: 'Drag the ring. Tap a point for its image, a word for its meaning.',
+      gaussian: 'Drag the corners or a square. Tap a point for its image, a word for its meaning.',
+      moved: 'Drag the corners. Tap a point for its image, a word for its meaning.',
+      point: 'Drag the dot. Tap a point for its image, a word for its meaning.',
     },
   },
   whole: ['⤢ Whole map', 'Show the whole map again. A double click on the map does the same.'],
@@ -191,7 +191,8 @@ export const words = {
   },
   loading: 'Getting the decoder and the points …',
   handle: (u) => `Position on the map: ${u[0].toFixed(2)}, ${u[1].toFixed(2)}. Arrow keys move it, with Shift further.`,
-  ellipses: 'Solid: one and two standard deviations of q, which hold 39 % and 86 % of it. Dashed: the encoder’s q.',
+  ellipses: 'Drawn to scale: q at one standard deviation (filled) and at two (line), which hold 39 % and 86 % of it. Dashed: the encoder’s q, in the same way. The corners only mark where to take it.',
+  leader: 'Drag to change the scale of q along this axis. The ellipse is q to scale; where its end cannot be taken, this handle lies on a line beside it.',
   scale: (axis, value) => `Scale of q along ${axis}: ${value.toPrecision(3)}. Arrow keys change it.`,
   axes: { identity: ['z₁', 'z₂'], umap: ['UMAP 1', 'UMAP 2'], pca: ['first principal component', 'second principal component'] },
   map: 'Map of latent space',

@@ -75,7 +75,7 @@ export class Arrow {
     [0, 1].forEach((j) => {
       const handle = overlay.scales[j].at;
       if (!handle) return;
-      const up = Math.sign(g[2 + j]);
+      const up = overlay.sides[j] * Math.sign(g[2 + j]); // outward where a wider q is better
       this.line(1 + j, handle, j === 0 ? [up, 0] : [0, -up], 10 * Math.log1p(4 * Math.abs(g[2 + j] * sigma[j])), 8);
     });
   }

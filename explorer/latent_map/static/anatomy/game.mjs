@@ -19,7 +19,7 @@ export class Game {
 
   constructor(scene) {
     this.scene = scene;
-    this.standings = new Standings((name) => this.put(name), scene.plane.dimensions <= 2);
+    this.standings = new Standings((name) => this.put(name), scene.plane.dimensions <= 2, scene.manifest.imageShape.reduce((a, b) => a * b));
     this.arrow = new Arrow(scene);
     this.clouds = new Clouds();
     const button = ([label, tip], name, click) =>

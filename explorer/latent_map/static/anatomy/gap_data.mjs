@@ -55,6 +55,20 @@ export function mean(table, value) {
   return { mean: middle, error: table.n > 1 ? Math.sqrt(squares / (table.n - 1) / table.n) : null };
 }
 
+/** Square root with the sign of the value: a gap of a sampled log p(x) can be below zero within its error. */
+export const signedRoot = (value) => Math.sign(value) * Math.sqrt(Math.abs(value));
+
+/** Outer edges of layers, one Float64Array a layer in the order given: [above zero, below zero]. */
+export function stacked(table, order, layers) {
+  return [Math.max, Math.min].map((side) => {
+    const total = new Float64Array(order.length);
+    return layers.map((name) => {
+      order.forEach((index, rank) => { total[rank] += side(partsOf(table, index)[name], 0); });
+      return total.slice();
+    });
+  });
+}
+
 /** Round values for a square-root axis up to `high`: each a good deal above the one before. */
 export function rootTicks(high) {
   const all = [];

@@ -7,7 +7,7 @@ import { h, nats } from '../dom.mjs';
 import { fileEnd } from '../hovering.mjs';
 import { paint } from '../layers.mjs';
 import { ticks, tickLabels } from './chart.mjs';
-import { LAYERS, PARTS, QUANTITIES, loadGaps, mean, order, partsOf, rootTicks } from './gap_data.mjs';
+import { LAYERS, PARTS, QUANTITIES, loadGaps, mean, order, partsOf, rootTicks, signedRoot, stacked } from './gap_data.mjs';
 import { words } from './words_gaps.mjs';
 
 const FIRST = 'inference'; // what they are sorted by where the address names nothing
@@ -171,7 +171,7 @@ export class GapPicture {
     const parts = partsOf(table, index);
     return [
       words.evidence(nats(table.log_evidence[index]), error),
-      words.gap(nats(QUANTITIES.inference(table, index)), PARTS.map((name) => nats(parts[name]))),
+      words.gap(nats(QUANTITIES.inference(table, index)), error, PARTS.map((name) => nats(parts[name]))),
     ];
   }
 
@@ -248,34 +248,28 @@ export class GapPicture {
     const style = getComputedStyle(this.element);
     const colour = (name) => getComputedStyle(this.swatches[name]).backgroundColor;
     const layers = LAYERS[this.sort];
-    const tops = layers.length ? this.stacked(layers) : [Float64Array.from(this.order, (index) => -this.table.log_evidence[index])];
-    const last = tops.at(-1);
     const root = layers.length > 0;
-    const low = root ? 0 : Math.min(...last, 0);
-    const high = Math.max(...last, low + 1e-3);
-    const bend = root ? Math.sqrt : (value) => value;
+    const sides = root ? stacked(this.table, this.order, layers) : [[Float64Array.from(this.order, (index) => -this.table.log_evidence[index])]];
+    const ends = sides.map((edges) => edges.at(-1));
+    const low = ends.flatMap((edge) => [...edge]).reduce((least, value) => Math.min(least, value), 0);
+    const high = ends[0].reduce((most, value) => Math.max(most, value), low + 1e-3);
+    const bend = root ? signedRoot : (value) => value;
     const y = (value) => MARGIN.top + height * (1 - (bend(value) - bend(low)) / (bend(high) - bend(low)));
     const x = (rank) => MARGIN.left + (rank / this.table.n) * this.width;
-    tops.forEach((_, at) => {
-      const top = tops[tops.length - 1 - at]; // the highest first, so that each covers what lies below
-      context.fillStyle = root ? colour(layers[layers.length - 1 - at]) : style.getPropertyValue('--quiet');
-      context.beginPath();
-      context.moveTo(x(0), y(low));
-      top.forEach((value, rank) => { context.lineTo(x(rank), y(value)); context.lineTo(x(rank + 1), y(value)); });
-      context.lineTo(x(this.table.n), y(low));
-      context.fill();
-    });
+    const base = root ? 0 : low;
+    for (const edges of sides) {
+      edges.forEach((_, at) => {
+        const edge = edges[edges.length - 1 - at]; // the farthest first, so that each covers what lies within
+        context.fillStyle = root ? colour(layers[layers.length - 1 - at]) : style.getPropertyValue('--quiet');
+        context.beginPath();
+        context.moveTo(x(0), y(base));
+        edge.forEach((value, rank) => { context.lineTo(x(rank), y(value)); context.lineTo(x(rank + 1), y(value)); });
+        context.lineTo(x(this.table.n), y(base));
+        context.fill();
+      });
+    }
     this.axes(context, style, { low, high, root, y, height });
     this.put(this.mark, this.rank >= 0 ? this.rank : null);
-  }
-
-  /** The upper edges of the layers, in the order of the picture; what is below zero within its error counts as nothing. */
-  stacked(layers) {
-    const total = new Float64Array(this.table.n);
-    return layers.map((name) => {
-      this.order.forEach((index, rank) => { total[rank] += Math.max(partsOf(this.table, index)[name], 0); });
-      return total.slice();
-    });
   }
 
   axes(context, style, { low, high, root, y, height }) {

@@ -1,13 +1,17 @@
 // The contestants of the game on one scale: how far each q stays below log p(x), in nats.
 
 import { h, nats } from '../dom.mjs';
+import { reachOf, shareOf } from '../evidence_bar.mjs';
 import { words } from './words.mjs';
 
 const NAMES = ['yours', 'encoder', 'diagonal', 'full'];
 
 export class Standings {
-  /** @param put what to do when a contestant is pressed; placeable: whether the map can show any diagonal q */
-  constructor(put, placeable) {
+  /**
+   * @param put what to do when a contestant is pressed; placeable: whether the map can show any diagonal q
+   * @param {number} values numbers in an image
+   */
+  constructor(put, placeable, values) {
     this.rows = Object.fromEntries(NAMES.map((name) => {
       const bar = h('i', { class: `lx-standing-bar lx-standing-${name}` });
       const value = h('span', { class: 'lx-standing-value', 'data-testid': `gap-${name}` }, '–');
@@ -20,19 +24,16 @@ export class Standings {
     this.note = h('p', { class: 'lx-quiet', title: words.game.gapsTip, 'data-testid': 'gap-parts' });
     this.element = h('div', { class: 'lx-standings', title: words.game.scale },
       h('div', { class: 'lx-standing-rows' }, ...Object.values(this.rows).flatMap((row) => row.cells)), this.note);
-    this.reach = 1;
+    this.reach = reachOf(values);
   }
 
   /** Gaps in nats by name; one that is not known yet is undefined. `estimate` is a sentence on how sure they are. */
   show(gaps, estimate = '') {
-    const most = Math.max(...Object.values(gaps).filter(Number.isFinite).map((gap) => Math.max(gap, 0)), 0.05);
-    if (most > this.reach || most < 0.3 * this.reach) this.reach = most * 1.15;
     for (const name of NAMES) {
       const { bar, value } = this.rows[name];
       const gap = gaps[name];
       const known = Number.isFinite(gap);
-      // By the square root: a tenth of a nat is seen beside fifty.
-      bar.style.transform = `scaleX(${known ? Math.min(Math.sqrt(Math.max(gap, 0) / this.reach), 1) : 0})`;
+      bar.style.transform = `scaleX(${known ? shareOf(gap, this.reach) : 0})`;
       const text = known ? nats(gap) : '–';
       if (value.textContent !== text) value.textContent = text;
       if (known) value.setAttribute('data-value', gap);

@@ -10,7 +10,7 @@ export const words = {
     gaps: ['Gaps', 'The gaps of many images, sorted'],
   },
   game: {
-    scale: 'KL(q ‖ p(z|x)) in nats, by its square root: shorter is better.',
+    scale: 'KL(q ‖ p(z|x)) in nats, on the logarithmic scale of the bar above: shorter is better.',
     yours: 'your q',
     encoder: 'encoder’s q',
     diagonal: 'best diagonal Gaussian',
@@ -25,7 +25,7 @@ export const words = {
     gapsTip:
       'Approximation gap: what even the best diagonal Gaussian leaves. Amortization gap: what one encoder for all images gives away (Cremer, Li & Duvenaud 2018).',
     estimate: (error) => `log p(x) and the ELBO are estimates here: ${error ? `your gap is ± ${error}` : 'gaps are as uncertain as they are'}.`,
-    axis: '· bars on a √ scale',
+    axis: '· bars on a logarithmic scale',
     searching: 'looking for the best Gaussians …',
     failed: (why) => `The best Gaussians are not known: ${why}`,
     waiting: 'The gap is known as soon as log p(x) is.',

@@ -1,5 +1,7 @@
 // Every word of the gaps over a data set.
 
+const within = (error) => (error === null ? ', error unknown' : error ? ` ± ${error}` : '');
+
 export const words = {
   label: 'Gaps',
   loading: 'Getting the gaps …',
@@ -30,8 +32,8 @@ export const words = {
   picture: 'Images in order: arrow keys choose the next one',
   place: (rank, n, index, label, numbers) => `Place ${rank} of ${n}: image ${index}, ${label}; ${numbers}`,
   card: (index, label) => `${label} · no. ${index}`,
-  evidence: (value, error) => `log p(x) ${value}${error === null ? ', error unknown' : error ? ` ± ${error}` : ''}`,
-  gap: (value, parts) => `gap ${value} = ${parts.join(' + ')}`,
+  evidence: (value, error) => `log p(x) ${value}${within(error)}`,
+  gap: (value, error, parts) => `gap ${value}${error ? within(error) : ''} = ${parts.join(' + ')}`,
   rows: {
     inference: 'largest inference gaps',
     approximation: 'largest approximation gaps',

@@ -48,12 +48,12 @@ export class Shades {
       if (!stale()) this.note.replaceChildren(h('i', { class: 'lx-hatched' }), words.doubted(this.scene.plane.exact));
       return image;
     }
-    const found = await magnificationImage(this.scene, view, stale);
+    const found = await magnificationImage(this.scene, await trustOf(this.scene), view, stale);
     if (!found || stale()) return null;
     const bar = h('i', { class: 'lx-ramp', style: `background: linear-gradient(to right, transparent, rgb(${MAGNIFIED}))` });
     const { low, high, least, most } = found;
     const flat = this.scene.manifest.latent === 1;
-    this.note.replaceChildren(`${least < low ? '≤ ' : ''}${significant(low)}`, bar, `${most > high ? '≥ ' : ''}${significant(high)}`, ` ${words.magnified(flat, this.scene.plane.exact)}`);
+    this.note.replaceChildren(`${least < low ? '≤ ' : ''}${significant(low)}`, bar, `${most > high ? '≥ ' : ''}${significant(high)}`, ` ${words.magnified(flat, this.scene.plane.exact)} `, h('i', { class: 'lx-hatched' }), words.doubted(this.scene.plane.exact));
     return found.image;
   }
 }

@@ -25,8 +25,16 @@ function layer(picture, { columns, rows, step, corner: [x, y] }, above) {
 
 /** Hatching where a place is not to be believed: a layer of the plot. Null once stale. */
 export async function doubtImage(scene, trust, view, stale) {
-  const { plane } = scene;
   const grid = cells(view);
+  const doubts = await doubted(scene, trust, grid, stale);
+  return doubts && layer(hatched(doubts, ink(scene)), grid, true);
+}
+
+const ink = (scene) => (scene.plot.dark ? '225, 228, 233' : '60, 66, 76');
+
+/** How far each cell of a grid is to be doubted, as the alpha of its pixel. Null once stale. */
+async function doubted(scene, trust, grid, stale) {
+  const { plane } = scene;
   const { columns, rows } = grid;
   const doubts = new ImageData(columns, rows); // in the alpha of its pixels
   const from = scene.from();
@@ -46,7 +54,7 @@ export async function doubtImage(scene, trust, view, stale) {
       if (judged.verdict !== 'near') doubts.data[4 * (row * columns + column) + 3] = 255 * judged.doubt;
     }
   }
-  return layer(hatched(doubts, scene.plot.dark ? '225, 228, 233' : '60, 66, 76'), grid, true);
+  return doubts;
 }
 
 /** Hatching in a colour, as dense as the alpha of each pixel of `mask` says, with soft edges. */
@@ -111,12 +119,17 @@ function volume(images, pixels, flat) {
   return Math.sqrt(Math.max(flat ? xx + yy : xx * yy - xy * xy, 0));
 }
 
-/** The magnification as a layer of the plot on a log scale, with the scale's ends and the values'. Null once stale. */
-export async function magnificationImage(scene, view, stale) {
+/**
+ * The magnification as a layer of the plot on a log scale, with the scale's ends and the values'. Null once stale.
+ * The scale is that of places which can be believed, where there are any; the others are hatched over it.
+ */
+export async function magnificationImage(scene, trust, view, stale) {
   const found = await magnifications(scene, view, stale);
-  if (!found) return null;
+  const doubts = found && await doubted(scene, trust, found, stale);
+  if (!doubts) return null;
   const { values, columns, rows } = found;
-  const sorted = Float64Array.from(values).sort();
+  const believed = values.filter((_, at) => !doubts.data[4 * at + 3]);
+  const sorted = (believed.length ? believed : values).toSorted();
   let high = Math.max(sorted[Math.floor(0.98 * (sorted.length - 1))], 1e-9);
   let low = Math.max(sorted[Math.floor(0.05 * sorted.length)], 1e-6 * high);
   // A decade at least: where all places are nearly alike, none is to look bright beside the others.
@@ -133,5 +146,9 @@ export async function magnificationImage(scene, view, stale) {
     tile.data.set([...red, 190 * share], 4 * at);
   });
   context.putImageData(tile, 0, 0);
-  return { image: layer(canvas, found, false), low, high, least: sorted[0], most: sorted.at(-1) };
+  const picture = hatched(doubts, ink(scene));
+  const both = picture.getContext('2d');
+  both.globalCompositeOperation = 'destination-over';
+  both.drawImage(canvas, 0, 0, picture.width, picture.height);
+  return { image: layer(picture, found, false), low, high, least: sorted[0], most: sorted.at(-1) };
 }
