@@ -18,7 +18,7 @@ TABS = {
     "latents": ("map", "dimensions", "paths", "neighbours", "selection"),
 }
 # What is shaded on the page of the latents: `shades.mjs`.
-SHADES = ("doubt", "magnification", "none")
+SHADES = ("doubt", "magnification", "both", "none")
 # What the tabs of the latents show: the first of each is what they open on.
 NEAR = ("place", "image")
 VIEWS = ("sliders", "grid")

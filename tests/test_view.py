@@ -70,8 +70,8 @@ def test_the_page_of_the_latents_reads_its_map_and_its_z() -> None:
         assert (view.map, view.u, view.z, view.tab) == (name, (40.0, -3.0), (1.0, -2.5, 1e-3), "paths")
         assert not view.notices and view.state()["base"] == view.z
     for colour in ("kl", "trustworthiness", "z_3", "own my score", None):
-        view = latents(colour=colour or "class", shade="none")
-        assert (view.colour, view.shade, view.notices) == (colour, "none", ())
+        view = latents(colour=colour or "class", shade="both")
+        assert (view.colour, view.shade, view.notices) == (colour, "both", ())
     for name, value in (
         *(("colour", value) for value in ("z_0", "z_4", "z_", "KL", "own ", "own " + "x" * 300, "<script>")),
         *(("shade", value) for value in ("Doubt", "x", "<script>")),

@@ -12,6 +12,7 @@ from explorer.projection import Local, ProjectionError, axes_plane, explained_by
 GENERATOR = torch.Generator().manual_seed(0)
 CODES = torch.randn(400, 5, generator=GENERATOR)
 PLACES = CODES[:, :2] + 0.3 * CODES[:, 2:4].square()
+RANDOM = np.random.default_rng(0)
 # Between places, far outside, and on a place.
 AT = torch.tensor([[0.0, 0.0], [0.7, -1.2], [9.0, 9.0], *PLACES[:2].tolist()])
 
@@ -105,6 +106,30 @@ def test_the_magnification_of_a_known_decoder(page: Page) -> None:
             jacobian = np.array([[1, 0], [0, 1], [a, 1], [0, np.cos(b)]])
             expected = np.sqrt(np.linalg.det(jacobian.T @ jacobian))
             assert found["values"][row * found["columns"] + column] == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_scale_of_a_magnification_is_that_of_data_and_doubt_fades_it(page: Page) -> None:
+    """Whatever a decoder does where no data is: scale and paint near data stay, and nothing is painted there."""
+    values, doubts = RANDOM.lognormal(size=400), np.repeat([0.0, 0.3, 0.8, 1.0], 100)
+    far = doubts > 0.5
+    wild = np.where(far, 1e6 * values, values)
+    scales, painted = page.evaluate(
+        """async ([fields, doubts]) => {
+          const { scaleOf, strength } = await import('/static/latents/shading.mjs');
+          const scales = fields.map((values) => scaleOf(Float64Array.from(values), doubts));
+          return [scales, fields.map((values, f) => values.map((value, at) => strength(value, doubts[at], scales[f])))];
+        }""",
+        [[values.tolist(), wild.tolist()], doubts.tolist()],
+    )
+    assert (
+        scales[0] == scales[1] and scales[0]["most"] == values[~far].max() and scales[0]["least"] == values[~far].min()
+    )
+    tame, mad = map(np.array, painted)
+    np.testing.assert_array_equal(tame[~far], mad[~far])
+    assert mad[doubts == 1].max() == 0 and mad[far].max() <= 0.2 + 1e-9 and tame[doubts == 0].max() == 1
+    # Where nothing in view is near data, what there is makes the scale.
+    alone = page.evaluate("async () => (await import('/static/latents/shading.mjs')).scaleOf([1, 2, 50], [1, 1, 1])")
+    assert alone["least"] == 1 and alone["most"] == 50
 
 
 def test_codes_that_are_all_the_same_have_no_variance_in_any_plane(page: Page) -> None:

@@ -258,9 +258,10 @@ def test_colours_by_terms_and_by_trust(open_latents):
     page = open_latents(urlsplit(page.url).query.replace("model=mnist-16d&image=3&", ""))
     expect(page.get_by_test_id("colour-none")).to_contain_text("no value (9,500)", timeout=20_000)
     expect(page.get_by_test_id("shade-magnification")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_test_id("shade-doubt")).to_have_attribute("aria-pressed", "true")  # the two together
     page.get_by_test_id("shade-magnification").click()
     page.get_by_test_id("colour-by").select_option("class")
-    assert asked(page)["shade"] == ["none"] and "colour" not in asked(page)
+    assert asked(page)["shade"] == ["doubt"] and "colour" not in asked(page)
     page = open_latents(f"map=umap-{UMAP}&shade=none&colour=own%20score")
     expect(page.get_by_test_id("colour-note")).to_contain_text("you have no such column")
     expect(page.get_by_test_id("shade-doubt")).to_have_attribute("aria-pressed", "false")

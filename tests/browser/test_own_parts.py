@@ -14,7 +14,7 @@ def test_a_place_is_hatched_where_words_doubt_it_and_nowhere_else(page: Page) ->
     found = page.evaluate(
         """async ({ codes, places }) => {
           const { Trust, judge } = await import('/static/latents/trust.mjs');
-          const { doubtImage } = await import('/static/latents/shading.mjs');
+          const { doubtImage, doubtsOver } = await import('/static/latents/shading.mjs');
           const { Curved } = await import('/static/projections/curved.mjs');
           const all = Float32Array.from(codes);
           const plane = new Curved('umap', all, Float32Array.from(places));
@@ -24,7 +24,7 @@ def test_a_place_is_hatched_where_words_doubt_it_and_nowhere_else(page: Page) ->
           const from = all.subarray(10, 15);
           const scene = { plane, from: () => from, idle: async () => {}, plot: { dark: false } };
           const range = [-12, 12, -12, 12];
-          const { picture, view } = await doubtImage(scene, trust, range, () => false);
+          const { picture, view } = doubtImage(scene, await doubtsOver(scene, trust, range, () => false));
           const { data, width } = picture.getContext('2d').getImageData(0, 0, picture.width, picture.height);
           const cell = 8;
           const [columns, rows] = [picture.width / cell, picture.height / cell];

@@ -33,7 +33,7 @@ export class Background {
       const earlier = shade && shaded?.shade === shade && shaded.plane === plane.shown ? shaded.images : [];
       await show([...images, ...earlier]);
       if (!shade || stale()) return;
-      const cast = { shade, plane: plane.shown, images: [await shade(view, stale)].filter(Boolean) };
+      const cast = { shade, plane: plane.shown, images: await shade(view, stale) };
       if (stale()) return;
       this.shaded = cast;
       await show([...images, ...cast.images]);

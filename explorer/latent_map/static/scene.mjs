@@ -47,7 +47,7 @@ export function sceneOf(explore) {
     setMap: (name) => switchTo(explore, name),
     /** What happens on the plot, see plot/plot.mjs: a tab may listen. */
     plotEvents: explore.plot.events,
-    /** A layer over the map, (view, stale) -> an image of the plot, see plot/plot.mjs, or null, drawn anew as the view changes; null for none. */
+    /** Layers over the map, (view, stale) -> images of the plot, see plot/plot.mjs, drawn anew as the view changes; null for none. */
     shade: (layer) => explore.background.setShade(layer),
     layersChanged: () => {
       if (explore.gone) return undefined; // a closed engine would be opened again

@@ -2,7 +2,7 @@
 
 import { decoded } from '../pictures.mjs';
 import { breather } from './breather.mjs';
-import { judge } from './trust.mjs';
+import { judge, verdictOf } from './trust.mjs';
 
 const SIDE = 44; // cells along the longer side
 const STEP = 1e-2; // map units, of the finite differences
@@ -23,38 +23,33 @@ function layer(picture, { columns, rows, step, corner: [x, y] }, above) {
   return { picture, view: [x, x + columns * step, y - rows * step, y], above };
 }
 
-/** Hatching where a place is not to be believed: a layer of the plot. Null once stale. */
-export async function doubtImage(scene, trust, view, stale) {
-  const grid = cells(view);
-  const doubts = await doubted(scene, trust, grid, stale);
-  return doubts && layer(hatched(doubts, ink(scene)), grid, true);
-}
-
-const ink = (scene) => (scene.plot.dark ? '225, 228, 233' : '60, 66, 76');
-
-/** How far each cell of a grid is to be doubted, as the alpha of its pixel. Null once stale. */
-async function doubted(scene, trust, grid, stale) {
+/** How far the places of a view are to be doubted, see trust.mjs: { values float64 (rows columns), 0 to 1, ...cells }. Null once stale. */
+export async function doubtsOver(scene, trust, view, stale) {
   const { plane } = scene;
-  const { columns, rows } = grid;
-  const doubts = new ImageData(columns, rows); // in the alpha of its pixels
+  const grid = cells(view);
+  const values = new Float64Array(grid.columns * grid.rows);
   const from = scene.from();
   const breathe = breather(scene.idle);
   await trust.know(plane);
   // The image's own place is judged for itself: there z is its code, and no centre of a cell lies just there.
   const home = plane.exact ? null : plane.project(from);
-  const own = home && judge(trust, plane, home, plane.lift(home, from));
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      await breathe();
-      if (stale()) return null;
-      const u = grid.at(column, row);
-      let judged = judge(trust, plane, u, plane.lift(u, from));
-      const around = home && Math.abs(u[0] - home[0]) < grid.step && Math.abs(u[1] - home[1]) < grid.step;
-      if (around && own.doubt < judged.doubt) judged = own;
-      if (judged.verdict !== 'near') doubts.data[4 * (row * columns + column) + 3] = 255 * judged.doubt;
-    }
+  const own = home && judge(trust, plane, home, plane.lift(home, from)).doubt;
+  for (let at = 0; at < values.length; at++) {
+    await breathe();
+    if (stale()) return null;
+    const u = grid.at(at % grid.columns, Math.floor(at / grid.columns));
+    const { doubt } = judge(trust, plane, u, plane.lift(u, from));
+    const around = home && Math.abs(u[0] - home[0]) < grid.step && Math.abs(u[1] - home[1]) < grid.step;
+    values[at] = around ? Math.min(own, doubt) : doubt;
   }
-  return doubts;
+  return { ...grid, values };
+}
+
+/** Hatching where places are not to be believed: a layer of the plot. @param doubts see doubtsOver() */
+export function doubtImage(scene, doubts) {
+  const mask = new ImageData(doubts.columns, doubts.rows); // in the alpha of its pixels
+  doubts.values.forEach((doubt, at) => { if (verdictOf(doubt) !== 'near') mask.data[4 * at + 3] = 255 * doubt; });
+  return layer(hatched(mask, scene.plot.dark ? '225, 228, 233' : '60, 66, 76'), doubts, true);
 }
 
 /** Hatching in a colour, as dense as the alpha of each pixel of `mask` says, with soft edges. */
@@ -120,35 +115,39 @@ function volume(images, pixels, flat) {
 }
 
 /**
- * The magnification as a layer of the plot on a log scale, with the scale's ends and the values'. Null once stale.
- * The scale is that of places which can be believed, where there are any; the others are hatched over it.
+ * The ends of a log scale for magnifications, those of the places that can be believed: far from data a decoder may stretch
+ * as it likes, and would take the whole scale. { low, high, least, most }, the last two of the values themselves.
+ * @param doubts 0 to 1 for each value
  */
-export async function magnificationImage(scene, trust, view, stale) {
-  const found = await magnifications(scene, view, stale);
-  const doubts = found && await doubted(scene, trust, found, stale);
-  if (!doubts) return null;
-  const { values, columns, rows } = found;
-  const believed = values.filter((_, at) => !doubts.data[4 * at + 3]);
-  const sorted = (believed.length ? believed : values).toSorted();
+export function scaleOf(values, doubts) {
+  const believed = values.filter((_, at) => verdictOf(doubts[at]) !== 'doubted');
+  const sorted = (believed.length ? believed : Float64Array.from(values)).sort();
   let high = Math.max(sorted[Math.floor(0.98 * (sorted.length - 1))], 1e-9);
   let low = Math.max(sorted[Math.floor(0.05 * sorted.length)], 1e-6 * high);
   // A decade at least: where all places are nearly alike, none is to look bright beside the others.
   const wider = Math.sqrt(Math.max(LEAST_RATIO / (high / low), 1));
   [low, high] = [low / wider, high * wider];
+  return { low, high, least: sorted[0], most: sorted.at(-1) };
+}
+
+/** How strongly a magnification is painted, 0 to 1: by its place on the scale, and the less the more its place is doubted. */
+export function strength(value, doubt, { low, high }) {
+  return Math.min(Math.max(Math.log(Math.max(value, low) / low) / Math.log(high / low), 0), 1) * (1 - doubt);
+}
+
+/** The magnification as a layer of the plot, with its scale, see scaleOf(). Null once stale. @param doubts see doubtsOver() */
+export async function magnificationImage(scene, doubts, view, stale) {
+  const found = await magnifications(scene, view, stale);
+  if (!found) return null;
+  const { values, columns, rows } = found;
+  const scale = scaleOf(values, doubts.values);
   const canvas = document.createElement('canvas');
   canvas.width = columns;
   canvas.height = rows;
   const context = canvas.getContext('2d');
   const tile = context.createImageData(columns, rows);
   const red = MAGNIFIED.split(', ').map(Number);
-  values.forEach((value, at) => {
-    const share = Math.min(Math.max(Math.log(Math.max(value, low) / low) / Math.log(high / low), 0), 1);
-    tile.data.set([...red, 190 * share], 4 * at);
-  });
+  values.forEach((value, at) => tile.data.set([...red, 190 * strength(value, doubts.values[at], scale)], 4 * at));
   context.putImageData(tile, 0, 0);
-  const picture = hatched(doubts, ink(scene));
-  const both = picture.getContext('2d');
-  both.globalCompositeOperation = 'destination-over';
-  both.drawImage(canvas, 0, 0, picture.width, picture.height);
-  return { image: layer(picture, found, false), low, high, least: sorted[0], most: sorted.at(-1) };
+  return { image: layer(canvas, found, false), ...scale };
 }

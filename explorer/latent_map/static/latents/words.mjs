@@ -125,13 +125,13 @@ export const words = {
     shade: 'Shade',
     shades: {
       doubt: ['Doubt', 'Shades the map where it should not be believed: where z would lie farther from every code than nearly all codes lie from each other, or would be mapped elsewhere.'],
-      magnification: ['Magnification', 'How fast the decoded image changes along the map (the square root of the determinant of the pull-back metric): bright where a short way crosses many images.'],
+      magnification: ['Magnification', 'How fast the decoded image changes along the map (the square root of the determinant of the pull-back metric): bright where a short way crosses many images. The scale is that of the places near data; colours fade where there is none, since there the decoder may do as it likes.'],
     },
-    doubted: (exact) => (exact ? 'no data near, with the rest of z as it is' : 'no fitted image near, or the map contradicts itself'),
+    doubted: (exact) => (exact ? 'no data nearby, with the rest of z as it is' : 'no fitted image nearby, or the round trip fails'),
     shading: 'being drawn …',
     entered: 'In this plane lie all three.',
     beside: 'z lies beside the plane of the three: press A, B or C to enter it.',
-    magnified: (flat, exact) => `a ${flat ? '' : 'squared '}map unit, log scale${exact ? '' : ', by the approximate way back'}`,
+    magnified: (flat, exact) => `per ${flat ? '' : 'squared '}map unit near data (log scale${exact ? '' : ', approximate inverse'})`,
     plain: {
       identity: () => 'The map is latent space itself: every place on it is a z.',
       pca: (share) => `The first two principal components hold ${share} % of the codes’ variance.`,
