@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 import zipfile
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from PIL import Image as Picture
 from ..cancellation import check_cancelled
 from ..datasets.formulas import to_csv
 from .columns import NAMES, column_of, draws_of
+from .dictionary import Column, dictionary, rows_of
 from .fitted_maps import places_in, trust_in
 from .own_rows import cells
 from .person import Visitor
@@ -29,7 +32,11 @@ FORMATS = {
     "parquet": "application/vnd.apache.parquet",
     "npz": "application/octet-stream",
     "zip": "application/zip",
+    # The dictionary of the columns of the others, for a file of its own and for the page.
+    "columns.csv": "text/csv",
+    "columns.json": "application/json",
 }
+DICTIONARY = "columns.csv"  # within a file of arrays or images
 # So that nobody fills the server's memory: a data set has its own files.
 MOST_PICTURES = 20_000  # of a zip
 MOST_BYTES = 1 << 28  # of arrays, before they are compressed: 70,000 colour images of 32 x 32
@@ -57,11 +64,16 @@ def export_of(space: Space, state: Any, visitor: Visitor) -> bytes:
     arrays = state["format"] == "npz"
     # Before anything is copied; a person's own columns are counted when they are there.
     _check_size(len(rows) * (8 * space.latent + arrays * space.latents.images[0].numel()), arrays)
-    table = _table(space, rows, state)
+    table, origins = _table(space, rows, state)
+    entries = dictionary(table, origins, **_facts(space, state))
     if arrays:
-        return _arrays(space, rows, table)
+        return _arrays(space, rows, table, entries)
+    if state["format"] == "columns.csv":
+        return to_csv(rows_of(entries)).encode()
+    if state["format"] == "columns.json":
+        return json.dumps([asdict(entry) for entry in entries]).encode()
     if state["format"] == "parquet":
-        return parquet_of(table)
+        return parquet_of(table, {entry.name: {"meaning": entry.meaning, "unit": entry.unit} for entry in entries})
     columns = [cells_of(values) for values in table.values()]
     return to_csv([list(table), *zip(*columns, strict=True)]).encode()
 
@@ -75,15 +87,23 @@ def _check_size(taken: int, images: bool) -> None:
         )
 
 
-def _arrays(space: Space, rows: np.ndarray, table: dict[str, np.ndarray]) -> bytes:
+def _facts(space: Space, state: dict[str, Any]) -> dict[str, str]:
+    """Facts that meanings of columns name: the map that is shown, and the method behind log p(x)."""
+    return {"map": str(state.get("map")), "made": str(column_of(space, "log_evidence")[1]["made"])}
+
+
+def _arrays(space: Space, rows: np.ndarray, table: dict[str, np.ndarray], entries: list[Column]) -> bytes:
     latents = space.latents
     whole = {"loc": latents.loc, "scale": latents.scale, "images": latents.images, "labels": latents.labels}
     columns: dict[str, np.ndarray] = {}
     coordinates = _coordinates(space)
-    for name, values in table.items():
+    listed = dictionary({name: np.broadcast_to(np.zeros(()), len(rows)) for name in whole})
+    for entry in entries:
         # Names of a person's own columns become names of files.
-        if name != "label" and name not in coordinates:
-            columns[free_column(re.sub(r"\W+", "_", name), {*whole, *columns})] = values
+        if entry.name != "label" and entry.name not in coordinates:
+            given = free_column(re.sub(r"\W+", "_", entry.name), {*whole, *columns})
+            columns[given] = table[entry.name]
+            listed.append(replace(entry, name=given))
     taken = sum(values[0].nbytes for values in whole.values()) * len(rows) + sum(map(_size, columns.values()))
     _check_size(taken, True)
     file = io.BytesIO()
@@ -95,6 +115,7 @@ def _arrays(space: Space, rows: np.ndarray, table: dict[str, np.ndarray]) -> byt
                 values = values.astype(str)
             with folder.open(f"{name}.npy", "w", force_zip64=True) as part:
                 np.lib.format.write_array(part, np.ascontiguousarray(values), version=(1, 0))
+        folder.writestr(DICTIONARY, to_csv(rows_of(listed)))
     return file.getvalue()
 
 
@@ -119,8 +140,11 @@ def _rows(value: Any, count: int) -> np.ndarray:
     return rows
 
 
-def _table(space: Space, rows: np.ndarray, state: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Columns of the selected rows; words are objects, each there once however many rows it stands in."""
+def _table(space: Space, rows: np.ndarray, state: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Columns of the selected rows, and where those that are not ours are from, see `dictionary`.
+
+    Words are objects, each there once however many rows it stands in.
+    """
     latents = space.latents
     labels = latents.labels.numpy()[rows]
     table = _whose(space, rows) | {"label": labels, "class": np.array(latents.classes, dtype=object)[labels]}
@@ -136,10 +160,19 @@ def _table(space: Space, rows: np.ndarray, state: dict[str, Any]) -> dict[str, n
     for name, values in trust_in(space, str(state.get("map")).removeprefix("umap-")).items():
         table[name] = values.numpy()[rows]
     coordinates = [*latents.loc.numpy()[rows].T, *latents.scale.numpy()[rows].T]
-    table |= dict(zip(_coordinates(space), coordinates, strict=True)) | _own(space, rows)
-    for name, values in _brought(state.get("columns"), len(latents), rows):
-        table[free_column(name, table)] = values
-    return table
+    table |= dict(zip(_coordinates(space), coordinates, strict=True))
+    return table, _add_theirs(table, space, rows, state)
+
+
+def _add_theirs(table: dict[str, np.ndarray], space: Space, rows: np.ndarray, state: dict[str, Any]) -> dict[str, str]:
+    """Adds the columns that the pictures came with and those that a person brought; where each is from, by its name."""
+    origins = {}
+    columns = [("pictures", *column) for column in _own(space, rows).items()]
+    columns += [("brought", *column) for column in _brought(state.get("columns"), len(space.latents), rows)]
+    for origin, name, values in columns:
+        given = free_column(name, table)
+        table[given], origins[given] = values, origin
+    return origins
 
 
 def _whose(space: Space, rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -236,14 +269,13 @@ def _pictures(space: Space, rows: np.ndarray, state: dict[str, Any]) -> bytes:
     file = io.BytesIO()
     width = len(str(len(images) - 1))
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as folder:  # PNG is compressed already
-        whose, given = _whose(space, rows), ZipNames(["labels.csv"])
+        whose, given = _whose(space, rows), ZipNames(["labels.csv", DICTIONARY])
         files = whose.pop("file", None)
         texts = np.array(classes, dtype=object)[labels.numpy()[rows]]
         table = {"file": np.empty(len(rows), dtype=object), "label": texts, **whose}
         if files is not None:
             table["original"] = files
-        for name, column in [*_own(space, rows).items(), *_brought(state.get("columns"), len(images), rows)]:
-            table[free_column(name, table)] = column
+        origins = _add_theirs(table, space, rows, state)
         for at, row in enumerate(rows.tolist()):
             check_cancelled()
             image = images[row]
@@ -255,5 +287,6 @@ def _pictures(space: Space, rows: np.ndarray, state: dict[str, Any]) -> bytes:
             table["file"][at] = name
         whole = {name for name, values in table.items() if values.dtype == np.float64 and is_whole(values)}
         listed = [[cell_of(value, name in whole) for value in values.tolist()] for name, values in table.items()]
+        folder.writestr(DICTIONARY, to_csv(rows_of(dictionary(table, origins))))
         folder.writestr("labels.csv", to_csv([list(table), *zip(*listed, strict=True)]))
     return file.getvalue()

@@ -13,8 +13,12 @@ import numpy as np
 from ..cancellation import check_cancelled
 
 
-def parquet_of(table: dict[str, np.ndarray]) -> bytes:
-    """A table of columns (n,) as Parquet; unknown numbers (NaN) are null, whole ones integers."""
+def parquet_of(table: dict[str, np.ndarray], about: dict[str, dict[str, str]] | None = None) -> bytes:
+    """A table of columns (n,) as Parquet; unknown numbers (NaN) are null, whole ones integers.
+
+    Args:
+        about: what each column's own metadata in the schema say, by its name.
+    """
     import pyarrow
     import pyarrow.parquet
 
@@ -23,7 +27,11 @@ def parquet_of(table: dict[str, np.ndarray]) -> bytes:
         check_cancelled()
         columns.append(_arrow(pyarrow, values))
     file = io.BytesIO()
-    pyarrow.parquet.write_table(pyarrow.Table.from_arrays(columns, names=list(table)), file)
+    fields = [
+        pyarrow.field(name, column.type, metadata=(about or {}).get(name))
+        for name, column in zip(table, columns, strict=True)
+    ]
+    pyarrow.parquet.write_table(pyarrow.Table.from_arrays(columns, schema=pyarrow.schema(fields)), file)
     return file.getvalue()
 
 

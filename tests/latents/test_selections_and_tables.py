@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import shutil
 import threading
 import zipfile
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas
+import pyarrow.parquet
 import pytest
 import torch
 from PIL import Image
@@ -69,11 +71,49 @@ def test_a_selection_is_taken_away_in_every_format(client: TestClient, space: Sp
     assert np.array_equal(arrays["labels"], space.latents.labels.numpy()[rows])
     with zipfile.ZipFile(io.BytesIO(post(client, space, "export", {**state, "format": "zip"}))) as folder:
         names = folder.namelist()
-        assert names[-1] == "labels.csv" and len(names) == 4
+        assert names[-2:] == ["columns.csv", "labels.csv"] and len(names) == 5
         first = np.asarray(Image.open(io.BytesIO(folder.read(names[0]))))
     assert np.array_equal(first, space.latents.images[2, 0].numpy())
     everything = pandas.read_csv(io.BytesIO(post(client, space, "export", {"format": "csv", "rows": None})))
     assert len(everything) == n
+
+
+def entries(text: bytes | str) -> dict[str, dict[str, Any]]:
+    """A dictionary of columns, by name."""
+    read = pandas.read_csv(io.StringIO(text if isinstance(text, str) else text.decode()), keep_default_na=False)
+    assert list(read) == ["column", "meaning", "unit", "rows_known"] and read["column"].is_unique
+    return {row["column"]: row for row in read.to_dict("records")}
+
+
+def test_every_column_that_is_taken_away_stands_in_a_dictionary(
+    client: TestClient, space: Space, data: Path, keep
+) -> None:
+    n, rows = len(space.latents), [2, 3, 299]
+    key, _ = keep_map(space, data, UmapSettings(seed=41))
+    odd = [None, *range(1, n)]
+    brought = [{"name": "kl", "values": odd}, {"name": "my column", "values": [0] * n, "kinds": ["=word"]}]
+    state = {"rows": bits(rows, n), "map": f"umap-{key}", "columns": keep(brought)}
+
+    def take(format_: str) -> bytes:
+        return post(client, space, "export", {**state, "format": format_})
+
+    told = entries(take("columns.csv"))
+    csv = pandas.read_csv(io.BytesIO(take("csv")))
+    assert list(told) == list(csv) and all(entry["meaning"].endswith(".") for entry in told.values())
+    assert {name: entry["rows_known"] for name, entry in told.items()} == csv.notna().sum().to_dict()
+    nats = {name for name, entry in told.items() if entry["unit"] == "nats"}
+    assert nats == {"kl", "reconstruction", "elbo"}  # none of its own column of that name
+    page = json.loads(take("columns.json"))
+    assert [entry["name"] for entry in page] == list(csv) and page[0]["meaning"] == told["index"]["meaning"]
+    schema = pyarrow.parquet.read_schema(io.BytesIO(take("parquet")))
+    assert {field.name: field.metadata[b"meaning"].decode() for field in schema} == {
+        name: entry["meaning"] for name, entry in told.items()
+    }
+    with np.load(io.BytesIO(take("npz"))) as arrays:
+        assert set(entries(arrays["columns.csv"])) == set(arrays.files) - {"columns.csv"}
+    with zipfile.ZipFile(io.BytesIO(take("zip"))) as folder:
+        labels = pandas.read_csv(io.BytesIO(folder.read("labels.csv")))
+        assert list(entries(folder.read("columns.csv"))) == list(labels)
 
 
 def test_what_would_fill_the_memory_is_a_sentence(
@@ -129,6 +169,9 @@ def test_the_terms_of_surveyed_images_add_up(client: TestClient, space: Space, f
     np.testing.assert_allclose(csv["reconstruction"] - csv["kl"], csv["elbo"], atol=1e-5)
     assert (csv["elbo_draws"] == np.where(np.arange(len(csv)) < k, 0, 8)).all()
     assert csv["gap"].notna().sum() == k and csv["elbo"].notna().all()
+    told = entries(post(client, twin, "export", {"format": "columns.csv", "rows": None}))
+    assert told["gap"]["rows_known"] == told["log_evidence"]["rows_known"] == k
+    assert "by hand" in told["log_evidence"]["meaning"] and told["gap"]["unit"] == "nats"
     plain = pandas.read_csv(io.BytesIO(post(client, space, "export", {"format": "csv", "rows": None})))
     assert "log_evidence" not in plain and (plain["elbo_draws"] == 8).all()
 

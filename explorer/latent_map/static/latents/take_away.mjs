@@ -14,18 +14,41 @@ export class TakeAway {
     this.events = events;
     const formats = Object.entries(words.formats).map(([format, [text, tip]]) =>
       h('button', { type: 'button', class: 'lx-button', title: tip, 'data-testid': `take-${format}`, onclick: () => this.take(format) }, text));
-    this.element = h('span', { class: 'lx-row lx-take' }, h('span', {}, words.take), h('div', { class: 'lx-group' }, ...formats));
+    this.list = h('dl', { class: 'lx-dictionary' });
+    this.help = h('details', { class: 'lx-columns', 'data-testid': 'columns-help', ontoggle: () => this.explain() }, h('summary', {}, words.columns), this.list);
+    this.element = h('div', { class: 'lx-take' }, h('div', { class: 'lx-row' }, h('span', {}, words.take), h('div', { class: 'lx-group' }, ...formats)), this.help);
   }
 
-  async take(format) {
+  /** What the server is asked for in a format. */
+  body(format) {
     const { manifest, state, columns } = this.scene;
-    this.events.said(words.saving);
-    const body = {
+    return {
       format, rows: base64(packBits(this.events.mask())), map: state.map ?? (manifest.latent > 2 ? 'pca' : null),
       columns: columns.brought.map(({ name }) => name),
     };
+  }
+
+  /** The dictionary of the columns as they would be saved now. */
+  async explain() {
+    if (!this.help.open) return;
+    try {
+      const entries = JSON.parse(await (await fetchFile(this.scene.manifest.export, this.body('columns.json'))).text());
+      const unit = (text) => (text ? h('i', {}, ` ${text}`) : null);
+      this.list.replaceChildren(...entries.flatMap(({ name, meaning, unit: given }) => [h('dt', {}, name), h('dd', {}, meaning, unit(given))]));
+    } catch (error) {
+      this.help.open = false;
+      this.events.failed(error);
+    }
+  }
+
+  async take(format) {
+    const { manifest } = this.scene;
+    this.events.said(words.saving);
+    const body = this.body(format);
     try {
       download(await fetchFile(manifest.export, body), `${manifest.name}-selection.${format}`);
+      // The other formats hold their dictionary.
+      if (format === 'csv') download(await fetchFile(manifest.export, { ...body, format: 'columns.csv' }), `${manifest.name}-selection-columns.csv`);
       this.events.said('');
     } catch (error) {
       this.events.failed(error);
