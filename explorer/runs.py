@@ -201,7 +201,7 @@ def standing(job: Job) -> str:
     part = "" if fraction is None else f" {100 * fraction:.0f} %"
     held_out = job.progress.get("heldout_elbo")
     elbo, of = (job.progress.get("elbo"), "training ") if held_out is None else (held_out, "held-out ")
-    value = f" · {of}ELBO {elbo:.1f} nats".replace(" -", " −") if elbo is not None else ""
+    value = f" · {of}ELBO {elbo:,.1f} nats".replace(" -", " −") if elbo is not None else ""
     return f"{WORDS[phase]}{part}{value}"
 
 

@@ -11,7 +11,7 @@ def describe(model: Summary) -> str:
     """A model in one line of the chooser."""
     if model.latent is None:
         return model.name
-    elbo = "not measured" if model.elbo is None else f"{model.elbo:.1f} nats".replace("-", "−")
+    elbo = "not measured" if model.elbo is None else f"{model.elbo:,.1f} nats".replace("-", "−")
     return f"{model.name}  ·  {model.dataset}, {model.latent} latent dimensions, test ELBO {elbo}"
 
 

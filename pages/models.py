@@ -18,7 +18,7 @@ def figures(model: Listed) -> str:
     if model.elbo is None:
         return "not measured"
     error = "" if model.standard_error is None else f" ± {model.standard_error:.2f}"
-    return f"**{model.elbo:.2f}**{error} nats".replace("-", "−").replace(" ", "\u00a0")
+    return f"**{model.elbo:,.2f}**{error} nats".replace("-", "−").replace(" ", "\u00a0")
 
 
 def whose(model: Listed) -> str:

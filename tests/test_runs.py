@@ -106,6 +106,7 @@ def test_the_model_of_a_run_that_is_forgotten_keeps_its_owner(database: Database
         ("running", {"fraction": 0.25, "elbo": -100.0}, "training 25 % · training ELBO −100.0 nats"),
         ("done", {"fraction": 1.0, "elbo": -1.0, "heldout_elbo": -99.5}, "done · held-out ELBO −99.5 nats"),
         ("done", {"fraction": 1.0, "elbo": 0.0, "heldout_elbo": 12.5}, "done · held-out ELBO 12.5 nats"),
+        ("done", {"fraction": 1.0, "elbo": 0.0, "heldout_elbo": -12345.6}, "done · held-out ELBO −12,345.6 nats"),
     ],
 )
 def test_where_a_run_stands(database: Database, state: str, progress: dict[str, float], text: str) -> None:

@@ -62,6 +62,35 @@ def test_a_selection_too_long_for_an_address_is_left_out_and_a_class_of_any_size
     assert packed == [None, "c4"]
 
 
+def test_numbers_have_commas_between_thousands(modules: Page) -> None:
+    said = modules.evaluate(
+        """async () => {
+          const { nats } = await import('/static/dom.mjs');
+          return [nats(-10000), nats(-1234567.891, 1), nats(999.5, 0), nats(-0.004), nats(NaN), nats(-Infinity)];
+        }"""
+    )
+    assert said == ["−10,000.00", "−1,234,567.9", "1,000", "−0.00", "–", "−∞"]
+
+
+def test_names_of_dimensions_do_not_lie_on_one_another(modules: Page) -> None:
+    sets = [RANDOM.random(6), np.full(6, 0.98), np.array([0.97, 0.98, 0.99, 1.0, 0.0, 0.01]), np.array([0.5, 0.5])]
+    spread, names = modules.evaluate(
+        """async (sets) => {
+          const { apart } = await import('/static/training/dimensions.mjs');
+          const { everyName } = await import('/static/anatomy/units.mjs');
+          const rows = [[305, 16], [305, 40], [305, 128], [440, 512], [300, 3]];
+          const spread = sets.map((values) => apart(values, 0.12, 0.88));
+          return [spread, rows.map(([wide, d]) => everyName(wide / d, d) * (wide / d))];
+        }""",
+        [values.tolist() for values in sets],
+    )
+    for values, places in zip(sets, map(np.array, spread), strict=True):
+        ordered = np.sort(places)
+        assert (np.diff(ordered) >= 0.12 - 1e-9).all() and ordered[-1] <= 0.88 + 1e-9 and ordered[0] >= 0
+        assert (places[values.argsort()] == ordered).all()
+    assert all(room >= 13 + 5 * (len(str(d)) - 1) for room, d in zip(names, (16, 40, 128, 512, 3), strict=True))
+
+
 def test_explanations_leave_their_rows_to_be_read(modules: Page) -> None:
     """Rows of a panel to the right of a map, of one below it, and of narrow windows, against a card of any size."""
     cases = []

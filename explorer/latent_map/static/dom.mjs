@@ -17,14 +17,14 @@ export function h(tag, attributes = {}, ...children) {
 
 const formats = new Map();
 
-/** A number as people read it: a true minus sign, fixed decimals. */
+/** A number as people read it: a true minus sign, commas between thousands, fixed decimals. */
 export function nats(value, decimals = 2) {
   if (Number.isNaN(value)) return '–';
   if (!Number.isFinite(value)) return value < 0 ? '−∞' : '∞';
   if (!formats.has(decimals)) {
     formats.set(
       decimals,
-      new Intl.NumberFormat('en', { minimumFractionDigits: decimals, maximumFractionDigits: decimals, useGrouping: false }),
+      new Intl.NumberFormat('en', { minimumFractionDigits: decimals, maximumFractionDigits: decimals }),
     );
   }
   return formats.get(decimals).format(value).replace('-', '−');

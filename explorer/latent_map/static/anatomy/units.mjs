@@ -225,7 +225,7 @@ export class Units {
     const y = linear([0, top], [height - 16, 6]);
     const step = Math.min((width - left) / d, 64);
     const wide = Math.min(0.4 * step, 18);
-    const every = Math.ceil(16 / step); // as many names as there is room for
+    const every = everyName(step, d);
     this.chart.describe(order.map((i) => unit(i, this)).join(' '));
     return [
       ...marks.flatMap((mark, i) => [line(left, y(mark), width, y(mark), 'lx-rule'), label(left - 4, y(mark) + 4, 'end', texts[i])]),
@@ -242,6 +242,11 @@ export class Units {
       }),
     ];
   }
+}
+
+/** Of names of d dimensions that stand `step` pixels apart, every n-th has room: a z, and a small figure for each digit. */
+export function everyName(step, d) {
+  return Math.ceil((8 + 5 * String(d).length) / step);
 }
 
 function unit(i, { facts: { kl, variance, threshold }, kl: own }) {

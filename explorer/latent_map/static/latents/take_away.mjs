@@ -31,6 +31,7 @@ export class TakeAway {
   /** The dictionary of the columns as they would be saved now. */
   async explain() {
     if (!this.help.open) return;
+    this.list.replaceChildren(h('dd', { class: 'lx-quiet' }, words.saving));
     try {
       const entries = JSON.parse(await (await fetchFile(this.scene.manifest.export, this.body('columns.json'))).text());
       const unit = (text) => (text ? h('i', {}, ` ${text}`) : null);

@@ -39,13 +39,21 @@ function lines(rows, x, element) {
 /** Names at the ends of the lines, pushed apart where lines end together. */
 function labels(newest, [, top], element, dark) {
   const least = (16 / (element.clientHeight * 0.2)) * top;
-  const order = newest.map((value, i) => ({ value, i })).sort((a, b) => a.value - b.value);
-  let below = -Infinity;
-  return order.map(({ value, i }) => {
-    below = Math.max(value, below + least);
-    return { xref: 'paper', x: 1, xanchor: 'right', yref: 'y3', y: Math.min(below, top), yanchor: 'bottom', text: name(i), showarrow: false,
-      captureevents: false, font: { size: 12, color: classColour(i, dark) } };
-  });
+  const places = apart(newest, least, top - least);
+  return newest.map((_, i) => ({
+    xref: 'paper', x: 1, xanchor: 'right', yref: 'y3', y: places[i], yanchor: 'bottom', text: name(i), showarrow: false,
+    captureevents: false, font: { size: 12, color: classColour(i, dark) },
+  }));
+}
+
+/** Places near values (n), in their order, at least so far apart, and none above `most` while there is room below. */
+export function apart(values, least, most) {
+  const order = values.map((_, i) => i).sort((a, b) => values[a] - values[b]);
+  const places = values.slice();
+  order.forEach((i, k) => { if (k) places[i] = Math.max(places[i], places[order[k - 1]] + least); });
+  let above = most + least;
+  for (const i of order.toReversed()) above = places[i] = Math.min(places[i], above - least);
+  return places;
 }
 
 function heat(rows, x, element) {
