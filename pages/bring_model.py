@@ -66,10 +66,8 @@ def _hub() -> None:
 
 def _folder() -> None:
     if not session.visitor_is_local():
-        st.info(
-            "Folders are those of the machine that serves this page, so only somebody who sits at it can name one. "
-            "Pack the folder into a zip and bring that."
-        )
+        who = "only somebody who sits at the machine that serves this page can name a folder of it"
+        st.info(f"Folders are those of the server: {who}. Pack the folder into a zip and bring that.")
         return
     folder = st.text_input("Folder on this machine", placeholder="runs/mine", key="folder").strip()
     name = st.text_input("Name (empty: the folder’s)", key="folder name")
@@ -84,7 +82,7 @@ def _take(bring: Callable[[], Brought]) -> None:
             brought = bring()
     except TransferError as error:
         st.error(letter(str(error)), icon=":material/error:")
-        return
-    session.keep("brought", (brought, session.origin(brought.folder)))
-    session.keep("round", session.kept("round", 0) + 1)
-    st.rerun()
+    else:
+        session.keep("brought", (brought, session.origin(brought.folder)))
+        session.keep("round", session.kept("round", 0) + 1)
+        st.rerun()

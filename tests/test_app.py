@@ -55,7 +55,8 @@ def test_a_link_is_what_the_map_starts_from(home: Path) -> None:
     assert data["state"] == {"image": 5, "mode": "point", "u": [0.1, -0.2], "sigma": None, "layers": [],
                              "hidden": [3], "engine": "server", "drawn": None, "zoom": False, "tab": None,
                              "map": None, "base": None, "colour": None, "shade": None, "near": None, "view": None,
-                             "way": None, "stops": None, "plot": None}  # fmt: skip
+                             "way": None, "stops": None, "plot": None, "look": None, "sort": None,
+                             "picked": None}  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "value"), [

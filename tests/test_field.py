@@ -13,10 +13,10 @@ import torch
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from explorer.address import MAX_SIGMA
 from explorer.serving.manifest import describe
 from explorer.serving.routes import routes
 from explorer.serving.space import Space
-from explorer.view import MAX_SIGMA
 
 from .anatomy_space import opened, pixels, x_of
 

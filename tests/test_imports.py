@@ -34,7 +34,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "leftovers": set(),
     "config": set(),
     "device": set(),
-    "view": set(),
+    "address": set(),
+    "view": {"address"},
     # One's own pictures: named by people, brought as a zip.
     "datasets": {"archives", "kinds", "leftovers", "names", "owners", "texts"},
     "models": {"config"},
@@ -109,7 +110,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "signature",
             "training",
             "transfer",
-            "view",
+            "address",
         ),
     },
     "session": {
@@ -145,6 +146,7 @@ HEADLESS = {
     *("cancellation", "jobs", "publish", "recipes", "settings", "comparable", "runs", "names", "owners"),
     *("models", "inference", "training", "checkpoint", "latents", "datasets", "config", "geometry"),
     *("device", "export", "gallery", "gap_table", "registry", "card", "projection", "view", "archives", "transfer"),
+    "address",
     "fitted_maps",
     *("signature", "model_data", "leftovers"),
 }

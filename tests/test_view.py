@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 import struct
 
 import pytest
 
-from explorer.view import View, choose_model, read_view
+from explorer.latent_map.files import STATIC
+from explorer.view import SORTS, View, choose_model, read_view
 
 RANGE = [-3.0, 3.0, -2.0, 4.0]
 
@@ -32,7 +34,7 @@ def test_every_part_is_read() -> None:
                             "layers": ["manifold", "prior"], "hidden": [0, 3, 9], "engine": "server",
                             "drawn": None, "zoom": False, "tab": None, "map": None, "base": None,
                             "colour": None, "shade": None, "near": None, "view": None, "way": None,
-                            "stops": None, "plot": None}  # fmt: skip
+                            "stops": None, "plot": None, "look": None, "sort": None, "picked": None}  # fmt: skip
 
 
 def test_the_page_of_the_elbo_opens_close_to_the_posterior_and_an_address_says_otherwise() -> None:
@@ -151,6 +153,50 @@ def test_scales_of_an_old_link_are_clipped_and_that_is_said(scale: str, shown: t
     view = read(scale=scale)
     assert view.sigma == shown and len(view.notices) == 1 and "from 0.0001 to 3" in view.notices[0]
     assert read(scale="3,0.0001").notices == ()
+
+
+def test_the_part_of_the_map_in_view_comes_back_and_nonsense_does_not() -> None:
+    for look in ("-3,3,-2,4", "0.1,0.1001,1,1.0001", "-40,40,-50,50", "10,20,0,10"):
+        view = read(look=look)
+        assert view.look == tuple(map(float, look.split(","))) and not view.notices
+    for look in ("1,2,3", "1,2,3,4,5", "2,1,0,1", "0,0,0,1", "0,1,nan,1", "0,inf,0,1", "0,1e-9,0,1e-9", "-1e4,1e4,0,1",
+                 "500,501,0,1", "a,b,c,d", "1" * 5_000, "<script>"):  # fmt: skip
+        view = read(look=look)
+        assert view == View() and len(view.notices) == 1 and len(view.notices[0]) < 160
+
+
+def test_the_order_of_gaps_is_of_the_page_of_the_elbo() -> None:
+    def elbo(sort: str, tabs: str = "anatomy") -> View:
+        return read_view({"sort": sort}, count=300, classes=10, map_range=RANGE, tabs=tabs)
+
+    for sort in ("inference", "approximation", "amortization", "evidence"):
+        assert elbo(sort).sort == sort and not elbo(sort).notices
+    data = (STATIC / "anatomy/gap_data.mjs").read_text("utf-8")
+    assert set(SORTS) == set(re.findall(r"(\w+): ", re.search(r"LAYERS = \{(.*?)\};", data)[1]))
+    assert elbo("Evidence").sort is None and len(elbo("<script>").notices) == 1
+    assert elbo("evidence", "latents").sort is None
+
+
+def packing(letter: str, data: bytes) -> str:
+    return letter + base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+@pytest.mark.parametrize("text", ["c0", "c3.9", packing("b", b"\x80"), packing("b", bytes(37) + b"\xf0"),
+                                  packing("d", b"\x00\x05"), packing("d", b"\xab\x02")])  # fmt: skip
+def test_a_selection_comes_back(text: str) -> None:
+    view = read_view({"select": text}, count=300, classes=10, map_range=RANGE, tabs="latents")
+    assert view.picked == text and not view.notices
+    assert read(select=text) == View()  # of another page
+
+
+@pytest.mark.parametrize("text", [
+    "c10", "c", "c1.", "c²", "x", "b", "d", "b!", "c" + "1." * 1_000 + "1", "<script>", "b" + "A" * 3_000,
+    packing("b", bytes(39)), packing("b", bytes(37) + b"\x01"), packing("d", b"\xac\x02"),  # more images than there are
+    packing("d", b"\xff\xff\xff\xff\xff\x7f"), packing("d", b"\x80"), packing("d", b"\x7f" * 3),
+])  # fmt: skip
+def test_a_selection_that_cannot_be_is_one_short_notice(text: str) -> None:
+    view = read_view({"select": text}, count=300, classes=10, map_range=RANGE, tabs="latents")
+    assert view == View() and len(view.notices) == 1 and len(view.notices[0]) < 160
 
 
 def test_bad_values_leave_good_ones_as_they_are() -> None:

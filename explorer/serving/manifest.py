@@ -6,10 +6,10 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
+from ..address import MAX_SIGMA, MIN_SIGMA
 from ..inference.lattice import MOST_DIMENSIONS
 from ..latent_map.files import static_key
 from ..projection.settings import METRICS, MOST_NEIGHBOURS, UmapSettings
-from ..view import MAX_SIGMA, MIN_SIGMA
 from .addresses import BELOW
 from .pack import sheet_size
 from .space import Space

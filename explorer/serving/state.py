@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..address import MIN_SIGMA
 from ..inference import stretched
-from ..view import MIN_SIGMA
 from .blobs import digest
 from .space import Space
 

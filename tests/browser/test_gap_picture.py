@@ -26,6 +26,8 @@ import {{ GapPicture }} from '/static/anatomy/gap_picture.mjs';
 const grey = (index) => Uint8Array.from({{ length: 64 }}, (_, i) => (i === index % 64 ? 255 : 40));
 window.chosen = [];
 window.scene = {{
+  state: {{}},
+  keep: (change) => Object.assign(window.scene.state, change),
   manifest: {5},
   anchor: {{ index: 7 }},
   sheets: {{ image: async (index) => ({{ grey: window.images?.[index] ?? grey(index) }}) }},
@@ -117,6 +119,7 @@ def test_every_order_is_numpys_and_its_first_images_stand_below(gaps, table):
         button = gaps.get_by_test_id(f"gap-sort-{name}")
         button.click()
         assert button.get_attribute("aria-pressed") == "true"
+        assert gaps.evaluate("window.scene.state.sort") == (None if name == "inference" else name)  # for the address
         assert gaps.evaluate("Array.from(window.tab.order)") == expected.tolist()
         top = orders(table)["inference" if name == "evidence" else name]
         assert thumbnails(gaps, "top") == top[:8].tolist()

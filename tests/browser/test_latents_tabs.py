@@ -23,6 +23,31 @@ from tests.browser.harness import asked, drag
 from tests.browser.latents_page import UMAP, agreeing, is_far
 
 
+def test_a_link_brings_back_what_was_zoomed_to_and_selected(open_latents):
+    page = open_latents("tab=selection")
+    page.get_by_test_id("select-class").select_option("4")
+    page.evaluate(
+        "() => { const put = history.replaceState; window.changes = 0;"
+        " history.replaceState = function (...all) { window.changes += 1; return put.apply(this, all); }; }"
+    )
+    box = page.locator(".lx-stage").bounding_box()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.4 * box["height"])
+    for _ in range(40):
+        page.mouse.wheel(0, -20)
+    page.wait_for_url("**look=*")
+    assert page.evaluate("window.changes") < 30  # of forty turns
+    view = [float(end) for end in asked(page)["look"][0].split(",")]
+    again = open_latents(urlsplit(page.url).query.replace("model=mnist-16d&image=3&", ""))
+    counts = [each.get_by_test_id("select-count").get_attribute("data-value") for each in (page, again)]
+    assert counts[0] == counts[1] and asked(page)["select"] == ["c4"] == asked(again)["select"]
+    assert [float(end) for end in asked(again)["look"][0].split(",")] == view
+    ends = "() => [...document.querySelector('.js-plotly-plot')._fullLayout.xaxis.range]"
+    if again.evaluate("() => Boolean(document.querySelector('.js-plotly-plot'))"):
+        assert again.evaluate(ends) == pytest.approx(view[:2], abs=1e-6)
+    again.get_by_test_id("whole-map").click()
+    again.wait_for_function("() => !location.search.includes('look=')")
+
+
 def test_a_slider_moves_its_own_dimension_alone(open_latents):
     page = open_latents("tab=dimensions")
     values = {f"slider-{i}": float(page.get_by_test_id(f"slider-{i}").input_value()) for i in range(1, 17)}

@@ -54,7 +54,7 @@ def test_numbers_that_must_not_be_compared_stand_in_different_boxes(home: Path) 
     from_zip(packed(files), "drawn")
     from_zip(packed({**files, "config.json": json.dumps(config).encode()}), "thresholded")
     text = said(page())
-    assert "do not compare" in text and text.count("Test ELBO in nats per image") == 2
+    assert "measure different things" in text and text.count("Test ELBO in nats per image") == 2
     assert "one fixed Bernoulli draw" in text and "threshold at one half" in text
     assert "−20.50**\u00a0±\u00a00.25\u00a0nats" in text and "as its files say" in text
 
@@ -105,7 +105,7 @@ def test_a_folder_is_brought_and_a_bad_one_is_a_sentence(home: Path) -> None:
 def test_a_visitor_from_elsewhere_names_no_folder_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "visitor_is_local", lambda: False)
     found = page()
-    assert "only somebody who sits at it" in said(found) and "no token is sent" in said(found)
+    assert "only somebody who sits at the machine" in said(found) and "no token is sent" in said(found)
     assert "folder" not in {field.key for field in found.text_input}
 
 

@@ -37,14 +37,14 @@ export class Controls {
     const { explore, state } = this;
     state.zoom = !state.zoom;
     writeUrl(explore.manifest, state);
-    return state.zoom ? explore.zoom() : explore.plot.zoomTo(explore.range());
+    return state.zoom ? explore.zoom() : explore.look(explore.range());
   }
 
   /** The whole map, from wherever a swipe or a zoom has led. */
   showWhole() {
     const { explore, state } = this;
     if (state.zoom) return explore.view.pressZoom();
-    return explore.plot.zoomTo(explore.range());
+    return explore.look(explore.range());
   }
 
   /** The pad comes or goes; it comes with the whole map, over which q will wander. */

@@ -4,8 +4,24 @@ import { h } from './dom.mjs';
 
 const CONTROLS = 'button, input, select, textarea, a, [draggable], .lx-sketch';
 const EDGE = 8; // pixels kept from the window's edges
-const GAP = 6;
-const ROWS = '.lx-terms, .lx-evidence, .lx-standings'; // of numbers that belong together
+const APART = 6; // and from what is explained
+// Rows that belong together: an explanation of one of them leaves all of them to be read, where there is room.
+const TOGETHER = 'table, ul, .lx-terms, .lx-live, .lx-standings, .lx-pictures, .lx-row, figure';
+
+/**
+ * The place of an explanation, { left, top } in pixels of the window, that hides as little as it can: beside the panel, level
+ * with the row; where there is no room, below or above the rows that belong together; else of the row alone.
+ * @param rects { row, together, panel } as DOMRect has them
+ * @param own the card's { width, height }; room the window's
+ */
+export function placed({ row, together, panel }, own, room) {
+  const within = (value, most) => Math.max(EDGE, Math.min(value, most - EDGE));
+  const [left, top] = [within(row.left, room.width - own.width), within(row.top, room.height - own.height)];
+  if (panel.left - APART - own.width >= EDGE) return { left: panel.left - APART - own.width, top };
+  if (panel.right + APART + own.width <= room.width - EDGE) return { left: panel.right + APART, top };
+  const fitting = (box) => [box.bottom + APART, box.top - APART - own.height].find((at) => at >= EDGE && at + own.height <= room.height - EDGE);
+  return { left, top: fitting(together) ?? fitting(row) ?? within(row.bottom + APART, room.height - own.height) };
+}
 
 export class Explaining {
   /** @param root whose elements with a title are explained; those that are controls have a use of their own */
@@ -42,17 +58,11 @@ export class Explaining {
     this.of = node;
     this.card.textContent = node.title;
     this.card.hidden = false;
-    const [at, own] = [node.getBoundingClientRect(), this.card.getBoundingClientRect()];
-    // Numbers are read while they are explained: beside all their rows, or else above or below them.
-    const rows = (node.closest(ROWS) ?? node).getBoundingClientRect();
-    const beside = rows.left - own.width - GAP;
-    const below = rows.bottom + GAP + own.height < innerHeight - EDGE;
-    const within = (value, most) => Math.max(EDGE, Math.min(value, most - EDGE));
-    const [left, top] = node.closest(ROWS) && beside > EDGE
-      ? [beside, at.top]
-      : [at.left, below ? rows.bottom + GAP : rows.top - own.height - GAP];
-    this.card.style.left = `${within(left, innerWidth - own.width)}px`;
-    this.card.style.top = `${within(top, innerHeight - own.height)}px`;
+    const around = (selector) => (node.closest(selector) ?? node).getBoundingClientRect();
+    const rects = { row: node.getBoundingClientRect(), together: around(TOGETHER), panel: around('.lx-panel') };
+    const { left, top } = placed(rects, this.card.getBoundingClientRect(), { width: innerWidth, height: innerHeight });
+    this.card.style.left = `${left}px`;
+    this.card.style.top = `${top}px`;
   }
 
   hide = () => {

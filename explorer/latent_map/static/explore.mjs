@@ -29,6 +29,7 @@ import { words } from './words.mjs';
 import { zoomRange } from './zoom.mjs';
 
 const PATIENCE_MS = 1_500; // the map is there for use this soon, also where a posterior takes longer
+const LOOK_MS = 250; // a part of the map is in view for good this long after the last turn of a wheel
 const KEYS_MS = 150; // arrow keys are at rest this long after the last of them
 
 export class Explore {
@@ -91,6 +92,7 @@ export class Explore {
         this.weighing?.layer.place();
         this.background?.moved();
       },
+      looked: (view) => this.looked(view),
       drawnBy: (kind, why) => this.view.showDrawing(kind, why),
     });
     this.weighing = new Weighing({
@@ -121,6 +123,7 @@ export class Explore {
     if (!this.state.u) this.state.u = this.state.base ? this.plane.project(this.state.base) : this.encoderAt().u;
     if (!this.state.sigma) this.state.sigma = this.encoderAt().sigma;
     await this.plot.draw(this.range(), way);
+    if (this.state.look) await this.plot.zoomTo(this.state.look);
     if (this.gone) return;
     this.view.drawn();
     [this.rules] = await Promise.all(measuring);
@@ -133,8 +136,8 @@ export class Explore {
     const weighed = this.weighing.weigh(anchor);
     this.measuring.push('rest');
     await this.measuring.encoder();
-    if (this.state.zoom) {
-      const zoomed = weighed.then(() => this.state.zoom && anchor === this.anchor && this.zoom());
+    if (this.state.zoom && !this.state.look) {
+      const zoomed = weighed.then(() => this.state.zoom && !this.state.look && anchor === this.anchor && this.zoom());
       await Promise.race([zoomed, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
     }
     if (this.gone) return;
@@ -272,7 +275,24 @@ export class Explore {
   /** Brings q and the posterior into view. */
   zoom() {
     if (this.gone || !this.plot.ready) return;
-    return this.plot.zoomTo(zoomRange(this.plane, this.anchor, this.state));
+    return this.look(zoomRange(this.plane, this.anchor, this.state));
+  }
+
+  /** Brings a part of the map into view that the rest of the address tells. */
+  look(view) {
+    clearTimeout(this.looking);
+    if (this.state.look) {
+      this.state.look = null;
+      writeUrl(this.manifest, this.state);
+    }
+    return this.plot.zoomTo(view);
+  }
+
+  /** A wheel, two fingers or a drag has brought another part of the map into view: the address holds it, once it stays. */
+  looked(view) {
+    this.state.look = this.plot.whole && !this.state.zoom ? null : view;
+    clearTimeout(this.looking);
+    this.looking = setTimeout(() => this.gone || writeUrl(this.manifest, this.state), LOOK_MS);
   }
 
   choose(index) {
@@ -312,6 +332,7 @@ export class Explore {
     this.hands.drop();
     this.torch?.cancel();
     clearTimeout(this.resting);
+    clearTimeout(this.looking);
     this.view?.destroy();
     this.background?.destroy();
     this.weighing?.destroy();

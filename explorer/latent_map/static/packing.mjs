@@ -14,6 +14,16 @@ export function base64url(bytes) {
   return base64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
+/** The bytes of base64 in either alphabet. */
+export function bytesOf(text) {
+  return Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (letter) => letter.charCodeAt(0));
+}
+
+/** A mask (n) of bits as packBits lays them. */
+export function unpackBits(bytes, n) {
+  return Uint8Array.from({ length: n }, (_, i) => ((bytes[i >> 3] ?? 0) >> (7 - (i & 7))) & 1);
+}
+
 /** Zeros and others as bits, from each byte's highest. */
 export function packBits(mask) {
   const bytes = new Uint8Array(Math.ceil(mask.length / 8));

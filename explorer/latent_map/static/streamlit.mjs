@@ -6,13 +6,14 @@ let last = null; // the map opened last, as a promise: another page goes on from
 
 // Another model, or more points of the same one, for the same screen: what has a meaning there is kept.
 function carriedOver(old, manifest, state) {
-  const { image, drawn, mode, layers, u, sigma, map, base, hidden, zoom, tab, colour, shade, near, view, way, stops } = old.state;
+  const { image, drawn, mode, layers, u, sigma, map, base, hidden, zoom, tab, colour, shade, near, view, way, stops, look, sort, picked } = old.state;
   const there = image !== null && image < manifest.count;
   const same = there && old.manifest.name === manifest.name;
   return {
     ...state, mode, zoom, tab, layers: [...layers], image: there ? image : 0, drawn: `${manifest.imageShape}` === `${old.manifest.imageShape}` ? drawn : null,
     u: same ? u : null, sigma: same ? sigma : null, map: same ? map : null, base: same ? base : null, hidden: same ? [...hidden] : [],
-    colour: same ? colour : null, shade, near, view, way, stops: same ? stops : null,
+    colour: same ? colour : null, shade, near, view, way, stops: same ? stops : null, look: same ? look : null,
+    sort, picked: same ? picked : null,
   };
 }
 

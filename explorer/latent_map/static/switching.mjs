@@ -13,7 +13,7 @@ export async function firstMap(explore, points) {
     explore.view.turn();
     return found;
   } catch (error) {
-    Object.assign(explore.state, { map: null, u: null, sigma: null });
+    Object.assign(explore.state, { map: null, u: null, sigma: null, look: null });
     explore.view.say(words.mapping.failed(error.message));
     return { u: points.u };
   }
@@ -48,7 +48,7 @@ export async function switchTo(explore, name) {
   explore.facts = found.facts;
   explore.background.forget();
   explore.weighing.forget();
-  Object.assign(state, { map: name, base: null }, explore.encoderAt());
+  Object.assign(state, { map: name, base: null, look: null }, explore.encoderAt());
   if (stays) Object.assign(state, { base: z, u: plane.project(z) });
   await enter(explore, found.projection);
   explore.lifted = state.base;

@@ -26,11 +26,13 @@ function entriesOf(manifest, state) {
     ['layers', [...state.layers].join(',') || (manifest.tabs === 'anatomy' ? 'none' : '')],
   ];
   if (manifest.tabs) entries.push(['tab', state.tab ?? '']);
+  if (manifest.tabs === 'anatomy') entries.push(['sort', state.sort ?? '']);
   if (manifest.tabs === 'latents') {
     entries.push(['map', state.map ?? ''], ['z', state.base ? Array.from(state.base).join(',') : ''], ['colour', state.colour ?? ''], ['shade', state.shade ?? '']);
     for (const name of ['near', 'view', 'way']) entries.push([name, state[name] ?? '']); // null: what the tab opens on
-    entries.push(['stops', pathOf(state.stops ?? [])]);
+    entries.push(['stops', pathOf(state.stops ?? [])], ['select', state.picked ?? '']);
   }
+  entries.push(['look', state.look?.join(',') ?? '']);
   entries.push(['zoom', state.zoom === manifest.zoom ? '' : state.zoom ? 'q' : 'map'], ['hide', [...state.hidden].sort((a, b) => a - b).join(',')]);
   return entries;
 }

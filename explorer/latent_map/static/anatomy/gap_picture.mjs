@@ -10,6 +10,7 @@ import { ticks, tickLabels } from './chart.mjs';
 import { LAYERS, PARTS, QUANTITIES, loadGaps, mean, order, partsOf, rootTicks, signedRoot, stacked } from './gap_data.mjs';
 import { words } from './words_gaps.mjs';
 
+const FIRST = 'inference'; // what they are sorted by where the address names nothing
 const TOP = 8; // thumbnails a row
 const MARGIN = { left: 34, right: 4, top: 4, bottom: 16 };
 const KEYS_MS = 90; // keys held down choose where they stop
@@ -21,7 +22,7 @@ export class GapPicture {
 
   constructor(scene) {
     this.scene = scene;
-    this.sort = 'inference';
+    this.sort = scene.state.sort ?? FIRST;
     this.message = h('p', { class: 'lx-quiet', role: 'status' }, words.loading);
     this.element = h('div', { class: 'lx-gaps', 'data-testid': 'gaps' }, this.message);
   }
@@ -73,7 +74,10 @@ export class GapPicture {
     this.table = table;
     this.orders = Object.fromEntries(Object.keys(QUANTITIES).map((name) => [name, order(table, name)]));
     this.buttons = Object.fromEntries(Object.entries(words.sorts).map(([name, [text, tip]]) => [name,
-      h('button', { type: 'button', class: 'lx-button', title: tip, 'data-testid': `gap-sort-${name}`, onclick: () => this.sortBy(name) }, text)]));
+      h('button', { type: 'button', class: 'lx-button', title: tip, 'data-testid': `gap-sort-${name}`, onclick: () => {
+        this.scene.keep({ sort: name === FIRST ? null : name });
+        this.sortBy(name);
+      } }, text)]));
     this.canvas = h('canvas', { 'data-testid': 'gap-picture' });
     this.mark = h('i', { class: 'lx-gaps-mark', hidden: true });
     this.cursor = h('i', { class: 'lx-gaps-cursor', hidden: true });

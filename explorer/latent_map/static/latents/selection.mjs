@@ -4,6 +4,7 @@ import { h } from '../dom.mjs';
 import { Thumbnails } from '../thumbnails.mjs';
 import { short } from './colouring.mjs';
 import { OwnTable } from './own_table.mjs';
+import { pack, unpack } from './picked.mjs';
 import { compare, compareShare } from './statistics.mjs';
 import { TakeAway } from './take_away.mjs';
 import { words as all } from './words.mjs';
@@ -71,6 +72,7 @@ export class Selection {
   }
 
   changed(what) {
+    if (what === 'open' && this.scene.state.picked) this.recall(this.scene.state.picked);
     if (what === 'map') {
       this.fill();
       this.refresh();
@@ -166,8 +168,17 @@ export class Selection {
 
   set(mask, options) {
     this.mask = Uint8Array.from(mask);
-    this.say('');
+    const picked = pack(this.mask, this.scene.plot.points.labels);
+    this.scene.keep({ picked });
+    this.say(picked === null ? words.unlinked : '');
     this.paint(options);
+    this.refresh();
+  }
+
+  /** What the address has selected. */
+  recall(picked) {
+    this.mask = unpack(picked, this.scene.plot.points.labels);
+    this.paint();
     this.refresh();
   }
 

@@ -218,6 +218,7 @@ export const words = {
     count: (count, all) => (count ? `${many(count)} of ${many(all)} selected` : `Nothing is selected: draw a lasso or a box over the map, or choose by class or column.`),
     everything: 'Everything is selected, so there is no rest to compare with.',
     chip: (count) => `${many(count)} selected ×`,
+    unlinked: 'This selection is too long for the address: a link to this page does not bring it back. Save it as a table to keep it.',
     image: (label, index) => `${label} · no. ${index}`,
     more: (shown, all) => (shown < all ? `Show ${shown} of ${many(all)}` : `Show all ${shown}`),
     fewer: 'Show fewer',

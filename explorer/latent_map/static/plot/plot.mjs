@@ -32,7 +32,7 @@ export class LatentPlot {
    * @param points { u float32 (2n), labels uint8 (n) }
    * @param plane what the axes are named by, see projections/projection.mjs
    * @param {Set<number>} hidden classes that are not shown
-   * @param {{hover(index, event), unhover(), click(index), moved(), drawnBy(kind, why), selected?(indices)}} events
+   * @param {{hover(index, event), unhover(), click(index), moved(), looked(view), drawnBy(kind, why), selected?(indices)}} events
    */
   constructor(stage, manifest, points, plane, hidden, events) {
     this.element = h('div', { class: 'lx-plot-frame' });
@@ -252,10 +252,12 @@ export class LatentPlot {
     if (this.gone || !this.ready) return;
     if (byHand) this.wanted = this.view();
     this.events.moved();
+    if (byHand) this.events.looked?.(this.wanted);
   }
 
-  askedForWhole() {
-    return this.zoomTo(this.home);
+  async askedForWhole() {
+    await this.zoomTo(this.home);
+    if (!this.gone) this.events.looked?.(this.view());
   }
 
   destroy() {
