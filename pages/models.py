@@ -69,7 +69,7 @@ groups, broken = list_models(models())
 with listing:
     st.subheader("Models" if groups else "No models yet", anchor=False)
     if len(groups) > 1:
-        st.markdown(":small[One box for each data set and likelihood: nats in different boxes do not compare.]")
+        st.markdown(":small[A box for each data set and likelihood: nats of different boxes measure different things.]")
     if not groups:
         st.info("Train a model on the Train page, or bring one: a zip, a folder, or one of the Hugging Face Hub.")
     for group in groups:

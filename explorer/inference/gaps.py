@@ -73,8 +73,16 @@ def best_gaussian(
     """
     fine = rule_for(model.config.latent, fine=True)
     found = measured(model, x, *climbed(model, x, loc, factor, family=family, steps=steps), fine)
-    rows = torch.arange(len(x)).repeat(2)
-    return best_of(rows, measured(model, x, loc, factor, fine), found)
+    began = measured(model, x, loc, factor, fine)
+    better = found.elbo >= began.elbo
+
+    def keep(found: Tensor | None, began: Tensor | None) -> Tensor | None:
+        if found is None or began is None:
+            return None
+        return torch.where(better.view(-1, *[1] * (found.dim() - 1)), found, began)
+
+    names = ("loc", "factor", "elbo", "error")
+    return Gaussians(*(keep(getattr(found, name), getattr(began, name)) for name in names))
 
 
 def best_of(rows: Tensor, *found: Gaussians) -> Gaussians:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 import torch
@@ -15,14 +14,7 @@ from explorer.inference import elbo
 from tests.browser.harness import asked, centre, drag, pixels, settle, term
 
 GAUSSIAN = ("reconstruction", "kl", "elbo")
-# Pixels a map unit; only plotly's drawing says.
-UNIT = """() => { const { xaxis: x } = document.querySelector('.lx-plot')._fullLayout ?? {};
-    return x ? x._length / (x.range[1] - x.range[0]) : null; }"""
 POINT = ("log-likelihood", "log-prior", "log-posterior", "log-weight")
-
-
-def scale_of(page) -> list[float]:
-    return [float(part) for part in parse_qs(urlsplit(page.url).query)["scale"][0].split(",")]
 
 
 def assert_agrees(page, names) -> dict[str, float]:
@@ -161,39 +153,3 @@ def test_both_engines_give_the_same_numbers(open_page):
     drag(other, -50, 20)
     assert_agrees(other, GAUSSIAN)
     assert term(other, "elbo") != before
-
-
-@pytest.mark.parametrize(
-    "query", ["at=5.2,3&scale=3,3", "at=5.2,-3.8&scale=0.0001,3&plot=canvas", "at=-0.2,0.5&scale=0.02,0.03"]
-)
-def test_q_is_drawn_to_scale_and_every_handle_can_be_taken(open_page, query):
-    """However wide or narrow q is and wherever it lies; a handle that is taken and not moved changes nothing."""
-    page = open_page(f"model=mnist-2d&image=5&{query}")
-    frame = page.get_by_test_id("latent-map").locator(".lx-stage").bounding_box()
-    (mx, my), scales = centre(page), [centre(page, f"latent-scale-{j}") for j in (0, 1)]
-    for x, y in scales:
-        assert frame["x"] + 8 < x < frame["x"] + frame["width"] - 8
-        assert frame["y"] + 8 < y < frame["y"] + frame["height"] - 8
-        assert math.hypot(x - mx, y - my) >= 29 and (abs(x - mx) < 0.6 or abs(y - my) < 0.6)
-    radii = page.locator(".lx-own").first.evaluate("node => [node.getAttribute('rx'), node.getAttribute('ry')]")
-    unit = page.evaluate(UNIT) or float(radii[0]) / 3
-    wanted = sorted((float(part) * unit for part in query.split("scale=")[1].split("&")[0].split(",")), reverse=True)
-    assert [float(radius) for radius in radii] == pytest.approx(wanted, rel=1e-4, abs=1e-4)
-    before = scale_of(page)
-    for j, (x, y) in enumerate(scales):
-        page.mouse.move(x, y)
-        page.mouse.down()
-        page.mouse.move(x + 1, y)
-        page.mouse.move(x, y)
-        page.mouse.up()
-        settle(page)
-        assert scale_of(page) == pytest.approx(before, rel=1e-9), j
-        # Towards the mean: narrower, little by little.
-        page.mouse.move(x, y)
-        page.mouse.down()
-        page.mouse.move(x + 3 * ((mx > x + 1) - (mx < x - 1)), y + 3 * ((my > y + 1) - (my < y - 1)))
-        page.mouse.up()
-        settle(page)
-        after = scale_of(page)
-        assert 0.7 * before[j] < after[j] < before[j] or before[j] == after[j] == pytest.approx(0.0001)
-        before = after
