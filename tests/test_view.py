@@ -10,7 +10,7 @@ import struct
 import pytest
 
 from explorer.latent_map.files import STATIC
-from explorer.view import SORTS, View, choose_model, read_view
+from explorer.view import SORTS, TABS, View, choose_model, read_view
 
 RANGE = [-3.0, 3.0, -2.0, 4.0]
 
@@ -175,6 +175,15 @@ def test_the_order_of_gaps_is_of_the_page_of_the_elbo() -> None:
     assert set(SORTS) == set(re.findall(r"(\w+): ", re.search(r"LAYERS = \{(.*?)\};", data)[1]))
     assert elbo("Evidence").sort is None and len(elbo("<script>").notices) == 1
     assert elbo("evidence", "latents").sort is None
+
+
+def test_every_tab_that_a_page_has_can_be_named_in_a_link() -> None:
+    for page, tabs in TABS.items():
+        sources = [path.read_text("utf-8") for path in (STATIC / page).glob("*.mjs")]
+        assert set(tabs) == {name for text in sources for name in re.findall(r"^  name = '(\w+)';", text, re.MULTILINE)}
+        for tab in tabs:
+            view = read_view({"tab": tab}, count=300, classes=10, map_range=RANGE, tabs=page)
+            assert view.tab == tab and not view.notices
 
 
 def packing(letter: str, data: bytes) -> str:
