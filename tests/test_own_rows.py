@@ -220,7 +220,7 @@ def test_a_zip_of_images_is_read_again_with_names_labels_and_columns(folder: Pat
     assert np.array_equal(first, space.latents.images[0].permute(1, 2, 0).numpy())
     for entry, file in zip(entries, space.own.files, strict=False):
         assert Path(entry).suffix == ".png" and entry.startswith(file.rpartition(".")[0])
-    assert len({entry.casefold() for entry in entries}) == COUNT + 1 == len(entries)
+    assert len({entry.casefold() for entry in entries}) == COUNT + 2 == len(entries)  # labels.csv, columns.csv
     again = read_pictures(read_files([("back.zip", io.BytesIO(content))]), 28, 3)
     back = labelled(again, label_sources(again)[0], "label")
     labels = {file: space.latents.classes[label] for file, label in zip(entries, space.latents.labels, strict=False)}

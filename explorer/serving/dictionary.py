@@ -11,32 +11,33 @@ import numpy as np
 HEAD = ("column", "meaning", "unit", "rows_known")
 _THEIRS = {"pictures": "Column that the pictures came with.", "brought": "Column of a table that was brought."}
 _KL = "KL(q(z|x) ‖ p(z)) of the encoder's q, in closed form; what the codes cost."
-# By a pattern of the name: meaning, where \1 and \2 are its groups, and unit.
+_NUMBERED = re.compile(r"(map|z|scale)_([0-9]+)")
+# By its name, # for the number of a coordinate: meaning and unit.
 _MEANINGS = {
-    r"index": ("Number of the image on the map, from 0; test images come first.", ""),
-    r"split": ("Whether the image is of the test or of the training set.", ""),
-    r"split_index": ("Number of the image within its set, from 0.", ""),
-    r"file": ("Name of the picture's file.", ""),
-    r"original": ("Name that the picture's file had when the set was made.", ""),
-    r"label": ("Class of the image.", ""),
-    r"class": ("Name of the image's class.", ""),
-    r"kl": (_KL, "nats"),
-    r"reconstruction": ("E[log p(x|z)] over z from q(z|x): elbo + kl.", "nats"),
-    r"elbo": ("Evidence lower bound of the encoder's q: reconstruction − kl. elbo_draws says how it was made.", "nats"),
-    r"elbo_draws": ("Draws of z from q(z|x) that elbo is the mean of; 0 where it is by a rule of quadrature.", ""),
-    r"log_evidence": ("log p(x) of the first images, which were measured ({made}); empty for others.", "nats"),
-    r"gap": ("log_evidence − elbo = KL(q(z|x) ‖ p(z|x)), where log_evidence is known; empty elsewhere.", "nats"),
-    r"map_([12])": (r"Place on the map {map}, coordinate \1.", "map units"),
-    r"trustworthiness": ("Share of the image's neighbours on the map that are its neighbours in latent space, too, by "
+    "index": ("Number of the image on the map, from 0; test images come first.", ""),
+    "split": ("Whether the image is of the test or of the training set.", ""),
+    "split_index": ("Number of the image within its set, from 0.", ""),
+    "file": ("Name of the picture's file.", ""),
+    "original": ("Name that the picture's file had when the set was made.", ""),
+    "label": ("Class of the image.", ""),
+    "class": ("Name of the image's class.", ""),
+    "kl": (_KL, "nats"),
+    "reconstruction": ("E[log p(x|z)] over z from q(z|x): elbo + kl.", "nats"),
+    "elbo": ("Evidence lower bound of the encoder's q: reconstruction − kl. elbo_draws says how it was made.", "nats"),
+    "elbo_draws": ("Draws of z from q(z|x) that elbo is the mean of; 0 where it is by a rule of quadrature.", ""),
+    "log_evidence": ("log p(x) of the first images, which were measured ({made}); empty for others.", "nats"),
+    "gap": ("log_evidence − elbo = KL(q(z|x) ‖ p(z|x)), where log_evidence is known; empty elsewhere.", "nats"),
+    "map_#": ("Place on the map {map}, coordinate {number}.", "map units"),
+    "trustworthiness": ("Share of the image's neighbours on the map that are its neighbours in latent space, too, by "
                          "rank (Venna & Kaski 2001).", "0 to 1"),
-    r"continuity": ("Share of the image's neighbours in latent space that are its neighbours on the map, too, by "
+    "continuity": ("Share of the image's neighbours in latent space that are its neighbours on the map, too, by "
                     "rank (Venna & Kaski 2001).", "0 to 1"),
-    r"z_([0-9]+)": (r"Mean of q(z|x), dimension \1.", "latent units (the prior is N(0, I))"),
-    r"scale_([0-9]+)": (r"Standard deviation of q(z|x), dimension \1.", "latent units (the prior is N(0, I))"),
-    r"loc": ("Means of q(z|x), one row an image and one column a dimension.", "latent units (the prior is N(0, I))"),
-    r"scale": ("Standard deviations of q(z|x), as loc.", "latent units (the prior is N(0, I))"),
-    r"images": ("Pixels of the images: image, channel, row, column.", "0 to 255"),
-    r"labels": ("Classes of the images.", ""),
+    "z_#": ("Mean of q(z|x), dimension {number}.", "latent units (the prior is N(0, I))"),
+    "scale_#": ("Standard deviation of q(z|x), dimension {number}.", "latent units (the prior is N(0, I))"),
+    "loc": ("Means of q(z|x), one row an image and one column a dimension.", "latent units (the prior is N(0, I))"),
+    "scale": ("Standard deviations of q(z|x), as loc.", "latent units (the prior is N(0, I))"),
+    "images": ("Pixels of the images: image, channel, row, column.", "0 to 255"),
+    "labels": ("Classes of the images.", ""),
 }  # fmt: skip
 
 
@@ -72,10 +73,10 @@ def rows_of(entries: Collection[Column]) -> list[list[object]]:
 
 
 def _meaning(name: str, facts: Mapping[str, str]) -> tuple[str, str]:
-    for pattern, (meaning, unit) in _MEANINGS.items():
-        if found := re.fullmatch(pattern, name):
-            return found.expand(meaning).format_map({"map": "shown", "made": "by its method", **facts}), unit
-    raise KeyError(name)
+    numbered = _NUMBERED.fullmatch(name)
+    meaning, unit = _MEANINGS[f"{numbered[1]}_#" if numbered else name]
+    told = {"map": "shown", "made": "by its method", "number": numbered and numbered[2], **facts}
+    return meaning.format_map(told), unit
 
 
 def _known(values: np.ndarray) -> int:

@@ -48,8 +48,9 @@ def test_a_scale_dragged_wide_is_right_within_what_is_said(open_page, name, imag
     settle(page)
     x, y = centre(page, "latent-scale-0")
     page.mouse.move(x, y)
-    with page.expect_response(lambda response: "/field/" in response.url and response.url.endswith(f"/{image}.bin")):
-        page.mouse.down()
+    page.mouse.down()
+    fetched = "part => performance.getEntriesByType('resource').some(({ name }) => RegExp(part).test(name))"
+    page.wait_for_function(fetched, arg=rf"/field/.*/{image}\.bin$")  # it may have come before
     for reach in (12, 80):
         page.mouse.move(x + reach, y, steps=6)
     before = None
