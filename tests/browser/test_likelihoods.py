@@ -120,12 +120,21 @@ def test_bars_stay_in_their_track_whatever_the_sign_of_the_terms(open_page):
                     return [left, right, width];
                 };
                 const track = bars.mine.element;
-                return { track: box(track), parts: bars.mine.segments.map(box), axis: bars.axis.innerText };
+                const shown = JSON.stringify([bars.mine.segments.map(box), bars.axis.innerText]);
+                const far = { 'log-likelihood': 3 * elbo - 500, 'log-prior': -900 };
+                bars.show(far, terms(7));
+                bars.show(terms(0), terms(7));
+                const again = JSON.stringify([bars.mine.segments.map(box), bars.axis.innerText]);
+                return {
+                    same: shown === again, track: box(track),
+                    parts: bars.mine.segments.map(box), axis: bars.axis.innerText,
+                };
             }""",
             elbo,
         )
         left, right, _ = boxes["track"]
         first, second = boxes["parts"]
+        assert boxes["same"]  # whatever was shown in between
         for low, high, _ in (first, second):
             assert low >= left - 0.5 and high <= right + 0.5
         # The two lengths are in the ratio of |log p(x|z)| to |log p(z)|.

@@ -28,13 +28,10 @@ export class Bars {
     return { segments, zero, element: h('div', { class: 'lx-track' }, ...segments, zero) };
   }
 
-  /** A scale over all these values that changes only in steps, so that bars do not breathe while one drags. */
+  /** A scale over all these values, of these alone, that changes in steps: bars do not breathe while one drags. */
   scaleFor(values) {
     const most = [Math.max(0, ...values.map((value) => -value)), Math.max(0, ...values)];
-    most.forEach((needed, side) => {
-      const full = this.reach[side];
-      if (needed > full || needed < 0.4 * full) this.reach[side] = needed && (ROUND.find((value) => value >= needed) ?? needed);
-    });
+    this.reach = most.map((needed) => needed && (ROUND.find((value) => value >= needed) ?? needed));
     if (this.reach[0] + this.reach[1] === 0) this.reach[0] = ROUND[0];
     const [low, high] = this.reach;
     write(this.low, low ? nats(-low, 0) : words.scaleEnd(0));

@@ -45,11 +45,15 @@ export class EvidenceBar {
     return made;
   }
 
-  /** @param {number|null} value log p(x); elbo: of the q on screen; encoder: of the encoder's own */
-  show(value, elbo, encoder) {
+  /**
+   * @param {number|null} value log p(x); elbo: of the q on screen; encoder: of the encoder's own
+   * @param {boolean} pending whether log p(x) is still on its way
+   */
+  show(value, elbo, encoder, pending = true) {
     const known = value !== null && Number.isFinite(elbo);
     this.element.dataset.empty = !known;
-    const text = known ? '' : words.evidence.waiting;
+    const beyond = known && value - elbo > this.reach;
+    const text = known ? beyond ? words.evidence.beyond(this.reach) : '' : pending ? words.evidence.waiting : words.evidence.unknown;
     if (this.state.textContent !== text) this.state.textContent = text;
     if (!known) return;
     const gap = shareOf(value - elbo, this.reach);

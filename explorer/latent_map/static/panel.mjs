@@ -73,9 +73,9 @@ export class Panel {
     this.verdict.textContent = '';
     this.evidenceBar.element.hidden = mode !== 'gaussian';
     this.bars.element.hidden = mode !== 'point';
-    const { evidence = null } = this;
+    const { evidence = null, why } = this;
     this.forget();
-    this.showEvidence(evidence);
+    this.showEvidence(evidence, why);
   }
 
   row(name) {
@@ -168,6 +168,7 @@ export class Panel {
   /** log p(x), or why there is none (a sentence); null while it is not known yet. */
   showEvidence(evidence, why = '') {
     this.evidence = evidence;
+    this.why = why;
     const { 'log-evidence': row, gap } = this.rows;
     if (evidence === null) {
       for (const node of [row, gap].flatMap((some) => (some ? [some.value, some.theirs] : []))) {
@@ -177,7 +178,7 @@ export class Panel {
       row.error.textContent = why;
       row.error.title = why;
       this.warn('');
-      this.evidenceBar.show(null);
+      this.evidenceBar.show(null, NaN, NaN, !why);
       return;
     }
     const { value, error, method } = evidence;

@@ -100,7 +100,9 @@ export const words = {
   },
   error: 'About how large the numerical error of the average over q is: a standard error, or the change when the grid of nodes was refined.',
   evidence: {
-    waiting: 'log p(x) is being integrated …',
+    waiting: 'log p(x) is being computed …',
+    unknown: 'log p(x) is not known',
+    beyond: (reach) => `more than ${reach.toLocaleString('en')} nats below`,
     none: (why) => `log p(x) is not known: ${why}`,
     elbo: 'ELBO',
     gap: 'gap to log p(x)',
