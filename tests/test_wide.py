@@ -12,22 +12,21 @@ from torch import Tensor
 from explorer.serving.anatomy import gradient_of, kl_of
 from explorer.serving.posteriors import posterior_of
 from explorer.serving.space import SPACES, Space
-from explorer.serving.state import image_of
+from explorer.serving.state import gaussian_in, image_of
 from explorer.serving.terms import evaluate_state
 
 HARD = (149, 964)
 
 
-def reconstruction(space: Space, index: int, mean: list[float], sigma: list[float], nodes: int) -> float:
-    """E_q[log p(x|z)] by the midpoint rule over 13 scales, float64 sums, some rows of the grid at a time."""
+def reconstruction(space: Space, index: int, mean: list[float], factor: Tensor, nodes: int) -> float:
+    """E_q[log p(x|z)] of N(mean, F F^T) by the midpoint rule over 13 scales, float64 sums, in parts."""
     x = image_of(space, index).x
     eps = (np.arange(nodes) + 0.37) / nodes * 13 - 6.5
     weight = np.exp(-0.5 * eps**2)
     weight /= weight.sum()
     total = 0.0
-    along = torch.from_numpy(mean[1] + sigma[1] * eps)
     for part, share in zip(np.array_split(eps, 40), np.array_split(weight, 40), strict=True):
-        z = torch.cartesian_prod(torch.from_numpy(mean[0] + sigma[0] * part), along)
+        z = torch.tensor(mean) + torch.cartesian_prod(torch.from_numpy(part), torch.from_numpy(eps)) @ factor.T
         with torch.inference_mode():
             found = _linear(space, x, z).view(len(part), nodes).numpy()
         total += float(share @ found @ weight)
@@ -40,22 +39,39 @@ def _linear(space: Space, x: Tensor, z: Tensor) -> Tensor:
     return logits.double() @ x.flatten().double() - torch.nn.functional.softplus(logits).sum(1).double()
 
 
-def kl_to_prior(mean: list[float], sigma: list[float]) -> float:
-    m, s = np.array(mean), np.array(sigma)
-    return float(0.5 * (s**2 + m**2 - 1).sum() - np.log(s).sum())
+def turned(angle: float) -> list[list[float]]:
+    """A basis (2, 2), its columns unit vectors."""
+    return [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
+
+
+def kl_to_prior(mean: list[float], factor: Tensor) -> float:
+    m, f = np.array(mean), factor.numpy()
+    return float(0.5 * ((f**2).sum() + (m**2).sum() - len(m)) - np.linalg.slogdet(f)[1])
 
 
 @pytest.mark.parametrize(
-    ("sigma", "nodes"),
-    [([0.01, 0.01], 40), ([0.25, 0.25], 180), ([0.5, 0.5], 260), ([0.5, 3.0], 260), ([3.0, 3.0], 260)],
+    ("sigma", "nodes", "angle"),
+    [
+        ([0.01, 0.01], 40, 0.0),
+        ([0.25, 0.25], 180, 0.0),
+        ([0.5, 0.5], 260, 0.0),
+        ([0.5, 0.12], 260, 0.6),
+        ([2.0, 0.3], 260, 2.2),
+        ([0.5, 3.0], 260, 0.0),
+        ([3.0, 3.0], 260, 0.0),
+    ],
 )
-def test_the_elbo_is_a_fine_grids_and_kl_makes_it_log_p(sigma: list[float], nodes: int) -> None:
+def test_the_elbo_is_a_fine_grids_and_kl_makes_it_log_p(sigma: list[float], nodes: int, angle: float) -> None:
     space = SPACES.get("mnist-2d")
     index = HARD[sigma[0] > 0.3]
     mean = space.latents.loc[index].double().tolist()
-    state = {"image": index, "mode": "gaussian", "z": mean, "basis": [[1, 0], [0, 1]], "sigma": sigma}
+    state = {"image": index, "mode": "gaussian", "z": mean, "basis": turned(angle), "sigma": sigma}
     terms = evaluate_state(space, state)
-    exact = reconstruction(space, index, mean, sigma, nodes) - kl_to_prior(mean, sigma)
+    factor = gaussian_in(space, state).factor
+    along = torch.tensor(turned(angle), dtype=torch.float64)
+    deviations = (along.T @ factor @ factor.T @ along).diagonal().sqrt()  # along the axes of the turned map
+    assert deviations.tolist() == pytest.approx(sigma, rel=1e-6)
+    exact = reconstruction(space, index, mean, factor, nodes) - kl_to_prior(mean, factor)
     assert abs(terms["elbo"] - exact) < (0.005 if max(sigma) <= 0.5 else 1e-4 * abs(exact))
     found = kl_of(space, state)
     log_p = posterior_of(space, image_of(space, index)).log_evidence
