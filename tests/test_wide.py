@@ -79,6 +79,17 @@ def test_the_elbo_is_a_fine_grids_and_kl_makes_it_log_p(sigma: list[float], node
     assert found["kl_to_posterior"] + terms["elbo"] != log_p  # two integrals, not one
 
 
+@pytest.mark.parametrize(("index", "s"), [(9_999, 0.06), (9_999, 0.35)])
+def test_no_number_of_a_q_up_to_half_a_unit_wide_carries_a_mark(index: int, s: float) -> None:
+    """Images whose log p(x|z) has a kink within q: the usual nodes say ± 0.01 of them."""
+    space = SPACES.get("mnist-2d")
+    mean = space.latents.loc[index].double().tolist()
+    state = {"image": index, "mode": "gaussian", "z": mean, "basis": [[1, 0], [0, 1]], "sigma": [s, s]}
+    terms = evaluate_state(space, state)
+    exact = reconstruction(space, index, mean, torch.eye(2, dtype=torch.float64) * s, 260)
+    assert abs(terms["reconstruction"] - exact) <= terms["standard_error"] < 0.005
+
+
 def test_the_gradient_of_a_wide_q_is_the_difference_beside() -> None:
     space = SPACES.get("mnist-2d")
     mean = space.latents.loc[964].double().tolist()
