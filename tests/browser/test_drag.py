@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from urllib.parse import urlsplit
 
 import pytest
@@ -88,14 +89,24 @@ def test_touch_drags(open_page):
     x, y = centre(page)
     touch = page.context.new_cdp_session(page)
     send = lambda kind, points: touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})  # noqa: E731
-    send("touchStart", [{"x": x, "y": y}])
-    for i in range(1, 9):
-        send("touchMove", [{"x": x + 5 * i, "y": y + 4 * i}])
-    send("touchEnd", [])
+
+    def swipe(x: float, y: float, dx: float, dy: float) -> None:
+        send("touchStart", [{"x": x, "y": y}])
+        for i in range(1, 9):
+            send("touchMove", [{"x": x + dx * i, "y": y + dy * i}])
+        send("touchEnd", [])
+
+    swipe(x, y, 5, 4)
     assert_agrees(page, GAUSSIAN)
     assert term(page, "elbo") != before
     assert pixels(page, "decoded-image") != image
     assert page.evaluate("() => document.scrollingElement.scrollWidth <= innerWidth")
+    before, place = [float(s) for s in asked(page)["scale"][0].split(",")], centre(page)
+    handle = centre(page, "latent-scale-0")
+    swipe(*handle, math.copysign(6, handle[0] - place[0]), 0)  # outward
+    assert_agrees(page, GAUSSIAN)
+    after = [float(s) for s in asked(page)["scale"][0].split(",")]
+    assert after[0] > 1.2 * before[0] and after[1] == before[1] and centre(page) == pytest.approx(place, abs=0.5)
 
 
 def test_keyboard_alone_drags_scales_and_returns(open_page):
