@@ -28,15 +28,15 @@ def load(name_or_path: str | Path) -> VAE:
     ('bernoulli', (1, 28, 28))
 
     Raises:
-        explorer.checkpoint.CheckpointError: no such model, or one that is damaged.
+        explorer.checkpoint.weights.CheckpointError: no such model, or one that is damaged.
     """
-    from .registry import open_model
+    from .checkpoint.catalogue import open_model
 
     return open_model(name_or_path).model
 
 
 def pretrained() -> tuple[str, ...]:
     """Names of the models that come with the project."""
-    from .registry import pretrained
+    from .checkpoint.catalogue import pretrained
 
     return pretrained()

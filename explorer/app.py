@@ -44,4 +44,4 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
 
 ROUTES = routes()
 MIDDLEWARE = [Middleware(Gate, routes=ROUTES), Middleware(Headers)]
-app = st.App(HERE / "navigation.py", routes=ROUTES, middleware=MIDDLEWARE, lifespan=lifespan)
+app = st.App(HERE / "page" / "navigation.py", routes=ROUTES, middleware=MIDDLEWARE, lifespan=lifespan)

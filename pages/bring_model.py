@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from explorer import session
-from explorer.serving.downloads import explore_address
+from explorer.page import session
+from explorer.serving.models_page.downloads import explore_address
 from explorer.transfer import Brought, TransferError, from_folder, from_zip, suggest_name
 from explorer.transfer.bring import UPLOAD_BYTES
 from explorer.transfer.hub import from_hub

@@ -2,4 +2,4 @@
 
 from pages.model_map import model_map
 
-model_map("anatomy")
+model_map("elbo")

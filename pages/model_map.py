@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from explorer import session
-from explorer.latent_map import latent_map
-from explorer.registry import Summary
+from explorer.checkpoint.catalogue import Summary
+from explorer.frontend import live_map
+from explorer.page import session
 
 
 def describe(model: Summary) -> str:
@@ -46,4 +46,4 @@ def model_map(tabs: str = "") -> None:
         st.stop()
     if all_points and manifest["points"] != "all":
         st.toast(session.why_not_all(manifest))
-    latent_map(manifest, view.state(), notices=(*notices, *view.notices), key=tabs or "explore")
+    live_map(manifest, view.state(), notices=(*notices, *view.notices), key=tabs or "explore")

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from explorer import session
-from explorer.registry import models
-from explorer.serving.downloads import download_address, explore_address
+from explorer.checkpoint.catalogue import models
+from explorer.page import session
+from explorer.serving.models_page.downloads import download_address, explore_address
 from explorer.transfer import TransferError, delete_model
 from explorer.transfer.listing import Listed, list_models
 from pages.bring_model import bring_model

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from explorer import session
 from explorer.datasets import DatasetError, pictures
+from explorer.page import session
 
 BEST, WHITE, BLACK = "What shows each best", "White", "Black"
 PAPERS = {BEST: None, WHITE: pictures.WHITE, BLACK: pictures.BLACK}

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer import session
-from explorer.archives import Entry
 from explorer.datasets import DatasetError, names, own_names, pictures
-from explorer.names import free_name, name_from
+from explorer.files.archives import Entry
+from explorer.files.names import free_name, name_from
+from explorer.page import session
 
 FILES, FOLDER, HERE = "Files or a zip", "A folder", "A folder of the server"
 AS_IS, GREY, COLOUR = "As is", "Grey", "Colour"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from explorer import session
 from explorer.datasets import DatasetError, pictures
+from explorer.page import session
 from pages.picture_choices import rendition_choices, split_choice
 
 ROWS = 12

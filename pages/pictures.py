@@ -4,8 +4,8 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from explorer import session
 from explorer.datasets import DatasetError, own_names, pictures
+from explorer.page import session
 from pages.link import link
 from pages.picture_form import picture_form
 from pages.picture_preview import picture_preview

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from explorer import runs, session
+from explorer.page import session
+from explorer.page import train_runs as runs
 from pages.train_form import settings_form
 from pages.train_run import show_run
 

@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from explorer import runs, session
 from explorer.config import ConfigError
 from explorer.jobs import Jobs, Presence
 from explorer.jobs.supervisor import expect_work
-from explorer.settings import HELP, config_from, starting_config
+from explorer.page import session
+from explorer.page import train_runs as runs
+from explorer.page.train_settings import HELP, config_from, starting_config
 from pages.train_settings import main_settings, more_settings
 
 

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from explorer import runs, session
+from explorer.frontend.training_component import training_view
 from explorer.jobs import ACTIVE, Job, Jobs
-from explorer.latent_map.training_view import training_view
-from explorer.serving.jobs import describe_run
+from explorer.page import session
+from explorer.page import train_runs as runs
+from explorer.serving.train_page.routes import describe_run
 
 
 @st.fragment(run_every=4)

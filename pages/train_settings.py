@@ -3,8 +3,8 @@
 import streamlit as st
 
 from explorer.config import ACTIVATIONS, BINARISATIONS, LIKELIHOODS, NETWORKS, Config
-from explorer.recipes import epochs_for, hidden_for
-from explorer.settings import HELP, LIKELIHOOD_NAMES, NETWORK_NAMES, Images
+from explorer.page.train_settings import HELP, LIKELIHOOD_NAMES, NETWORK_NAMES, Images
+from explorer.training.recipes import epochs_for, hidden_for
 
 
 def main_settings(start: Config, images: Images, key: str) -> dict[str, object]:

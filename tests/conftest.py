@@ -16,9 +16,7 @@ import torch
 from torch import Tensor
 
 from explorer.models import VAE
-
-from .oracle import binary_images, tiny_model
-
+from tests.helpers.oracle import binary_images, tiny_model
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The file that waits the longest comes first: whoever has it last would keep the others waiting, too."""
@@ -39,19 +37,19 @@ def x() -> Tensor:
 @pytest.fixture(autouse=True)
 def few_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run's gaps take seconds, of which most tests want to know nothing."""
-    monkeypatch.setattr("explorer.publish.GAP_IMAGES", 12)
+    monkeypatch.setattr("explorer.checkpoint.publish.GAP_IMAGES", 12)
 
 
 @pytest.fixture(autouse=True)
 def exports_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """ONNX files are exported by this very process, which has the exporter anyway, and kept nowhere."""
-    monkeypatch.setattr("explorer.serving.onnx_files._apart", lambda checkpoint, part: None)
+    monkeypatch.setattr("explorer.serving.space.onnx_files._apart", lambda checkpoint, part: None)
 
 
 @pytest.fixture(autouse=True)
 def no_answers_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that changes limits asks what another has asked."""
-    asking = sys.modules.get("explorer.serving.asking")
+    asking = sys.modules.get("explorer.serving.http.asking")
     if asking is not None:
         monkeypatch.setattr(asking, "_ANSWERS", type(asking._ANSWERS)(2_048))
 

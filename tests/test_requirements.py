@@ -15,7 +15,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.helpers.places import ROOT
+
 # The first versions without the faults that are known of those before: raised whenever another one becomes known.
 FIRST_SOUND = {"pillow": "12.3", "onnx": "1.21", "starlette": "1.3.1"}
 

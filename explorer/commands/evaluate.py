@@ -9,15 +9,15 @@ from pathlib import Path
 
 import torch
 
-from ..card import describe_binarisation, describe_evidence, describe_likelihood, measure
+from ..checkpoint.card import describe_binarisation, describe_evidence, describe_likelihood, measure
+from ..checkpoint.catalogue import open_model
+from ..checkpoint.data import load_model_data
 from ..datasets.binarise import repeatable
 from ..device import choose_device
-from ..inference.annealed import CHAINS, STEPS
 from ..inference.evaluation import EVIDENCE_IMAGES, Evaluation, evaluate
-from ..inference.evidence import DRAWS, METHODS, check_options, chosen_method
-from ..inference.iwae import HEAVY_TAIL
-from ..model_data import load_model_data
-from ..registry import open_model
+from ..inference.evidence.annealed import CHAINS, STEPS
+from ..inference.evidence.choice import DRAWS, METHODS, check_options, chosen_method
+from ..inference.evidence.iwae import HEAVY_TAIL
 from .console import ProgressLine, seed
 
 # Beyond these, float32 has either one place for all draws or none that counts.

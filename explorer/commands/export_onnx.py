@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..export import export_decoder
-from ..registry import open_model
+from ..checkpoint.catalogue import open_model
+from ..checkpoint.programs import export_decoder
 
 HELP = "write a checkpoint's decoder as ONNX"
 

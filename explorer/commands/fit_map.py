@@ -8,12 +8,12 @@ from pathlib import Path
 
 import torch
 
+from ..checkpoint.catalogue import open_model
+from ..checkpoint.data import load_model_data
+from ..checkpoint.maps import FEW_TEST, fit_map, fitted_count, map_file, map_key, row_sums
 from ..device import choose_device
-from ..fitted_maps import FEW_TEST, fit_map, fitted_count, map_file, map_key, row_sums
 from ..latents import encode
-from ..model_data import load_model_data
 from ..projection import METRICS, UmapSettings, save_embedding
-from ..registry import open_model
 from .console import ProgressLine, seed
 
 HELP = "fit a UMAP of a checkpoint's test codes and keep it beside it, so that nobody waits for it"

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import torch
 
+from ..checkpoint.catalogue import open_model
+from ..checkpoint.data import load_model_data
+from ..checkpoint.gaps import GAPS_FILE, MOST_IMAGES, load_gaps, save_gaps
+from ..checkpoint.publish import how_surveyed
 from ..datasets.binarise import repeatable
 from ..device import choose_device
-from ..gap_table import GAPS_FILE, MOST_IMAGES, load_gaps, save_gaps
-from ..inference.survey import Survey, survey
-from ..model_data import load_model_data
-from ..publish import how_surveyed
-from ..registry import open_model
+from ..inference.gaps.survey import Survey, survey
 from .console import ProgressLine, seed
 
 HELP = "measure the gaps between log p(x) and the ELBO of a checkpoint's test images"

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import torch
 
-from ..checkpoint import CARD_FILE, Checkpoint
+from ..checkpoint.catalogue import open_model
+from ..checkpoint.data import load_model_data
+from ..checkpoint.publish import measure
+from ..checkpoint.weights import CARD_FILE, Checkpoint
 from ..datasets import Dataset, DatasetError
 from ..device import choose_device
 from ..inference.budget import Budget
-from ..model_data import load_model_data
-from ..publish import measure
-from ..recipes import command_for
-from ..registry import open_model
+from ..training.recipes import command_for
 from .console import ProgressLine, duration
 
 HELP = "measure a checkpoint's card anew: test and training ELBO, log p(x), gaps"

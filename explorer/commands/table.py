@@ -7,10 +7,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ..card import EVALUATION_FILE
-from ..checkpoint import CONFIG_FILE, WEIGHTS_FILE, read_config
+from ..checkpoint.card import EVALUATION_FILE
+from ..checkpoint.catalogue import model_folder, pretrained, read_facts
+from ..checkpoint.weights import CONFIG_FILE, WEIGHTS_FILE, read_config
 from ..config import ModelConfig
-from ..registry import model_folder, pretrained, read_facts
 
 HELP = "print the test numbers of models, from their cards, as a table in Markdown"
 GAPS = ("inference_gap", "approximation_gap", "amortization_gap")

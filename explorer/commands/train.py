@@ -14,12 +14,13 @@ from pathlib import Path
 
 import torch
 
+from ..checkpoint.publish import budget_of, measure, open_up
 from ..config import ACTIVATIONS, BINARISATIONS, LIKELIHOODS, NETWORKS, Config, ModelConfig, TrainingConfig
 from ..datasets import Dataset, load_dataset
 from ..device import choose_device
 from ..inference.budget import Budget
-from ..publish import budget_of, measure, open_up
-from ..recipes import (
+from ..training import Run
+from ..training.recipes import (
     BATCH,
     FEWEST_STEPS,
     batch_for,
@@ -29,8 +30,7 @@ from ..recipes import (
     likelihood_for,
     network_for,
 )
-from ..training import Run
-from ..training.tuning import MOST_THREADS
+from ..training.speed import MOST_THREADS
 from .console import ProgressLine, duration
 
 # What the command takes when no budget is given.

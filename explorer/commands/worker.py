@@ -20,17 +20,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from ..datasets import default_data_dir
     from ..device import choose_device
-    from ..jobs.worker import work
+    from ..jobs.training.worker import work
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if args.maps:
-        from ..jobs.fit_worker import fit_maps
+        from ..jobs.maps.worker import fit_maps
 
         if not fit_maps(default_data_dir(), while_served=args.while_served, why=args.after):
             _say("Another worker fits maps for this data folder already.")
         return 0
     if args.measure:
-        from ..jobs.measuring import measure_models
+        from ..jobs.measuring.worker import measure_models
 
         if not measure_models(default_data_dir(), args.after):
             _say("Another worker measures models for this data folder already.")

@@ -1,9 +1,9 @@
 """Latent space as the decoder bends it: the pull-back metric, and ways through it."""
 
 from .geodesic import geodesic
-from .looks import looks, ruler
+from .grid_path import Path, joined, legs, length, resampled, spherical, straight, through
+from .image_distance import looks, ruler
 from .metric import Decoder, magnification, mean_decoder, pullback
-from .paths import Path, joined, legs, length, resampled, spherical, straight, through
 
 __all__ = [
     "Decoder",

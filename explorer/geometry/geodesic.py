@@ -17,8 +17,8 @@ from torch import Tensor
 
 from ..cancellation import check_cancelled
 from .around import around
+from .grid_path import Path, length, resampled, straight
 from .metric import Decoder, jacobian
-from .paths import Path, length, resampled, straight
 
 ITERATIONS = 60
 STILL = 1e-5  # relative fall of the energy in one iteration: arrived

@@ -2,9 +2,9 @@
 
 from .elbo import PointTerms, Terms, elbo, point_terms
 from .estimate import Evidence
-from .evidence import log_evidence
-from .gaussian import GaussianTerms, gaussian_kl, gaussian_terms, stretched
-from .rules import Rule, gaussian_rule
+from .evidence.choice import log_evidence
+from .expectation.gaussian import GaussianTerms, gaussian_kl, gaussian_terms, stretched
+from .expectation.rules import Rule, gaussian_rule
 
 __all__ = [
     "Evidence",

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from ..models import VAE, multiply_adds
-from .decoded import is_linear
+from .quadrature.decoded import is_linear
 
 # A value's log p(x|z) in multiply-adds.
 LINEAR_VALUE, OTHER_VALUE = 300, 2_000

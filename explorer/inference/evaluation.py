@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from ..models import VAE
-from .annealed import CHAINS, STEPS, check_annealing
 from .budget import Budget, decoding_operations
 from .elbo import elbo
 from .estimate import Evidence, joined
-from .evidence import DRAWS, check_options, chosen_method, log_evidence
-from .lattice import fitted_lattice
-from .survey import Survey
+from .evidence.annealed import CHAINS, STEPS, check_annealing
+from .evidence.choice import DRAWS, check_options, chosen_method, log_evidence
+from .gaps.survey import Survey
+from .quadrature.lattice import fitted_lattice
 from .units import active_dimensions
 
 GAPS = ("inference_gap", "approximation_gap", "amortization_gap")

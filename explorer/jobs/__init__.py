@@ -1,11 +1,11 @@
 """Training in the background: a table of jobs, and the processes that carry them out."""
 
 from .database import Database, DatabaseFault, jobs_file
-from .job import ACTIVE, Job, JobError
-from .measurements import Measurements
-from .phases import ORDERS, measured_share, phase_of
+from .measuring.queue import Measurements
 from .presence import Presence
-from .table import Jobs
+from .training.job import ACTIVE, Job, JobError
+from .training.phases import ORDERS, measured_share, phase_of
+from .training.table import Jobs
 
 __all__ = [
     "ACTIVE",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import migrations
-from .job import JobError
+from .training.job import JobError
 
 FILE = "jobs.sqlite"
 BUSY_SECONDS = 15

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from safetensors import SafetensorError
 
 from .database import DatabaseFault
-from .job import JobError
+from .training.job import JobError
 
 FIRST_SECONDS, MOST_SECONDS = 5.0, 120.0
 _NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}

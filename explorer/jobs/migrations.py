@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from ..owners import hide_words, mark_of
+from ..files.owners import hide_words, mark_of
 
 # SQL statements, or a function of the connection where SQL is not enough. It is called within a transaction, which it
 # must neither commit nor roll back (`executescript` commits).

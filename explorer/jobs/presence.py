@@ -7,7 +7,7 @@ import json
 import time
 
 from .database import Database
-from .job import is_count, is_number, read_json
+from .training.job import is_count, is_number, read_json
 
 _KINDS = {"small", "mlp", "conv"}  # of networks that are timed, see `rates`
 

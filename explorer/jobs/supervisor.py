@@ -13,15 +13,15 @@ from pathlib import Path
 
 import torch
 
-from ..leftovers import sweep
+from ..files.leftovers import sweep
 from .database import Database
 from .endings import cause, memory_kills
-from .fits import Fits
-from .job import JobError
-from .measurements import Measurements
+from .maps.table import Fits
+from .measuring.queue import Measurements
 from .presence import Presence
 from .processes import MAPS, MEASURING, is_there, spawn
-from .table import Jobs
+from .training.job import JobError
+from .training.table import Jobs
 
 LOOK_SECONDS, FAULT_SECONDS = 2.0, 30.0
 # Until the next try, where a process could not start; and where one for maps ended while a map waits.

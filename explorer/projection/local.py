@@ -4,7 +4,7 @@ UMAP gives places to codes, and no function. Between them, a place u is lifted b
 regression of the codes of its k nearest points on their places (Cleveland's loess, 1979): weights
 fall to zero at the nearest point left out, so that the answer moves smoothly as u is dragged.
 A code is put on the map by the same weights, without slopes: clusters stay clusters.
-All of it is small enough for a browser's frame, where `latent_map/static/projections/local.mjs` does the same in
+All of it is small enough for a browser's frame, where `frontend/projections/local.mjs` does the same in
 the same order.
 """
 

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from .plane import ProjectionError
 
-DECODED = "decoded"  # between the images that codes decode to, see geometry/looks.py; the others are of latent space
+# Between the images that codes decode to, see geometry/image_distance.py; the others are of latent space.
+DECODED = "decoded"
 METRICS = ("euclidean", DECODED, "cosine", "manhattan", "correlation")
 MOST_NEIGHBOURS = 200
 LEAST_POINTS = 10  # of a map

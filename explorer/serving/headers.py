@@ -8,17 +8,20 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..latent_map.files import imported, static_key
-from .addresses import BELOW
-from .greeting import greeting
+from ..frontend.files import imported, static_key
+from .http.addresses import BELOW
+from .visitors.greeting import greeting
 
 
 @lru_cache(maxsize=1)
 def preload_links() -> str:
     """A Link header: plotly, the style and our modules arrive while Streamlit itself still starts."""
     base = f"{BELOW}/static/{static_key()}"
-    links = [f"<{base}/vendor/plotly.min.js>; rel=preload; as=script", f"<{base}/style.css>; rel=preload; as=style"]
-    links += [f"<{base}/{name}>; rel=modulepreload" for name in imported("explore.mjs")]
+    links = [
+        f"<{base}/vendor/plotly.min.js>; rel=preload; as=script",
+        f"<{base}/style/style.css>; rel=preload; as=style",
+    ]
+    links += [f"<{base}/{name}>; rel=modulepreload" for name in imported("map/live_map.mjs")]
     return ", ".join(links)
 
 

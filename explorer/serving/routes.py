@@ -8,22 +8,22 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from ..latent_map.files import static_files, static_key
-from .addresses import PREFIX
-from .anatomy_routes import anatomy_routes
-from .asking import GONE, answers, refused
-from .blobs import Blob, make_blob
-from .downloads import download_routes
-from .engine import engine_socket
-from .jobs import job_routes
-from .kept import MB, Kept
-from .latents_routes import latents_routes
-from .onnx_files import exported
-from .own_rows import sheet_of
-from .pack import pack_codes, pack_images, pack_latents, pack_points, pack_rule, sheet_rows, sheets
-from .pools import heavily, lightly
-from .space import SPACES
-from .terms import evaluate_state
+from ..frontend.files import static_files, static_key
+from .elbo_page.routes import anatomy_routes
+from .http.addresses import PREFIX
+from .http.asking import GONE, answers, refused
+from .http.blobs import Blob, make_blob
+from .http.kept import MB, Kept
+from .http.pack import pack_codes, pack_images, pack_latents, pack_points, pack_rule, sheet_rows, sheets
+from .http.pools import heavily, lightly
+from .latents_page.routes import latents_routes
+from .latents_page.tables.own_rows import sheet_of
+from .models_page.downloads import download_routes
+from .space.engine import engine_socket
+from .space.onnx_files import exported
+from .space.space import SPACES
+from .space.terms import evaluate_state
+from .train_page.routes import job_routes
 
 # One way of writing each sheet's number, so that a sheet has one name.
 _SHEET = re.compile(r"0|[1-9][0-9]{0,5}")

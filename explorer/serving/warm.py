@@ -7,16 +7,16 @@ import logging
 
 import torch
 
-from ..inference.lattice import MOST_DIMENSIONS
-from ..latent_map.files import static_key
-from ..registry import models
-from .manifest import describe
+from ..checkpoint.catalogue import models
+from ..frontend.files import static_key
+from ..inference.quadrature.lattice import MOST_DIMENSIONS
 from .memory import bound_arenas, forget_loading, give_back
-from .posteriors import posterior_of
 from .routes import asset
-from .space import SPACES
-from .state import image_of
-from .terms import evaluate_state
+from .space.manifest import describe
+from .space.posteriors import posterior_of
+from .space.space import SPACES
+from .space.state import image_of
+from .space.terms import evaluate_state
 
 # The pretrained models and a few of one's own; a folder of a hundred would delay the start.
 MOST = 10

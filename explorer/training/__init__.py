@@ -1,12 +1,11 @@
 """Training: the loop, its schedule, and how a run is kept on disk."""
 
-from .cadence import Cadence
 from .loop import Progress, RunState, TrainingDiverged, start, train
 from .metrics import METRICS_FILE, MetricsError
+from .reporting import Cadence, Thrift
 from .run import Run
+from .speed import Speed, choose_speed
 from .state import STATE_FILE
-from .thrift import Thrift
-from .tuning import Speed, choose_speed
 
 __all__ = [
     "METRICS_FILE",

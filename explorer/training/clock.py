@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from .cadence import Cadence
+from .reporting import Cadence
 
 # A step that takes so many times the usual one, and so many seconds, was interrupted: the process was stopped
 # (SIGSTOP, a container's freezer) or the lid was closed. It counts as no more than this.

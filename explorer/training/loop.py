@@ -19,11 +19,11 @@ from ..config import TrainingConfig
 from ..datasets.binarise import fixed, observed
 from ..inference import elbo
 from ..models import VAE
-from .cadence import Cadence
 from .clock import Clock
-from .objective import loss
+from .objectives import loss
+from .reporting import Cadence
 from .schedule import one_cycle, warm_up
-from .tuning import Speed, keep_freed_memory
+from .speed import Speed, keep_freed_memory
 
 
 class TrainingDiverged(RuntimeError):

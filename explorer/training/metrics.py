@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from ..checkpoint import write_file
+from ..checkpoint.weights import write_file
 from .loop import Progress
 
 METRICS_FILE = "metrics.jsonl"

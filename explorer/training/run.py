@@ -16,18 +16,17 @@ from pathlib import Path
 
 import torch
 
-from ..checkpoint import save_checkpoint
+from ..checkpoint.weights import save_checkpoint
 from ..config import Config
 from ..datasets import Dataset
 from ..models import VAE, build
-from .cadence import Cadence
 from .heldout import HeldOut
 from .loop import Progress, train
 from .loop import start as start_state
 from .metrics import METRICS_FILE, Writer, keep_reports, open_writers
+from .reporting import Cadence, Thrift
+from .speed import Speed, choose_speed
 from .state import STATE_FILE, is_sound, load_state, save_state, sweep
-from .thrift import Thrift
-from .tuning import Speed, choose_speed
 
 # A long run's curve needs no more points than a short one's.
 METRICS_SHARE = 1 / 400

@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save
 
-from ..checkpoint import CheckpointError, write_file
+from ..checkpoint.weights import CheckpointError, write_file
 from ..config import Config
 from ..models import VAE
 from .loop import RunState, start
-from .tuning import MOST_THREADS, Speed
+from .speed import MOST_THREADS, Speed
 
 STATE_FILE = "training.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")

@@ -7,7 +7,7 @@ from .arrival import Brought
 from .bring import from_folder, from_zip
 from .bundle import download_name, write_bundle
 from .files import TransferError
-from .kept import delete_model, kept_names, owners_of_models, source_of, suggest_name
+from .own_models import delete_model, kept_names, owners_of_models, source_of, suggest_name
 
 __all__ = [
     "Brought",

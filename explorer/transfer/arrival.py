@@ -14,17 +14,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..card import EVALUATION_FILE
-from ..checkpoint import CONFIG_FILE, WEIGHTS_FILE, CheckpointError, load_checkpoint, most_weight_bytes, read_config
+from ..checkpoint.card import EVALUATION_FILE
+from ..checkpoint.catalogue import kept_folder
+from ..checkpoint.gallery import INDEX_FILE, SHEET_FILE, load_gallery
+from ..checkpoint.gaps import GAPS_FILE, load_gaps
+from ..checkpoint.weights import (
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    CheckpointError,
+    load_checkpoint,
+    most_weight_bytes,
+    read_config,
+)
 from ..config import Config
 from ..datasets import names, own_names
 from ..datasets.folder import has_room
-from ..gallery import INDEX_FILE, SHEET_FILE, load_gallery
-from ..gap_table import GAPS_FILE, load_gaps
-from ..leftovers import sweep
-from ..registry import kept_folder
+from ..files.leftovers import sweep
 from .files import METRICS_FILE, NEEDED, SOURCE_FILE, TransferError
-from .kept import check_name, incoming_folder, kept_names
+from .own_models import check_name, incoming_folder, kept_names
 
 MOST_MODELS = 500
 MAX_GALLERY_PIXELS = 80_000_000

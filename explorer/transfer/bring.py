@@ -7,21 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from ..archives import ArchiveError, Entry, Limits, read_archive
-from ..checkpoint import CONFIG_FILE, WEIGHTS_FILE
+from ..checkpoint.weights import CONFIG_FILE, WEIGHTS_FILE
+from ..files.archives import ArchiveError, Entry, Limits, read_archive
 from .arrival import Arrival, Brought, arriving
-from .files import (
-    MAX_BYTES,
-    NEEDED,
-    TAKEN,
-    TransferError,
-    is_regular,
-    open_regular,
-    passed_over,
-    refuse_pickles,
-    shown,
-)
-from .kept import check_name, suggest_name
+from .files import MAX_BYTES, NEEDED, TAKEN, TransferError, is_regular, open_regular, passed_over, refuse_pickles, shown
+from .own_models import check_name, suggest_name
 
 ENTRIES = 2_000
 # What a visitor's upload may unpack to; the person at the machine may bring any model there can be.
@@ -41,7 +31,7 @@ def from_zip(
         name: what to call it; "" for a free name near to the file's.
         file_name: as the person knows it, where `source` is not a path.
         most: bytes it may unpack to.
-        by: the mark of who brought it, see `explorer.owners`.
+        by: the mark of who brought it, see `explorer.files.owners`.
 
     Raises:
         TransferError: it is not a sound model or not a zip; nothing was kept.

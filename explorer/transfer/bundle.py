@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import BinaryIO
 
-from ..names import name_from
+from ..files.names import name_from
 from .files import MAX_BYTES, NEEDED, SENT, TransferError, is_regular, open_regular
 
 MOST_BYTES = 1 << 30

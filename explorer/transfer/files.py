@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from ..card import EVALUATION_FILE
-from ..checkpoint import CARD_FILE, CONFIG_FILE, MAX_CONFIG_BYTES, WEIGHTS_FILE
-from ..export import DECODER_FILE
-from ..gallery import INDEX_FILE, SHEET_FILE
-from ..gap_table import GAPS_FILE
-from ..gap_table import MAX_BYTES as MAX_GAPS_BYTES
+from ..checkpoint.card import EVALUATION_FILE
+from ..checkpoint.gallery import INDEX_FILE, SHEET_FILE
+from ..checkpoint.gaps import GAPS_FILE
+from ..checkpoint.gaps import MAX_BYTES as MAX_GAPS_BYTES
+from ..checkpoint.programs import DECODER_FILE
+from ..checkpoint.weights import CARD_FILE, CONFIG_FILE, MAX_CONFIG_BYTES, WEIGHTS_FILE
 
 METRICS_FILE = "metrics.jsonl"
 SOURCE_FILE = "source.json"  # where a brought model is from; ours, never taken from a stranger

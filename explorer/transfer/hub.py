@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..checkpoint import CONFIG_FILE, WEIGHTS_FILE
+from ..checkpoint.weights import CONFIG_FILE, WEIGHTS_FILE
 from .arrival import Arrival, Brought, arriving
 from .bring import too_large
 from .files import MAX_BYTES, METRICS_FILE, NEEDED, TAKEN, TransferError, refuse_pickles
-from .kept import check_name, suggest_name
+from .own_models import check_name, suggest_name
 
 INSTALL = "pip install 'huggingface_hub>=2,<3'"
 FILES = tuple(file for file in TAKEN if file != METRICS_FILE)

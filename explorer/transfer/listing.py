@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import registry
-from ..card import EVALUATION_FILE, describe_binarisation, describe_likelihood
-from ..checkpoint import CONFIG_FILE, CheckpointError, read_config
+from ..checkpoint import catalogue
+from ..checkpoint.card import EVALUATION_FILE, describe_binarisation, describe_likelihood
+from ..checkpoint.catalogue import kept_folder, read_facts
+from ..checkpoint.weights import CONFIG_FILE, CheckpointError, read_config
 from ..config import Config
-from ..registry import kept_folder, read_facts
-from .kept import owners_of_models, source_of
+from .own_models import owners_of_models, source_of
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def list_models(folders: Mapping[str, Path]) -> tuple[list[Group], list[Listed]]
 
 def _listed(name: str, folder: Path, owner: str) -> Listed:
     kept = folder.parent == kept_folder()
-    whose = {"kept": kept, "owner": owner if kept else "", "shipped": folder.parent == registry.PRETRAINED}
+    whose = {"kept": kept, "owner": owner if kept else "", "shipped": folder.parent == catalogue.PRETRAINED}
     try:
         config = read_config(folder / CONFIG_FILE)
     except CheckpointError as error:

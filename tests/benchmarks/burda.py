@@ -33,7 +33,7 @@ from explorer.datasets.binarise import fixed
 from explorer.device import DeviceError, choose_device
 from explorer.inference import elbo, log_evidence
 from explorer.models import VAE
-from explorer.training.tuning import ALL_THREADS, keep_freed_memory
+from explorer.training.speed import ALL_THREADS, keep_freed_memory
 from tests.benchmarks.burda_training import STATE_FILE, Trainer, schedule
 from tests.benchmarks.machine import describe_machine
 

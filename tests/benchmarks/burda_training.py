@@ -20,7 +20,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from explorer.checkpoint import write_file
+from explorer.checkpoint.weights import write_file
 from explorer.config import ModelConfig
 from explorer.datasets.binarise import dynamic
 from explorer.models import VAE, build

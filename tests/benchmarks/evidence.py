@@ -16,13 +16,13 @@ import time
 import torch
 from torch import Tensor
 
+from explorer.checkpoint.catalogue import open_model
+from explorer.checkpoint.data import load_model_data
 from explorer.datasets.binarise import repeatable
-from explorer.inference.decoded import decode, log_joint_at
-from explorer.inference.gaps import climbed
-from explorer.inference.importance import importance
-from explorer.model_data import load_model_data
+from explorer.inference.evidence.importance import importance
+from explorer.inference.gaps.climb import climbed
+from explorer.inference.quadrature.decoded import decode, log_joint_at
 from explorer.models import VAE
-from explorer.registry import open_model
 
 HARD = {
     "mnist-16d": (25, 62, 87, 96, 107, 104, 124, 137, 149, 151),

@@ -19,7 +19,7 @@ import torch
 import explorer
 from explorer.geometry import geodesic, length, mean_decoder, straight
 from tests.benchmarks.machine import describe_machine
-from tests.chords import FINE, fine_length
+from tests.helpers.chords import FINE, fine_length
 
 STEPS = 64
 

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.gpu --out gpu [--seconds 480] [--data FOLDER] [--device cuda]
 
-In this order: the laws of tests/device_laws.py on the device; images a second of training, beside a plain loop;
+In this order: the laws of tests/helpers/device_laws.py on the device; images a second of training, beside a plain loop;
 log p(x) by every estimator, on the device and on the CPU; the shipped models trained anew, for what time is left, each
 beside the shipped one's test ELBO. `--data` is a folder in torchvision's layout with the training images of
 Fashion-MNIST; without it the two models of MNIST are trained. With --device cpu and a small budget it tries itself.
@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from explorer.checkpoint.catalogue import open_model, pretrained
 from explorer.config import Config
 from explorer.datasets import Dataset, DatasetError, load_dataset
 from explorer.datasets.binarise import repeatable
@@ -28,11 +29,10 @@ from explorer.device import choose_device
 from explorer.inference import log_evidence
 from explorer.inference.evaluation import evaluate
 from explorer.models import VAE
-from explorer.registry import open_model, pretrained
 from explorer.training import Run
 from tests.benchmarks.gpu_throughput import WAYS, images_a_second
 from tests.benchmarks.machine import describe_machine
-from tests.device_laws import LAWS
+from tests.helpers.device_laws import LAWS
 
 # Of the budget: for throughput, and for each of the estimators.
 THROUGHPUT, ESTIMATORS = 0.25, 0.15

@@ -24,13 +24,13 @@ import torch
 from playwright.sync_api import sync_playwright
 from torch import Tensor
 
-from explorer.checkpoint import Checkpoint
+from explorer.checkpoint.catalogue import open_model
+from explorer.checkpoint.weights import Checkpoint
 from explorer.datasets import load_dataset
 from explorer.geometry import looks, mean_decoder
 from explorer.latents import encode
 from explorer.models import VAE
 from explorer.projection import Local, fit_plane
-from explorer.registry import open_model
 from tests.benchmarks.machine import describe_machine
 from tests.browser.harness import CHROMIUM_ARGS, chromium_path
 from tests.browser.modules import module_page

@@ -6,7 +6,7 @@
 
 speed      CPU-milliseconds an image to 0.01 nats once the lattice is decoded, the same images on the lattice
            alone, and the whole test set.
-reference  the difference from SciPy's adaptive integration of the model in float64 (`tests.adaptive`), in two
+reference  the difference from SciPy's adaptive integration of the model in float64 (`tests.helpers.adaptive`), in two
            processes; some minutes.
 identity   |log p(x) - (ELBO + KL(q || p(z|x)))| for the encoder's q, where nothing cancels by construction: the ELBO
            is by Gauss-Hermite, the KL by a lattice in q's own coordinates, and its log p(x) by another lattice, shifted
@@ -31,18 +31,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.checkpoint import Checkpoint
+from explorer.checkpoint.catalogue import open_model
+from explorer.checkpoint.gallery import load_gallery
+from explorer.checkpoint.weights import Checkpoint
 from explorer.datasets import DatasetError, load_dataset
 from explorer.datasets.binarise import repeatable
-from explorer.gallery import load_gallery
-from explorer.inference.gaps import measured
-from explorer.inference.lattice import fitted_lattice, make_lattice
-from explorer.inference.posterior import kl_to_posterior
-from explorer.inference.quadrature import TOLERANCE, quadrature
-from explorer.inference.rules import gaussian_rule
-from explorer.registry import open_model
-from tests.adaptive import NumpyModel, flat, grid, log_evidence
+from explorer.inference.expectation.rules import gaussian_rule
+from explorer.inference.gaps.climb import measured
+from explorer.inference.quadrature.integral import TOLERANCE, quadrature
+from explorer.inference.quadrature.lattice import fitted_lattice, make_lattice
+from explorer.inference.quadrature.posterior import kl_to_posterior
 from tests.benchmarks.machine import describe_machine
+from tests.helpers.adaptive import NumpyModel, flat, grid, log_evidence
 
 AIM_IMAGE, AIM_COARSE, AIM_WHOLE = 35.0, 2.5, 180.0  # CPU-ms an image; seconds for 1,000 images; seconds
 AIM_REFERENCE, AIM_IDENTITY = 0.01, 1e-3  # nats, for every image

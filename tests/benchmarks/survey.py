@@ -14,11 +14,11 @@ from unittest import mock
 
 import torch
 
+from explorer.checkpoint.catalogue import open_model
+from explorer.checkpoint.data import load_model_data
 from explorer.datasets.binarise import repeatable
-from explorer.inference import survey as surveying
-from explorer.inference.gaps import best_gaussian, measured, rule_for
-from explorer.model_data import load_model_data
-from explorer.registry import open_model
+from explorer.inference.gaps import survey as surveying
+from explorer.inference.gaps.climb import best_gaussian, measured, rule_for
 from tests.benchmarks.machine import describe_machine
 
 AIM = 2.0

@@ -22,11 +22,11 @@ from torch import Tensor
 
 from explorer.inference import gaussian_rule
 from explorer.models import VAE
-from explorer.serving.anatomy import kl_of
-from explorer.serving.posteriors import field_of, posterior_of
-from explorer.serving.space import SPACES, Space
-from explorer.serving.state import image_of
-from explorer.serving.terms import evaluate_state
+from explorer.serving.elbo_page.answers import kl_of
+from explorer.serving.space.posteriors import field_of, posterior_of
+from explorer.serving.space.space import SPACES, Space
+from explorer.serving.space.state import image_of
+from explorer.serving.space.terms import evaluate_state
 from tests.browser.harness import CHROMIUM_ARGS, chromium_path
 from tests.browser.modules import module_page
 
@@ -34,7 +34,7 @@ ALIKE = [(s, s) for s in (0.01, 0.03, 0.06, 0.12, 0.25, 0.35, 0.5, 1.0, 2.0, 3.0
 OTHERS = [(0.5, 0.03), (0.03, 0.25), (0.01, 0.12), (0.1, 0.4)]
 HALF = 0.005
 SUMS = """async ({ facts, values, places }) => {
-  const { Field } = await import('/static/field.mjs');
+  const { Field } = await import('/static/maths/field.mjs');
   const bytes = Uint8Array.from(atob(values), (character) => character.charCodeAt(0));
   const field = new Field(facts, new Float32Array(bytes.buffer));
   return places.map(([mean, scale]) => field.expectation(mean, scale));

@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from explorer.checkpoint import CONFIG_FILE
+from explorer.checkpoint.programs import DECODER_FILE
+from explorer.checkpoint.weights import CONFIG_FILE
 from explorer.config import Config, ModelConfig, TrainingConfig
-from explorer.export import DECODER_FILE
 from explorer.jobs import Database, Jobs, Measurements, Presence
 from explorer.jobs.processes import MEASURING, is_there
 from explorer.jobs.supervisor import Supervisor, expect_work

@@ -8,9 +8,9 @@ import numpy as np
 from playwright.sync_api import Page
 from sklearn.neighbors import NearestNeighbors
 
+from explorer.checkpoint.catalogue import model_folder
 from explorer.projection import UmapSettings, read_settings
-from explorer.registry import model_folder
-from explorer.serving.space import SPACES
+from explorer.serving.space.space import SPACES
 from tests.browser.harness import settle, term
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, Route
 
-from explorer.latent_map.files import STATIC, media_type
+from explorer.frontend.files import STATIC, media_type
 
 HOST = "http://localhost"
 # What a scene needs of the map, for parts that are tried alone.

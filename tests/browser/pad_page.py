@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from playwright.sync_api import Browser, Page
 
-from explorer.latent_map.files import STATIC, media_type
+from explorer.frontend.files import STATIC, media_type
 
 # A browser gives the points between two events to a page of this machine only, or over https.
 HOST = "http://localhost"
@@ -19,14 +19,14 @@ THEMES = {
     "dark": ("#5eb0f7", "#12161c", "#1b212a", "#e6eaf0", "#323b47"),
 }
 PAGE = """<!doctype html><html lang=en><title>Pad</title><meta name=viewport content="width=device-width">
-<link rel=stylesheet href="/static/style.css">
+<link rel=stylesheet href="/static/style/style.css">
 <style>:root {{ --st-primary-color: {0}; --st-background-color: {1}; --st-secondary-background-color: {2};
 --st-text-color: {3}; --st-border-color: {4} }}
 body {{ margin: 0; background: {1} }} main {{ padding: 16px }}</style>
 <main><div class=lx><section class=lx-map></section><section class=lx-panel></section></div>
 <div style="height: 2000px"></div></main>
 <script type=module>
-import {{ DrawingPad }} from '/static/drawing/pad.mjs';
+import {{ DrawingPad }} from '/static/pad/pad.mjs';
 window.make = (options) => {{
   window.pad?.destroy();
   window.heard = [];

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
-from explorer.view import read_view
+from explorer.page.address import read_view
 from tests.browser.modules import module_page
 
 RANDOM = np.random.default_rng(0)
@@ -35,7 +35,7 @@ def test_a_selection_is_packed_and_unpacked_and_the_server_takes_it(modules: Pag
     for mask in masks(count, labels):
         text, back = modules.evaluate(
             """async (digits) => {
-              const { pack, unpack } = await import('/static/latents/picked.mjs');
+              const { pack, unpack } = await import('/static/tabs/latents/columns/picked.mjs');
               const [mask, labels] = digits.map((text) => Uint8Array.from(text));
               const text = pack(mask, labels);
               return [text, text ? unpack(text, labels).join('') : null];
@@ -53,7 +53,7 @@ def test_a_selection_is_packed_and_unpacked_and_the_server_takes_it(modules: Pag
 def test_a_selection_too_long_for_an_address_is_left_out_and_a_class_of_any_size_is_short(modules: Page) -> None:
     packed = modules.evaluate(
         """async () => {
-          const { pack } = await import('/static/latents/picked.mjs');
+          const { pack } = await import('/static/tabs/latents/columns/picked.mjs');
           const labels = Uint8Array.from({ length: 70000 }, (_, i) => (i * 7) % 10);
           const odd = labels.map((_, i) => Number((i * i) % 11 < 4));
           return [odd, labels.map((label) => Number(label === 4))].map((mask) => pack(mask, labels));
@@ -65,7 +65,7 @@ def test_a_selection_too_long_for_an_address_is_left_out_and_a_class_of_any_size
 def test_numbers_have_commas_between_thousands(modules: Page) -> None:
     said = modules.evaluate(
         """async () => {
-          const { nats } = await import('/static/dom.mjs');
+          const { nats } = await import('/static/core/dom.mjs');
           return [nats(-10000), nats(-1234567.891, 1), nats(999.5, 0), nats(-0.004), nats(NaN), nats(-Infinity)];
         }"""
     )
@@ -77,7 +77,7 @@ def test_names_of_dimensions_do_not_lie_on_one_another(modules: Page) -> None:
     spread, names = modules.evaluate(
         """async (sets) => {
           const { apart } = await import('/static/training/dimensions.mjs');
-          const { everyName } = await import('/static/anatomy/units.mjs');
+          const { everyName } = await import('/static/tabs/elbo/bounds/units.mjs');
           const rows = [[305, 16], [305, 40], [305, 128], [440, 512], [300, 3]];
           const spread = sets.map((values) => apart(values, 0.12, 0.88));
           return [spread, rows.map(([wide, d]) => everyName(wide / d, d) * (wide / d))];
@@ -103,7 +103,7 @@ def test_explanations_leave_their_rows_to_be_read(modules: Page) -> None:
                 cases.append([{"row": row, "together": group, "panel": panel}, size, (width, height)])
     places = modules.evaluate(
         """async (cases) => {
-          const { placed } = await import('/static/explaining.mjs');
+          const { placed } = await import('/static/core/explaining.mjs');
           const sized = ([width, height]) => ({ width, height });
           return cases.map(([rects, card, room]) => placed(rects, sized(card), sized(room)));
         }""",

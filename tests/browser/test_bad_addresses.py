@@ -10,7 +10,7 @@ from tests.browser.harness import settle
 
 LONG = "9" * 3_000
 SCRIPT = quote("<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>")
-# Several faults an address: tests/test_view.py has each of them alone.
+# Several faults an address: tests/page/test_view.py has each of them alone.
 ADDRESSES = {
     "unknown names": "model=no-such-model&mode=elbo&engine=foo&hide=99,abc&layers=x&points=some",
     "not finite": "model=" + quote("../../etc/passwd") + "&image=1000000&at=nan,inf&scale=0,0",

@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from tests.browser.harness import READY, drag, server, settle
-from tests.proxy import proxy
+from tests.helpers.proxy import proxy
 
 
 def test_pages_work_below_a_path(visit, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 import explorer
 from explorer.datasets import load_dataset
 from explorer.datasets.binarise import repeatable
-from explorer.inference.ladder import KS, ladder
+from explorer.inference.evidence.ladder import KS, ladder
 from tests.browser.harness import READY, centre, settle, term
 
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from playwright.sync_api import Page
 
-from explorer.inference.field import Grid
-from explorer.inference.uniform import uniform_rule
-from explorer.inference.wide import field_mean
+from explorer.inference.expectation.uniform import uniform_rule
+from explorer.inference.expectation.wide import field_mean
+from explorer.inference.quadrature.field import Grid
 
 STEP = 0.05
 ORIGIN = (-4.03, -3.71)
@@ -52,7 +52,7 @@ def made(d: int) -> tuple[dict[str, Any], np.ndarray]:
 
 
 SUM = """async ({ facts, values, places }) => {
-  const { Field } = await import('/static/field.mjs');
+  const { Field } = await import('/static/maths/field.mjs');
   const field = new Field(facts, Float32Array.from(values));
   return places.map(([mean, scale]) => field.expectation(mean, scale));
 }"""
@@ -117,7 +117,7 @@ def test_torch_sums_the_same(page: Page) -> None:
 def test_torch_has_the_same_nodes(page: Page, scale: list[float], most: int) -> None:
     found = page.evaluate(
         """async ([scale, most]) => {
-          const { uniformRule } = await import('/static/gaussian.mjs');
+          const { uniformRule } = await import('/static/maths/gaussian.mjs');
           const { nodes, weights, ...facts } = uniformRule(scale, most, { coarser: true });
           return { ...facts, none: uniformRule(scale, most) === null, nodes: [...nodes], weights: [...weights] };
         }""",

@@ -9,20 +9,20 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from explorer.latent_map.files import STATIC, media_type
+from explorer.frontend.files import STATIC, media_type
 from tests.browser.pad_page import HOST, THEMES
 
 N = 300
 COLUMNS = ("log_evidence", "error", "elbo", "diagonal", "full", "exact")
 PAGE = """<!doctype html><html lang=en><title>Gaps</title><meta name=viewport content="width=device-width">
-<link rel=stylesheet href="/static/style.css"><link rel=stylesheet href="/static/anatomy/gaps.css">
+<link rel=stylesheet href="/static/style/style.css"><link rel=stylesheet href="/static/tabs/elbo/gaps/gaps.css">
 <style>:root {{ --st-primary-color: {0}; --st-background-color: {1}; --st-secondary-background-color: {2};
 --st-text-color: {3}; --st-border-color: {4} }}
 body {{ margin: 0; background: {1} }} main {{ padding: 8px }}
 .lx-panel {{ grid-column: 1 / -1; width: 100%; max-width: 476px }}</style>
 <main><div class=lx><section class=lx-panel></section></div></main>
 <script type=module>
-import {{ GapPicture }} from '/static/anatomy/gap_picture.mjs';
+import {{ GapPicture }} from '/static/tabs/elbo/gaps/gap_picture.mjs';
 const grey = (index) => Uint8Array.from({{ length: 64 }}, (_, i) => (i === index % 64 ? 255 : 40));
 window.chosen = [];
 window.scene = {{

@@ -14,7 +14,7 @@ from tests.browser.harness import asked, centre, drag
 
 FINGER = 44  # pixels
 LAWS = """async (cases) => {
-  const { rest, dragged } = await import('/static/leaders.mjs');
+  const { rest, dragged } = await import('/static/map/leaders.mjs');
   return cases.map(([end, rooms, place]) => {
     const start = { end, ...rest(end, rooms, 1) };
     const at = (far) => dragged(start, far);

@@ -140,8 +140,8 @@ def test_a_cut_beyond_the_scale_and_a_log_p_that_nobody_knows_are_said(elbo):
     page = elbo("model=mnist-2d&image=4")
     said = page.evaluate(
         """async () => {
-            const style = document.querySelector('link[href*="style.css"]').href;
-            const { EvidenceBar } = await import(style.replace('style.css', 'evidence_bar.mjs'));
+            const style = document.querySelector('link[href*="style/style.css"]').href;
+            const { EvidenceBar } = await import(style.replace('style/style.css', 'panel/evidence_bar.mjs'));
             const bar = new EvidenceBar(784);
             document.querySelector('[data-testid=evidence-bar]').replaceWith(bar.element);
             const said = (...state) => { bar.show(...state); return bar.element.innerText; };

@@ -10,7 +10,7 @@ import torch
 from playwright.sync_api import expect
 
 from explorer.projection import images_plane
-from explorer.serving.space import SPACES
+from explorer.serving.space.space import SPACES
 from tests.browser.harness import asked, centre, drag, settle
 from tests.browser.latents_page import LOOKS, UMAP, agreeing, is_far
 

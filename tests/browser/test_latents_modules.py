@@ -83,7 +83,7 @@ def test_the_magnification_of_a_known_decoder(page: Page) -> None:
     # x = (z1, z2, z1^2 / 2 + z2, sin z2) within a plane of a space of three dimensions: det G in closed form.
     found = page.evaluate(
         """async () => {
-          const { magnifications } = await import('/static/latents/shading.mjs');
+          const { magnifications } = await import('/static/tabs/latents/doubt/shading.mjs');
           const { axesPlane } = await import('/static/projections/linear.mjs');
           const engine = { evaluate: async ({ z, k }) => {
             const mean = new Float32Array(4 * k);
@@ -115,7 +115,7 @@ def test_the_scale_of_a_magnification_is_that_of_data_and_doubt_fades_it(page: P
     wild = np.where(far, 1e6 * values, values)
     scales, painted = page.evaluate(
         """async ([fields, doubts]) => {
-          const { scaleOf, strength } = await import('/static/latents/shading.mjs');
+          const { scaleOf, strength } = await import('/static/tabs/latents/doubt/shading.mjs');
           const scales = fields.map((values) => scaleOf(Float64Array.from(values), doubts));
           return [scales, fields.map((values, f) => values.map((value, at) => strength(value, doubts[at], scales[f])))];
         }""",
@@ -128,7 +128,9 @@ def test_the_scale_of_a_magnification_is_that_of_data_and_doubt_fades_it(page: P
     np.testing.assert_array_equal(tame[~far], mad[~far])
     assert mad[doubts == 1].max() == 0 and mad[far].max() <= 0.2 + 1e-9 and tame[doubts == 0].max() == 1
     # Where nothing in view is near data, what there is makes the scale.
-    alone = page.evaluate("async () => (await import('/static/latents/shading.mjs')).scaleOf([1, 2, 50], [1, 1, 1])")
+    alone = page.evaluate(
+        "async () => (await import('/static/tabs/latents/doubt/shading.mjs')).scaleOf([1, 2, 50], [1, 1, 1])"
+    )
     assert alone["least"] == 1 and alone["most"] == 50
 
 
@@ -148,7 +150,7 @@ def test_the_magnification_of_a_line_is_the_same_whichever_way_it_goes_over_the_
     # x = (z, z^2), on a map where z goes to the right, upwards, or askew: |dx/du| along the line is sqrt(1 + 4 z^2).
     found = page.evaluate(
         """async () => {
-          const { magnifications } = await import('/static/latents/shading.mjs');
+          const { magnifications } = await import('/static/tabs/latents/doubt/shading.mjs');
           const bent = (z) => Float32Array.from([...z].flatMap((a) => [a, a * a]));
           const engine = { evaluate: async ({ z, k }) => ({ mean: bent(z.subarray(0, k)) }) };
           return Promise.all([[1, 0], [0, 1], [0.6, 0.8]].map(async (way) => {
@@ -170,9 +172,9 @@ def test_the_magnification_of_a_line_is_the_same_whichever_way_it_goes_over_the_
 def test_trust_is_the_distance_to_the_data_and_the_round_trip(page: Page) -> None:
     found = page.evaluate(
         """async ({ codes, places, at }) => {
-          const { Trust, doubts, emptiness, roundTrip } = await import('/static/latents/trust.mjs');
+          const { Trust, doubts, emptiness, roundTrip } = await import('/static/tabs/latents/doubt/trust.mjs');
           const { Curved } = await import('/static/projections/curved.mjs');
-          const { Plane } = await import('/static/gaussian.mjs');
+          const { Plane } = await import('/static/maths/gaussian.mjs');
           const doubt = (...parts) => Math.max(...Object.values(doubts(...parts)));
           const all = Float32Array.from(codes);
           const curved = new Curved('umap', all, Float32Array.from(places));
@@ -228,8 +230,8 @@ def test_statistics_are_means_and_differences_in_deviations(page: Page) -> None:
     values[:3] = np.nan
     found = page.evaluate(
         """async ({ values, mask }) => {
-          const { compare } = await import('/static/latents/statistics.mjs');
-          const { base64, packBits } = await import('/static/packing.mjs');
+          const { compare } = await import('/static/tabs/latents/statistics.mjs');
+          const { base64, packBits } = await import('/static/core/packing.mjs');
           return [compare(values.map((value) => value ?? NaN), mask), base64(packBits(Uint8Array.from(mask)))];
         }""",
         {"values": [None if np.isnan(value) else value for value in values], "mask": mask.astype(int).tolist()},
@@ -247,7 +249,7 @@ def test_statistics_are_means_and_differences_in_deviations(page: Page) -> None:
 def test_a_colour_scale_has_room_for_what_is_not_known(page: Page) -> None:
     low, high, scale = page.evaluate(
         """async () => {
-          const { bounds, scaleOf } = await import('/static/latents/colouring.mjs');
+          const { bounds, scaleOf } = await import('/static/tabs/latents/columns/colouring.mjs');
           const [low, high] = bounds(Float32Array.from([NaN, 1, 2, 3, 1e9, ...Array(500).fill(2)]));
           return [low, high, scaleOf(low, high, ['#000', '#fff'], false)];
         }"""

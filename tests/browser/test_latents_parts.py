@@ -14,7 +14,7 @@ def test_every_curved_map_is_hatched_until_somebody_chooses(page: Page) -> None:
     said = page.evaluate(
         f"""async () => {{
           {SCENE}
-          const {{ Shades }} = await import('/static/latents/shades.mjs');
+          const {{ Shades }} = await import('/static/tabs/latents/doubt/shades.mjs');
           let drawn = null;
           scene.shade = (layer) => {{ drawn = layer; }};
           const shades = new Shades(scene);
@@ -36,7 +36,7 @@ def test_every_curved_map_is_hatched_until_somebody_chooses(page: Page) -> None:
 def test_long_work_gives_way_every_few_milliseconds(page: Page) -> None:
     beats = page.evaluate(
         """async () => {
-          const { breather } = await import('/static/latents/breather.mjs');
+          const { breather } = await import('/static/tabs/latents/breather.mjs');
           const breathe = breather();
           let [beats, working] = [0, true];
           const beat = () => {
@@ -69,7 +69,12 @@ def test_long_work_gives_way_every_few_milliseconds(page: Page) -> None:
     ],
 )
 def test_numbers_are_told_in_the_digits_they_need(page: Page, value: float, told: str) -> None:
-    assert page.evaluate("async (value) => (await import('/static/latents/colouring.mjs')).short(value)", value) == told
+    assert (
+        page.evaluate(
+            "async (value) => (await import('/static/tabs/latents/columns/colouring.mjs')).short(value)", value
+        )
+        == told
+    )
 
 
 def test_names_on_the_map_do_not_lie_over_one_another(page: Page) -> None:
@@ -90,7 +95,7 @@ def test_a_plane_that_cannot_be_shown_leaves_the_layers_as_they_are(page: Page) 
     found = page.evaluate(
         f"""async () => {{
           {SCENE}
-          const {{ Dimensions }} = await import('/static/latents/dimensions.mjs');
+          const {{ Dimensions }} = await import('/static/tabs/latents/dimensions.mjs');
           Object.assign(scene.manifest, {{ rates: [1, 2, 0], active: [true, true, false] }});
           const said = [];
           const kept = [];
@@ -116,7 +121,7 @@ def test_a_comparison_follows_the_columns(page: Page) -> None:
     told = page.evaluate(
         f"""async () => {{
           {SCENE}
-          const {{ Selection }} = await import('/static/latents/selection.mjs');
+          const {{ Selection }} = await import('/static/tabs/latents/selection.mjs');
           Object.assign(scene.manifest, {{ classes: ['a', 'b'], rates: [0, 0, 0], active: [false, false, false] }});
           const listeners = [];
           const own = {{ label: 'score', values: Float32Array.from({{ length: 10 }}, (_, i) => i) }};

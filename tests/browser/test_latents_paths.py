@@ -13,7 +13,7 @@ def test_what_is_cleared_while_it_is_decoded_does_not_come_back(page: Page) -> N
     found = page.evaluate(
         f"""async () => {{
           {SCENE}
-          const {{ Paths }} = await import('/static/latents/paths.mjs');
+          const {{ Paths }} = await import('/static/tabs/latents/paths/paths.mjs');
           let release;
           const gate = new Promise((resolve) => {{ release = resolve; }});
           const way = {{ z: Array.from({{ length: 64 }}, () => [0, 0, 0]), latent: 1, image: 1 }};
@@ -47,7 +47,8 @@ def test_a_drawn_line_is_followed_in_even_steps(page: Page) -> None:
     u = [[0.0, 0.0], [0.0, 0.0], [1.0, 0.0], [1.0, 4.0]]
     z = [[2 * x, 3 * y, 0.0] for x, y in u]  # lengths 0, 2 and 12
     found = page.evaluate(
-        "async ({ u, z }) => (await import('/static/latents/path_lines.mjs')).alongLine(u, z, 8)", {"u": u, "z": z}
+        "async ({ u, z }) => (await import('/static/tabs/latents/paths/path_lines.mjs')).alongLine(u, z, 8)",
+        {"u": u, "z": z},
     )
     steps = resampled(torch.tensor(z, dtype=torch.float64), 8)
     torch.testing.assert_close(torch.tensor(found, dtype=torch.float64), steps[:, :2] / torch.tensor([2.0, 3.0]))
@@ -57,7 +58,7 @@ def test_a_double_click_takes_one_stop_out(page: Page) -> None:
     left = page.evaluate(
         f"""async () => {{
           {SCENE}
-          const {{ Paths }} = await import('/static/latents/paths.mjs');
+          const {{ Paths }} = await import('/static/tabs/latents/paths/paths.mjs');
           const real = globalThis.fetch;
           const way = {{ z: Array.from({{ length: 64 }}, () => [0, 0, 0]), latent: 1, image: 1 }};
           const answer = JSON.stringify({{ straight: way, spherical: way, geodesic: way }});
@@ -81,8 +82,8 @@ def test_a_line_is_the_first_fingers_and_ends_where_the_browser_takes_it(page: P
     said = page.evaluate(
         f"""async () => {{
           {SCENE}
-          const {{ LineTool }} = await import('/static/latents/line_tool.mjs');
-          const {{ Hands }} = await import('/static/hands.mjs');
+          const {{ LineTool }} = await import('/static/tabs/latents/paths/line_tool.mjs');
+          const {{ Hands }} = await import('/static/map/hands.mjs');
           scene.hands = new Hands();
           scene.plot.toMap = (at) => at;
           document.body.append(svg);

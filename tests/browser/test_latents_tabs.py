@@ -15,10 +15,10 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
 
-from explorer.checkpoint import save_checkpoint
+from explorer.checkpoint.catalogue import open_model
+from explorer.checkpoint.gallery import Gallery, save_gallery
+from explorer.checkpoint.weights import save_checkpoint
 from explorer.datasets import load_dataset
-from explorer.gallery import Gallery, save_gallery
-from explorer.registry import open_model
 from tests.browser.harness import asked, drag
 from tests.browser.latents_page import UMAP, agreeing, is_far
 

@@ -11,7 +11,7 @@ def test_a_page_that_is_gone_asks_for_nothing_more(page: Page) -> None:
     calls = page.evaluate(
         f"""async () => {{
           {SCENE}
-          const {{ Fits }} = await import('/static/latents/fits.mjs');
+          const {{ Fits }} = await import('/static/tabs/latents/fits.mjs');
           const real = [globalThis.fetch, globalThis.setTimeout];
           let calls = 0;
           const timers = [];
@@ -32,7 +32,7 @@ def test_a_page_that_is_gone_asks_for_nothing_more(page: Page) -> None:
 def test_a_map_that_is_gone_leaves_the_address_and_the_decoder_alone(page: Page) -> None:
     found = page.evaluate(
         """async () => {
-          const { sceneOf } = await import('/static/scene.mjs');
+          const { sceneOf } = await import('/static/map/scene.mjs');
           let drawn = 0;
           const explore = {
             manifest: { name: 'old', tabs: 'latents' }, plot: { events: {} }, view: { showLayers() {} },
@@ -62,7 +62,7 @@ def test_a_fit_that_stops_says_so_until_it_has_and_is_stopped_by_its_owner_alone
     said = page.evaluate(
         f"""async () => {{
           {SCENE}
-          const {{ Fits }} = await import('/static/latents/fits.mjs');
+          const {{ Fits }} = await import('/static/tabs/latents/fits.mjs');
           const fits = new Fits(scene, {{}});
           const running = {{ id: 'a', state: 'running', progress: 0.45, own: true }};
           const said = [];
@@ -99,7 +99,7 @@ def test_what_is_near_a_drawing_is_asked_when_the_pen_is_lifted(page: Page) -> N
     found = page.evaluate(
         f"""async () => {{
           {SCENE}
-          const {{ NeighboursTab }} = await import('/static/latents/neighbours_tab.mjs');
+          const {{ NeighboursTab }} = await import('/static/tabs/latents/neighbours_tab.mjs');
           const real = globalThis.fetch;
           let asked = 0;
           globalThis.fetch = async () => {{
@@ -135,8 +135,8 @@ def test_the_colour_of_the_address_waits_for_the_table_and_for_nobodys_choice(pa
     found = page.evaluate(
         f"""async () => {{
           {SCENE}
-          const {{ Columns }} = await import('/static/latents/columns.mjs');
-          const {{ Colouring }} = await import('/static/latents/colouring.mjs');
+          const {{ Columns }} = await import('/static/tabs/latents/columns/columns.mjs');
+          const {{ Colouring }} = await import('/static/tabs/latents/columns/colouring.mjs');
           const real = globalThis.fetch;
           const table = {{ columns: [{{ name: 'score', values: Array(10).fill(1) }}] }};
           Object.assign(scene, {{ gone: () => false }});
@@ -176,8 +176,8 @@ def test_the_colour_of_the_address_waits_for_the_table_and_for_nobodys_choice(pa
 def test_of_maps_that_wait_for_a_lasso_the_last_is_shown_and_none_where_the_page_is_gone(page: Page) -> None:
     found = page.evaluate(
         """async () => {
-          const { switchTo } = await import('/static/switching.mjs');
-          const { Hands } = await import('/static/hands.mjs');
+          const { switchTo } = await import('/static/map/switching.mjs');
+          const { Hands } = await import('/static/map/hands.mjs');
           const nothing = () => {};
           const make = () => {
             const plane = { shown: 'first', use(projection) { this.shown = projection; } };

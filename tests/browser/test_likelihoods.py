@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from explorer.checkpoint import load_checkpoint
-from explorer.export import export_decoder
+from explorer.checkpoint.programs import export_decoder
+from explorer.checkpoint.weights import load_checkpoint
 from tests.browser.harness import drag, pixels, server, settle, term
-from tests.spaces import save_pictures
+from tests.helpers.spaces import save_pictures
 
 GAUSSIAN = ("reconstruction", "kl", "elbo")
 POINT = ("log-likelihood", "log-prior", "log-posterior", "log-weight")
@@ -73,7 +73,7 @@ def test_x_is_the_image_itself_and_the_difference_has_its_sign(open_page):
     read = """name => { const c = document.querySelector(`[data-testid=${name}]`);
         return [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]; }"""
     x, mean, difference = (page.evaluate(read, name) for name in ("anchor-image", "decoded-image", "difference-image"))
-    from tests.spaces import synthetic_pictures
+    from tests.helpers.spaces import synthetic_pictures
 
     grey = synthetic_pictures(60, (1, 28, 28))[4].flatten().tolist()
     assert x[::4] == x[1::4] == x[2::4] == grey
@@ -109,8 +109,8 @@ def test_bars_stay_in_their_track_whatever_the_sign_of_the_terms(open_page):
     for elbo in (1_234.5, 20.0, 0.0, -3.0, -2_345.6):
         boxes = page.evaluate(
             """async (elbo) => {
-                const name = document.querySelector('link[href*="style.css"]').href.replace('style.css', 'bars.mjs');
-                const { Bars } = await import(name);
+                const style = document.querySelector('link[href*="style/style.css"]').href;
+                const { Bars } = await import(style.replace('style/style.css', 'panel/bars.mjs'));
                 const bars = new Bars();
                 document.querySelector('.lx-bars').replaceWith(bars.element);
                 const terms = (by) => ({ 'log-likelihood': elbo + 12 + by, 'log-prior': -12 });

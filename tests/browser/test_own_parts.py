@@ -13,8 +13,8 @@ PLACES = 4 * torch.randn(24, 2, generator=GENERATOR)
 def test_a_place_is_hatched_where_words_doubt_it_and_nowhere_else(page: Page) -> None:
     found = page.evaluate(
         """async ({ codes, places }) => {
-          const { Trust, judge } = await import('/static/latents/trust.mjs');
-          const { doubtImage, doubtsOver } = await import('/static/latents/shading.mjs');
+          const { Trust, judge } = await import('/static/tabs/latents/doubt/trust.mjs');
+          const { doubtImage, doubtsOver } = await import('/static/tabs/latents/doubt/shading.mjs');
           const { Curved } = await import('/static/projections/curved.mjs');
           const all = Float32Array.from(codes);
           const plane = new Curved('umap', all, Float32Array.from(places));
@@ -64,10 +64,10 @@ def test_a_place_is_hatched_where_words_doubt_it_and_nowhere_else(page: Page) ->
 def test_a_point_says_its_file_and_its_cell_of_the_column_that_is_shown(page: Page) -> None:
     found = page.evaluate(
         """async () => {
-          const { Sheets } = await import('/static/data.mjs');
-          const { Hovering, fileEnd } = await import('/static/hovering.mjs');
-          const { Colouring } = await import('/static/latents/colouring.mjs');
-          const { Columns } = await import('/static/latents/columns.mjs');
+          const { Sheets } = await import('/static/core/data.mjs');
+          const { Hovering, fileEnd } = await import('/static/map/hovering.mjs');
+          const { Colouring } = await import('/static/tabs/latents/columns/colouring.mjs');
+          const { Columns } = await import('/static/tabs/latents/columns/columns.mjs');
           const facts = { name: 'own-1', kinds: ['=evil', 'Bo'] };
           const text = new TextEncoder().encode(JSON.stringify(facts).padEnd(64));
           const column = new Uint8Array(4 + 64 + 12);

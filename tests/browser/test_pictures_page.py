@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.harness import rest
-from tests.picture_files import BAD, encoded, noise, zipped
+from tests.helpers.picture_files import BAD, encoded, noise, zipped
 
 STREAMLIT_S_OWN = {"list", "listitem", "presentation-role-conflict"}  # the last one of st.file_uploader
 

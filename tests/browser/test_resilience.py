@@ -7,13 +7,13 @@ import re
 import pytest
 from playwright.sync_api import Page
 
-from explorer.latent_map.files import STATIC, imported
+from explorer.frontend.files import STATIC, imported
 
 
 def test_a_request_that_throws_does_not_hold_up_the_next_one(page: Page) -> None:
     found = page.evaluate(
         """async () => {
-          const { Latest } = await import('/static/latest.mjs');
+          const { Latest } = await import('/static/core/latest.mjs');
           const seen = [];
           const reported = [];
           const heard = (event) => {
@@ -39,7 +39,7 @@ def test_an_address_is_written_no_more_often_than_safari_allows(page: Page) -> N
     """100 changes in any 30 s are allowed; the last one arrives, also after one that was refused."""
     found = page.evaluate(
         """async () => {
-          const { AddressWriter } = await import('/static/url.mjs');
+          const { AddressWriter } = await import('/static/core/url.mjs');
           let now = 0;
           const timers = [];
           const written = [];
@@ -74,7 +74,7 @@ def test_an_address_is_written_no_more_often_than_safari_allows(page: Page) -> N
 def test_calls_to_a_dead_worker_are_refused_and_the_server_takes_over(page: Page) -> None:
     found = page.evaluate(
         """async () => {
-          const { BrowserEngine, EitherEngine } = await import('/static/engines.mjs');
+          const { BrowserEngine, EitherEngine } = await import('/static/engine/engines.mjs');
           const fake = [];
           const real = globalThis.Worker;
           globalThis.Worker = class {
@@ -125,7 +125,7 @@ def test_calls_to_a_dead_worker_are_refused_and_the_server_takes_over(page: Page
 def test_a_class_does_not_come_back_to_the_server_all_at_once(page: Page) -> None:
     waits = page.evaluate(
         """async () => {
-          const { backoff } = await import('/static/engines.mjs');
+          const { backoff } = await import('/static/engine/engines.mjs');
           return [0, 1, 3, 20].map((failures) => [backoff(failures, 0), backoff(failures, 0.5), backoff(failures, 1)]);
         }"""
     )
@@ -137,7 +137,7 @@ def test_a_class_does_not_come_back_to_the_server_all_at_once(page: Page) -> Non
 def test_a_silent_server_is_given_up_and_asked_again(page: Page) -> None:
     found = page.evaluate(
         """async () => {
-          const { ServerEngine } = await import('/static/engines.mjs');
+          const { ServerEngine } = await import('/static/engine/engines.mjs');
           const sockets = [];
           const real = [globalThis.WebSocket, globalThis.setTimeout.bind(globalThis)];
           globalThis.WebSocket = class {
@@ -182,13 +182,13 @@ def test_a_silent_server_is_given_up_and_asked_again(page: Page) -> None:
 def test_a_fault_before_there_is_a_view_is_a_sentence(page: Page) -> None:
     said = page.evaluate(
         """async () => {
-          const { Explore } = await import('/static/explore.mjs');
+          const { LiveMap } = await import('/static/map/live_map.mjs');
           const root = document.body.appendChild(document.createElement('div'));
           const plane = { basis: [[1, 0], [0, 1]], kind: 'identity', range: [-1, 1, -1, 1] };
           const manifest = {
             name: 'm', imageShape: [1, 2, 2], plane, runtime: {}, decoder: '/d', style: '/s.css', rules: {}, sheet: {},
           };
-          const map = new Explore(root, manifest, { layers: [], hidden: [], image: 0 }, []);
+          const map = new LiveMap(root, manifest, { layers: [], hidden: [], image: 0 }, []);
           await map.started;
           return root.textContent;
         }"""
@@ -199,9 +199,9 @@ def test_a_fault_before_there_is_a_view_is_a_sentence(page: Page) -> None:
 def test_two_models_of_the_same_bytes_are_two_maps(page: Page) -> None:
     shown = page.evaluate(
         """async () => {
-          const { default: mount } = await import('/static/streamlit.mjs');
+          const { default: mount } = await import('/static/host/streamlit.mjs');
           globalThis.opened = [];
-          const source = `export class Explore {
+          const source = `export class LiveMap {
             constructor(root, manifest, state) {
               globalThis.opened.push(manifest.name);
               Object.assign(this, { manifest, state });
@@ -276,9 +276,17 @@ def test_seventy_thousand_discs_take_a_blink(page: Page) -> None:
 
 
 def test_what_is_preloaded_is_what_the_map_imports() -> None:
-    names = imported("explore.mjs")
-    assert {"explore.mjs", "plot/plot.mjs", "plot/canvas_plot.mjs", "projections/local.mjs", "words.mjs"} <= set(names)
-    assert not {"decoder.worker.mjs", "streamlit.mjs", "latents/latents.mjs", "drawing/pad.mjs"} & set(names)
+    names = imported("map/live_map.mjs")
+    assert {
+        "map/live_map.mjs",
+        "plot/plot.mjs",
+        "plot/canvas_plot.mjs",
+        "projections/local.mjs",
+        "words/en/map.mjs",
+    } <= set(names)
+    assert not {"engine/decoder.worker.mjs", "host/streamlit.mjs", "tabs/latents/latents.mjs", "pad/pad.mjs"} & set(
+        names
+    )
     assert all((STATIC / name).is_file() for name in names)
 
 

@@ -11,7 +11,7 @@ import torch
 
 import explorer
 from explorer.inference import log_evidence
-from explorer.serving.space import Spaces
+from explorer.serving.space.space import Spaces
 from tests.browser.harness import READY, asked, centre, pixels, settle, term
 
 

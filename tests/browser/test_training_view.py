@@ -14,8 +14,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from explorer.config import Config, ModelConfig, TrainingConfig
+from explorer.frontend.files import STATIC, media_type
 from explorer.jobs import ACTIVE, ORDERS, phase_of
-from explorer.latent_map.files import STATIC, media_type
 
 HOST = "http://run.test"
 READY = "[data-testid=training-view][data-ready=true]"
@@ -32,7 +32,7 @@ PAGE = """<!doctype html><html lang=en><title>Run</title><meta name=viewport con
 --st-text-color: {3}; --st-border-color: {4} }}
 body {{ margin: 0; background: {1} }} main {{ padding: 64px 16px 0 }}</style>
 <main><div class=lt-root></div></main><script type=module>
-import mount from '/static/training/streamlit.mjs';
+import mount from '/static/host/training_streamlit.mjs';
 mount({{ parentElement: document.querySelector('main'), data: [{5}] }});</script>"""
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.strangers import sound_model
+from tests.helpers.strangers import sound_model
 
 
 @pytest.fixture

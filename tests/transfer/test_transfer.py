@@ -13,12 +13,12 @@ import torch
 from safetensors.torch import load, save
 
 import explorer
-from explorer.checkpoint import most_weight_bytes
+from explorer.checkpoint.catalogue import models, open_model, summarise
+from explorer.checkpoint.programs import export_decoder
+from explorer.checkpoint.signature import fingerprint
+from explorer.checkpoint.weights import most_weight_bytes
 from explorer.config import ModelConfig
-from explorer.export import export_decoder
 from explorer.models import build
-from explorer.registry import models, open_model, summarise
-from explorer.signature import fingerprint
 from explorer.transfer import (
     TransferError,
     delete_model,
@@ -31,8 +31,8 @@ from explorer.transfer import (
 )
 from explorer.transfer.arrival import arriving
 from explorer.transfer.files import SENT
-from explorer.transfer.kept import incoming_folder
-from tests.strangers import packed
+from explorer.transfer.own_models import incoming_folder
+from tests.helpers.strangers import packed
 
 Files = dict[str, bytes]
 
@@ -112,7 +112,7 @@ def test_a_strangers_decoder_is_never_kept_though_it_bears_the_fingerprint(tmp_p
 
 
 def test_a_decoder_is_made_anew_from_the_weights(tmp_path: Path, files: Files) -> None:
-    from explorer.serving.space import SPACES
+    from explorer.serving.space.space import SPACES
 
     export_decoder(open_model(tmp_path / "sound").model, tmp_path / "sound")
     honest = (tmp_path / "sound" / "decoder.onnx").read_bytes()
@@ -247,7 +247,7 @@ def test_the_command_imports_a_folder_and_a_zip(tmp_path: Path, files: Files, ca
 
 
 def test_a_list_groups_what_may_be_compared(files: Files, tmp_path: Path) -> None:
-    from explorer.comparable import why_not
+    from explorer.checkpoint.comparable import why_not
     from explorer.transfer.listing import list_models
 
     def variant(name: str, numbers: dict | None = None, **training: object) -> None:

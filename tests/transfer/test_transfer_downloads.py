@@ -12,9 +12,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from explorer.serving.downloads import download_address
+from explorer.serving.models_page.downloads import download_address
 from explorer.serving.routes import routes
-from tests.strangers import sound_model
+from tests.helpers.strangers import sound_model
 
 
 @pytest.fixture

@@ -14,14 +14,10 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from explorer.checkpoint import MAX_CONFIG_BYTES
-from explorer.transfer import (
-    TransferError,
-    from_zip,
-    kept_names,
-)
-from explorer.transfer.kept import incoming_folder
-from tests.strangers import packed, safetensors, with_config
+from explorer.checkpoint.weights import MAX_CONFIG_BYTES
+from explorer.transfer import TransferError, from_zip, kept_names
+from explorer.transfer.own_models import incoming_folder
+from tests.helpers.strangers import packed, safetensors, with_config
 
 Files = dict[str, bytes]
 

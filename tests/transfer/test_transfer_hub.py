@@ -16,9 +16,9 @@ import pytest
 
 from explorer.transfer import Brought, TransferError, hub, kept_names, source_of
 from explorer.transfer.hub import from_hub, read_reference
-from explorer.transfer.kept import incoming_folder
-from tests.fake_hub import COMMIT, REPOSITORY, FakeHub, fake_hub
-from tests.strangers import with_config
+from explorer.transfer.own_models import incoming_folder
+from tests.helpers.fake_hub import COMMIT, REPOSITORY, FakeHub, fake_hub
+from tests.helpers.strangers import with_config
 
 pytestmark = [
     pytest.mark.skipif(find_spec("huggingface_hub") is None, reason="huggingface_hub is not installed"),

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer import registry, session
+from explorer.checkpoint import catalogue as registry
+from explorer.page import session
 from explorer.transfer import from_zip, hub, kept_names, source_of
-from tests.fake_hub import COMMIT, REPOSITORY, fake_hub
-from tests.strangers import packed, sound_model
+from tests.helpers.fake_hub import COMMIT, REPOSITORY, fake_hub
+from tests.helpers.places import PAGES
+from tests.helpers.strangers import packed, sound_model
 
-PAGE = Path(__file__).resolve().parents[2] / "pages/models.py"
+PAGE = PAGES / "models.py"
 
 
 @pytest.fixture(autouse=True)

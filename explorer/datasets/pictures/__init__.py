@@ -3,18 +3,18 @@
 `read_files` or `read_folder` → `read_pictures` → a labelling → `save_pictures` → `load_pictures`.
 """
 
-from .choices import NO_LABELS, OUR_SPLIT, LabelSource, SplitSource, label_sources, labelled, split_sources
-from .folders import Level, folder_levels, folder_split
-from .labels import Column, Labelling, label_by_folder, label_by_table, label_columns, no_labels
+from ...files.table import Table, TableError, read_table
+from .image.rendition import BLACK, WHITE
+from .image.square import NOTES, SIZES, PictureError, Square, square
+from .labelling.choices import NO_LABELS, OUR_SPLIT, LabelSource, SplitSource, label_sources, labelled, split_sources
+from .labelling.folders import Level, folder_levels, folder_split
+from .labelling.labels import Column, Labelling, label_by_folder, label_by_table, label_columns, no_labels
+from .labelling.matching import Match, match
 from .load import Description, describe_pictures, load_files, load_pictures, some_pictures
-from .matching import Match, match
 from .preview import class_counts, contact_sheet, examples
 from .reading import FEWEST, MOST, Reading, read_pictures
-from .rendition import BLACK, WHITE
 from .sources import origin_of, read_files, read_folder
-from .square import NOTES, SIZES, PictureError, Square, square
 from .store import delete_pictures, own_names, pictures_folder, pictures_owner, save_pictures, test_rows
-from .table import Table, TableError, read_table
 
 __all__ = [
     "BLACK",

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from ...files.table import MAX_COLUMNS
 from ..dataset import Dataset, DatasetError
-from .labels import MOST_CLASSES
+from .image.square import SIZES
+from .labelling.labels import MOST_CLASSES
 from .reading import MOST, MOST_BYTES
-from .square import SIZES
 from .store import FILES_FILE, IMAGES_FILE, INDEX_FILE, LONGEST_FILE, layout, pictures_folder
-from .table import MAX_COLUMNS
 
 MAX_INDEX_BYTES = 64 << 20
 _reading = Lock()

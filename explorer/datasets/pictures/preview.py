@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .labels import Labelling
+from .labelling.labels import Labelling
 from .store import held_out
 
 PAPER = 128

@@ -12,15 +12,15 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ...archives import Entry
+from ...files.archives import Entry
+from ...files.table import Table, TableError, read_table
 from ..dataset import DatasetError
-from .colour import has_colour, settle_channels
-from .matching import Match, match
-from .rendition import Renditions
+from .image.colour import has_colour, settle_channels
+from .image.rendition import Renditions
+from .image.square import NOTES, SIZES, PictureError, square
+from .labelling.matching import Match, match
 from .sources import MAX_TABLE_BYTES, is_table
 from .spool import open_spool
-from .square import NOTES, SIZES, PictureError, square
-from .table import Table, TableError, read_table
 
 FEWEST = 20
 MOST = 100_000

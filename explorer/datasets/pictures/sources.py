@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from ...archives import ArchiveError, Entry, Limits, is_archive, is_ignored, is_safe, read_archive
-from ...kinds import kind_of, kind_of_file
-from ...texts import KNOWN_AS, OF_NAMES, likeliest, normal_form
+from ...files.archives import ArchiveError, Entry, Limits, is_archive, is_ignored, is_safe, read_archive
+from ...files.kinds import kind_of, kind_of_file
+from ...files.text import KNOWN_AS, OF_NAMES, likeliest, normal_form
 from ..dataset import DatasetError
-from .square import MAX_FILE_BYTES
+from .image.square import MAX_FILE_BYTES
 
 MAX_FILES = 200_000
 MAX_TABLE_BYTES = 32 << 20

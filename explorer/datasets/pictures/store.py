@@ -22,13 +22,13 @@ from typing import BinaryIO
 
 import torch
 
-from ...leftovers import sweep
-from ...names import is_name
-from ...owners import may_change, owner_of, write_owner
+from ...files.leftovers import sweep
+from ...files.names import is_name
+from ...files.owners import may_change, owner_of, write_owner
 from ..dataset import DatasetError
 from ..folder import default_data_dir, has_room
 from ..split import stratified_test_mask
-from .labels import MOST_TEXT, Labelling
+from .labelling.labels import MOST_TEXT, Labelling
 from .reading import Reading
 
 IMAGES_FILE = "images.safetensors"
@@ -78,9 +78,9 @@ def save_pictures(
     """Writes a set under a new name.
 
     Args:
-        name: see `explorer.names`; neither that of a built-in data set nor one in use.
+        name: see `explorer.files.names`; neither that of a built-in data set nor one in use.
         made_from: a few words on where the pictures came from, kept with them.
-        owner: the mark of who saves it, see `explorer.owners`.
+        owner: the mark of who saves it, see `explorer.files.owners`.
 
     Returns:
         The set's folder.
@@ -129,7 +129,7 @@ def delete_pictures(name: str, *, person: str, local: bool, data_dir: Path | str
     """Deletes a set; models that were trained on it keep the pictures in their gallery.
 
     Args:
-        person: the mark of who asks, see `explorer.owners`; local: whether they sit at the machine that serves.
+        person: the mark of who asks, see `explorer.files.owners`; local: whether they sit at the machine that serves.
 
     Raises:
         DatasetError: there is no such set, it is somebody else's, or it cannot be deleted.

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..addresses import PREFIX
+from ..http.addresses import PREFIX
 from .bodies import Bodies, Budget, Patience, Refused, declared, limit_of
 from .hosts import is_own, is_own_origin, place_of
 from .local import is_token, marked, sits_here, token_cookie, token_in, without_token

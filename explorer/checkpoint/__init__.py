@@ -1,0 +1,1 @@
+"""A model on disk: its weights, programs, card, gallery, gaps and maps."""

@@ -1,0 +1,1 @@
+"""One picture made a small square of pixels."""

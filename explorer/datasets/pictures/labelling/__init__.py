@@ -1,0 +1,1 @@
+"""Labels and splits for pictures."""

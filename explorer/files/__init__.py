@@ -1,0 +1,1 @@
+"""Bytes from outside and onto disk: archives, names, tables, text."""

@@ -1,0 +1,1 @@
+"""Estimates of log p(x) by draws, and the choice between estimators."""

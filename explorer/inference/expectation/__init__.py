@@ -1,0 +1,1 @@
+"""Expectations under a Gaussian q: nodes, wide q, terms and gradients."""

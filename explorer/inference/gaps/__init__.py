@@ -1,0 +1,1 @@
+"""The best Gaussians of an image, and the gaps to log p(x)."""

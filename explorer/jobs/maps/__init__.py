@@ -1,0 +1,1 @@
+"""Maps fitted in the background: their table and worker."""

@@ -1,0 +1,1 @@
+"""Models measured in the background: their queue and worker."""

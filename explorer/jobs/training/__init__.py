@@ -1,0 +1,1 @@
+"""Training runs in the background: their table, and the worker that carries them out."""

@@ -1,0 +1,1 @@
+"""What every route is made of: addresses, bodies, caches, fair turns."""

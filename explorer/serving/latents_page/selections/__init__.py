@@ -1,0 +1,1 @@
+"""Selections taken away as files."""

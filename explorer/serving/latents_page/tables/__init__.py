@@ -1,0 +1,1 @@
+"""Columns that a person brought, and those that are taken away."""

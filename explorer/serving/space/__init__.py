@@ -1,0 +1,1 @@
+"""A model opened for exploring, and torch’s numbers for a state of its map."""

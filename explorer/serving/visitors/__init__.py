@@ -1,0 +1,1 @@
+"""Visitors told apart without signing in."""
