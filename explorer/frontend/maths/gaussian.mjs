@@ -169,7 +169,7 @@ export function expectation(rule, values) {
 /** Derivatives of E_q[f(z)] in the mean and the scale of q = N(m, diag(s²)), (2d), from f at a rule's nodes: Stein's lemma. */
 export function slopesOf(rule, values, scale) {
   const d = scale.length;
-  const slopes = new Array(2 * d).fill(0);
+  const slopes = Array.from({ length: 2 * d }, () => 0);
   const { value } = expectation(rule, values);
   for (let k = 0; k < rule.count; k++) {
     const f = rule.weights[k] * (values[k] - value);

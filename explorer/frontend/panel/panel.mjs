@@ -181,7 +181,7 @@ export class Panel {
       this.evidenceBar.show(null, NaN, NaN, !why);
       return;
     }
-    const { value, error, method } = evidence;
+    const { value, method } = evidence;
     row.value.textContent = row.theirs.textContent = nats(value);
     row.value.setAttribute('data-value', value);
     row.value.setAttribute('data-method', method);

@@ -76,7 +76,7 @@ export class CanvasHand {
 
   /** One pointer pans; two pan and zoom. */
   slide() {
-    const { view: [x0, x1, y0, y1], places } = this.from;
+    const { view: [x0, x1, , y1], places } = this.from;
     const now = [...this.pointers.values()];
     const middle = (points) => [0, 1].map((axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length);
     const apart = ([a, b]) => (b ? Math.max(Math.hypot(a[0] - b[0], a[1] - b[1]), 1) : 1);

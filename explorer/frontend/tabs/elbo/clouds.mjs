@@ -29,7 +29,7 @@ export class Clouds {
     const shown = (value) => (Math.abs(value) < 1000 ? nats(value, Math.abs(value) < 10 ? 2 : 1) : Math.round(value).toLocaleString('en').replace('-', '−'));
     this.values.textContent = words.game.gradient(exact.map(shown));
     this.values.dataset.value = JSON.stringify(exact);
-    this.pictures.forEach(({ dots, arrow, reach, figure }, i) => {
+    this.pictures.forEach(({ dots, arrow, reach }, i) => {
       const pairs = [];
       for (let k = 0; k < draws.length; k += 4) pairs.push([draws[k + 2 * i], dimensions > 1 ? draws[k + 2 * i + 1] : 0]);
       const sizes = [...pairs, exact.slice(2 * i, 2 * i + 2)].map(([x, y]) => Math.max(Math.abs(x), Math.abs(y))).sort((a, b) => a - b);
