@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 # Two processes of tests share the cores, and so do the servers and workers they start: a thread each, since waiting
 # OpenMP threads burn what the others want.
@@ -18,9 +19,16 @@ from torch import Tensor
 from explorer.models import VAE
 from tests.helpers.oracle import binary_images, tiny_model
 
+BROWSER = Path(__file__).parent / "browser"
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest looks at -m
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The file that waits the longest comes first: whoever has it last would keep the others waiting, too."""
     items.sort(key=lambda item: item.path.name != "test_worker.py")
+    for item in items:
+        if BROWSER in item.path.parents:
+            item.add_marker("browser")
 
 
 @pytest.fixture
