@@ -40,9 +40,18 @@ def module_page(browser: Browser) -> Iterator[Page]:
 
 def answer(route: Route) -> None:
     """A file of the front end, or an empty page."""
+    if not serve_static(route):
+        route.fulfill(body="<!doctype html>", content_type="text/html")
+
+
+def serve_static(route: Route) -> bool:
+    """Answers for a file of the front end, with 404 where there is none; False where something else is asked for."""
     name = urlsplit(route.request.url).path
-    if name.startswith("/static/"):
-        path = STATIC / name.removeprefix("/static/")
+    if not name.startswith("/static/"):
+        return False
+    path = STATIC / name.removeprefix("/static/")
+    if path.is_file():
         route.fulfill(body=path.read_bytes(), content_type=media_type(path.name))
     else:
-        route.fulfill(body="<!doctype html>", content_type="text/html")
+        route.fulfill(status=404)  # an answer that never comes would hold a test for ever
+    return True

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from urllib.parse import urlsplit
 
 import numpy as np
 from playwright.sync_api import Browser, Page
 
-from explorer.frontend.files import STATIC, media_type
+from tests.browser.modules import serve_static
 
 # A browser gives the points between two events to a page of this machine only, or over https.
 HOST = "http://localhost"
@@ -82,11 +81,7 @@ def pad_pages(browser: Browser) -> Iterator[Callable[..., Page]]:
 
 
 def _answer(route) -> None:
-    name = urlsplit(route.request.url).path
-    if name.startswith("/static/"):
-        path = STATIC / name.removeprefix("/static/")
-        route.fulfill(body=path.read_bytes(), content_type=media_type(path.name))
-    else:
+    if not serve_static(route):
         route.fulfill(status=204)
 
 
@@ -131,5 +126,5 @@ def said(page) -> str:
 
 def pure(page, module: str, body: str, argument=None):
     """The value of a function's body in the page; `m` is the module, `a` the argument."""
-    script = f"async (a) => {{ const m = await import('/static/drawing/{module}.mjs'); {body} }}"
+    script = f"async (a) => {{ const m = await import('/static/pad/{module}.mjs'); {body} }}"
     return page.evaluate(script, argument)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from explorer.frontend.files import STATIC, media_type
+from tests.browser.modules import serve_static
 from tests.browser.pad_page import HOST, THEMES
 
 N = 300
@@ -78,10 +78,7 @@ def open_gaps(page, content: bytes | None, theme: str = "light", shape=(1, 8, 8)
         name = urlsplit(route.request.url).path
         if name == "/gaps/key.bin":
             route.fulfill(body=content or packed_empty())
-        elif name.startswith("/static/"):
-            path = STATIC / name.removeprefix("/static/")
-            route.fulfill(body=path.read_bytes(), content_type=media_type(path.name))
-        else:
+        elif not serve_static(route):
             route.fulfill(body=PAGE.format(*THEMES[theme], json.dumps(manifest)), content_type="text/html")
 
     page.route(f"{HOST}/**", answer)

@@ -14,8 +14,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from explorer.config import Config, ModelConfig, TrainingConfig
-from explorer.frontend.files import STATIC, media_type
 from explorer.jobs import ACTIVE, ORDERS, phase_of
+from tests.browser.modules import serve_static
 
 HOST = "http://run.test"
 READY = "[data-testid=training-view][data-ready=true]"
@@ -165,11 +165,6 @@ def watch(browser):
     for context in contexts:
         context.close()
     assert not faults, faults
-
-
-def serve_static(route) -> None:
-    name = urlsplit(route.request.url).path.removeprefix("/static/")
-    route.fulfill(body=(STATIC / name).read_bytes(), content_type=media_type(name))
 
 
 def points(page, count: int) -> None:
